@@ -1,0 +1,151 @@
+/**
+ * What an API handler is: `defineApi` declares one per file in `api/NN-name.ts`, `api/index.ts` lists them, and the
+ * dispatcher is the only caller. Version check, decoding, authorization, throttling and encoding happen there, once;
+ * a handler translates a decoded request into calls of the domain and their results into a response value.
+ *
+ * What must hold: a handler reads no clock and no socket (both come with the context), sets error codes in the response
+ * instead of throwing, and does not keep the request after it replied. What it throws closes the connection.
+ */
+import type { GroupCoordinator } from '../coordinator/runtime.ts'
+import type { LogManager } from '../log/log-manager.ts'
+import type { BrokerConfig } from '../metadata/broker-config.ts'
+import type { Configs } from '../metadata/configs.ts'
+import type { MetadataImage } from '../metadata/image.ts'
+import type { ProducerIds } from '../metadata/producer-ids.ts'
+import type { Topics } from '../metadata/topics.ts'
+import type { Infer, Input, MessageSchema } from '../protocol/schema.ts'
+import type { Clock } from '../storage/clock.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { Timers } from '../storage/timers.ts'
+import type { Connection } from './connection.ts'
+import type { FetchSessions } from './fetch-sessions.ts'
+import type { Partitions } from './partitions.ts'
+
+/** Everything a handler may reach. One per broker, built by `server.ts`. */
+export interface BrokerContext {
+  readonly nodeId: number
+  readonly clusterId: string
+  readonly config: BrokerConfig
+  readonly image: MetadataImage
+  readonly topics: Topics
+  readonly configs: Configs
+  readonly partitions: Partitions
+  readonly logs: LogManager
+  readonly groups: GroupCoordinator
+  readonly producerIds: ProducerIds
+  readonly fetchSessions: FetchSessions
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly logger: Logger
+  /** Where clients of this connection should come back to: the configured address, or the one they dialled. */
+  advertised(connection: Connection): { host: string; port: number }
+}
+
+/** Kafka's resource types and operations, as the authorizer asks them. */
+export type ResourceType = 'TOPIC' | 'GROUP' | 'CLUSTER' | 'TRANSACTIONAL_ID' | 'DELEGATION_TOKEN' | 'USER'
+export type Operation =
+  | 'READ'
+  | 'WRITE'
+  | 'CREATE'
+  | 'DELETE'
+  | 'ALTER'
+  | 'DESCRIBE'
+  | 'CLUSTER_ACTION'
+  | 'DESCRIBE_CONFIGS'
+  | 'ALTER_CONFIGS'
+  | 'IDEMPOTENT_WRITE'
+
+/** One request being served. */
+export interface RequestContext {
+  readonly broker: BrokerContext
+  readonly connection: Connection
+  readonly clientId: string | null
+  /** `/127.0.0.1`, as Kafka writes it into group members. */
+  readonly clientHost: string
+  readonly apiVersion: number
+  readonly correlationId: number
+  /** `User:ANONYMOUS` as long as nobody has authenticated. */
+  readonly principal: string
+  /** Wall clock at the time the request began to execute. */
+  readonly nowMs: number
+  /** Whether the principal may do this to the resource. The name of the cluster is `kafka-cluster`. */
+  allowed(operation: Operation, resource: ResourceType, name: string): boolean
+}
+
+/** Hands over the answer, exactly once, now or later; null means that this request gets none (Produce with acks=0). */
+export type Reply<Response extends MessageSchema> = (response: Input<Response> | null) => void
+
+interface ApiBase<Request extends MessageSchema, Response extends MessageSchema> {
+  readonly key: number
+  readonly name: string
+  readonly request: Request
+  readonly response: Response
+  /** The versions this broker advertises; within those of the schema. */
+  readonly versions: readonly [min: number, max: number]
+  /** Versions below this are advertised but not served: the connection is closed. Only Produce has some. */
+  readonly servedFrom?: number
+  /** What an operator or a client author should know; printed in docs/compatibility.md. One sentence each. */
+  readonly notes?: readonly string[]
+  /** A whole request that is refused: its answer. Null lets it pass. Refusals of single rows belong to the handler. */
+  authorize?(context: RequestContext, request: Infer<Request>): Input<Response> | null
+}
+
+/** A handler either returns its answer (or a promise of it), or takes `reply` and calls it when the answer is there. */
+export type ApiDefinition<Request extends MessageSchema, Response extends MessageSchema> =
+  | (ApiBase<Request, Response> & {
+      handle(context: RequestContext, request: Infer<Request>): Input<Response> | Promise<Input<Response>>
+    })
+  | (ApiBase<Request, Response> & {
+      handleLater(context: RequestContext, request: Infer<Request>, reply: Reply<Response>): void
+    })
+
+/** A definition with its types erased: what the registry holds and the dispatcher runs. */
+export interface Api {
+  readonly key: number
+  readonly name: string
+  readonly request: MessageSchema
+  readonly response: MessageSchema
+  readonly minVersion: number
+  readonly maxVersion: number
+  readonly servedFrom: number
+  readonly notes: readonly string[]
+  /** Calls back with the answer, at once or later; a failure with `failed`. Exactly one of the two, exactly once. */
+  run(
+    context: RequestContext,
+    request: unknown,
+    reply: (response: unknown) => void,
+    failed: (error: unknown) => void,
+  ): void
+}
+
+export function defineApi<Request extends MessageSchema, Response extends MessageSchema>(
+  definition: ApiDefinition<Request, Response>,
+): Api {
+  const { key, name, request, response, versions, notes } = definition
+  return {
+    key,
+    name,
+    request,
+    response,
+    minVersion: versions[0],
+    maxVersion: versions[1],
+    servedFrom: definition.servedFrom ?? versions[0],
+    notes: notes ?? [],
+    run(context, decoded, reply, failed) {
+      // The dispatcher decoded with `definition.request`, so the value has its type; this is the one place that says so.
+      const typed = decoded as Infer<Request>
+      const refusal = definition.authorize?.(context, typed) ?? null
+      if (refusal !== null) {
+        reply(refusal)
+        return
+      }
+      if ('handleLater' in definition) {
+        definition.handleLater(context, typed, reply)
+        return
+      }
+      const answer = definition.handle(context, typed)
+      if (answer instanceof Promise) answer.then(reply, failed)
+      else reply(answer)
+    },
+  }
+}

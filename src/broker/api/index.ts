@@ -1,0 +1,30 @@
+/**
+ * The APIs this broker serves. A key that is not listed here is not advertised, and a request for it closes the
+ * connection. Order is by key; a test compares it with the files of this folder.
+ */
+import type { Api } from '../api.ts'
+import produce from './00-produce.ts'
+import fetch from './01-fetch.ts'
+import listOffsets from './02-list-offsets.ts'
+import metadata from './03-metadata.ts'
+import apiVersions from './18-api-versions.ts'
+import deleteRecords from './21-delete-records.ts'
+import initProducerId from './22-init-producer-id.ts'
+import offsetForLeaderEpoch from './23-offset-for-leader-epoch.ts'
+import describeLogDirs from './35-describe-log-dirs.ts'
+import describeCluster from './60-describe-cluster.ts'
+import describeTopicPartitions from './75-describe-topic-partitions.ts'
+
+export const APIS: readonly Api[] = [
+  produce,
+  fetch,
+  listOffsets,
+  metadata,
+  apiVersions,
+  deleteRecords,
+  initProducerId,
+  offsetForLeaderEpoch,
+  describeLogDirs,
+  describeCluster,
+  describeTopicPartitions,
+]
