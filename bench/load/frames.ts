@@ -1,0 +1,145 @@
+/**
+ * Request frames built once and sent again and again, so that the generator's own cost stays small beside the broker's.
+ * Every frame is complete: length prefix, header, body. Correlation ids repeat; brokers echo them and never look at them.
+ */
+import { CreateTopicsRequest } from '../../src/protocol/messages/19-create-topics.ts'
+import { DeleteTopicsRequest } from '../../src/protocol/messages/20-delete-topics.ts'
+import { FetchRequest } from '../../src/protocol/messages/01-fetch.ts'
+import { ListOffsetsRequest } from '../../src/protocol/messages/02-list-offsets.ts'
+import { MetadataRequest } from '../../src/protocol/messages/03-metadata.ts'
+import { ProduceRequest } from '../../src/protocol/messages/00-produce.ts'
+import { encodeRequest } from '../../src/protocol/frame.ts'
+import { buildBatch } from '../../src/records/batch.ts'
+
+/** The last versions that name topics and are served by every Kafka since 2.3. */
+export const PRODUCE_VERSION = 9
+export const FETCH_VERSION = 11
+
+const CLIENT_ID = 'samsa-bench'
+
+export interface BatchShape {
+  /** Bytes of one record's value. */
+  readonly recordBytes: number
+  readonly recordsPerBatch: number
+}
+
+/** One uncompressed batch whose values are pseudo-random bytes, so that no layer below can squeeze them. */
+export function benchBatch(shape: BatchShape): Buffer {
+  const timestamp = Date.now()
+  const records = Array.from({ length: shape.recordsPerBatch }, (_, index) => ({
+    timestamp,
+    key: null,
+    value: pseudoRandomBytes(shape.recordBytes, index + 1),
+  }))
+  return buildBatch({ records })
+}
+
+export function produceFrame(options: { topic: string; partition: number; acks: number; batch: Buffer }): Buffer {
+  return Buffer.concat(
+    encodeRequest(ProduceRequest, PRODUCE_VERSION, 1, CLIENT_ID, {
+      transactionalId: null,
+      acks: options.acks,
+      timeoutMs: 30_000,
+      topicData: [
+        { name: options.topic, partitionData: [{ index: options.partition, records: [options.batch] }] },
+      ],
+    }),
+  )
+}
+
+export interface FetchShape {
+  readonly topic: string
+  readonly partition: number
+  readonly maxBytes: number
+}
+
+/** A sessionless Fetch; `patchFetchOffset` moves it on without encoding it again. */
+export function fetchFrame(shape: FetchShape): { frame: Buffer; offsetPosition: number } {
+  const encode = (fetchOffset: number) =>
+    Buffer.concat(
+      encodeRequest(FetchRequest, FETCH_VERSION, 1, CLIENT_ID, {
+        replicaId: -1,
+        maxWaitMs: 500,
+        minBytes: 1,
+        maxBytes: shape.maxBytes,
+        isolationLevel: 0,
+        sessionId: 0,
+        sessionEpoch: -1,
+        topics: [
+          {
+            topic: shape.topic,
+            partitions: [
+              { partition: shape.partition, currentLeaderEpoch: -1, fetchOffset, logStartOffset: -1, partitionMaxBytes: shape.maxBytes },
+            ],
+          },
+        ],
+        forgottenTopicsData: [],
+        rackId: '',
+      }),
+    )
+  // The offset is where two frames that differ only in it differ: its eight bytes end at the last difference.
+  const zero = encode(0)
+  const one = encode(1)
+  const last = zero.findLastIndex((byte, index) => byte !== one[index])
+  return { frame: zero, offsetPosition: last - 7 }
+}
+
+export function patchFetchOffset(fetch: { frame: Buffer; offsetPosition: number }, offset: number): void {
+  fetch.frame.writeBigInt64BE(BigInt(offset), fetch.offsetPosition)
+}
+
+export function createTopicFrame(topic: string, partitions: number, configs: Record<string, string> = {}): Buffer {
+  return Buffer.concat(
+    encodeRequest(CreateTopicsRequest, 4, 1, CLIENT_ID, {
+      topics: [
+        {
+          name: topic,
+          numPartitions: partitions,
+          replicationFactor: 1,
+          assignments: [],
+          configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
+        },
+      ],
+      timeoutMs: 30_000,
+      validateOnly: false,
+    }),
+  )
+}
+
+export function deleteTopicsFrame(topics: readonly string[]): Buffer {
+  return Buffer.concat(
+    encodeRequest(DeleteTopicsRequest, 3, 1, CLIENT_ID, { topicNames: [...topics], timeoutMs: 30_000 }),
+  )
+}
+
+export function metadataFrame(topics: readonly string[]): Buffer {
+  return Buffer.concat(
+    encodeRequest(MetadataRequest, 5, 1, CLIENT_ID, {
+      topics: topics.map((name) => ({ name })),
+      allowAutoTopicCreation: false,
+    }),
+  )
+}
+
+export function listOffsetsFrame(topic: string, partition: number, timestamp: number): Buffer {
+  return Buffer.concat(
+    encodeRequest(ListOffsetsRequest, 3, 1, CLIENT_ID, {
+      replicaId: -1,
+      isolationLevel: 0,
+      topics: [{ name: topic, partitions: [{ partitionIndex: partition, timestamp }] }],
+    }),
+  )
+}
+
+/** xorshift32: fast, seeded, good enough to be incompressible. */
+function pseudoRandomBytes(length: number, seed: number): Buffer {
+  const bytes = Buffer.allocUnsafe(length)
+  let state = (seed * 2654435761) >>> 0 || 1
+  for (let index = 0; index < length; index++) {
+    state ^= state << 13
+    state ^= state >>> 17
+    state ^= state << 5
+    bytes[index] = state & 0xff
+  }
+  return bytes
+}
