@@ -1,0 +1,145 @@
+// What the log's callers hand in and get back.
+
+import type { ErrorCode } from '../protocol/errors.ts'
+import type { BatchHeader } from '../records/batch.ts'
+
+/** When an append counts as done: never on a device, once in the page cache, or once on the device. */
+export type Durability = 'memory' | 'os' | 'fsync'
+
+export type TimestampType = 'CreateTime' | 'LogAppendTime'
+
+/** A topic's effective settings, as far as its partitions' logs and the checks before them need them. */
+export interface LogConfig {
+  readonly segmentBytes: number
+  readonly segmentMs: number
+  readonly segmentJitterMs: number
+  readonly segmentIndexBytes: number
+  readonly indexIntervalBytes: number
+  readonly preallocate: boolean
+  readonly flushMessages: number
+  readonly flushMs: number
+  readonly retentionMs: number
+  readonly retentionBytes: number
+  readonly fileDeleteDelayMs: number
+  readonly cleanupPolicy: { readonly compact: boolean; readonly delete: boolean }
+  readonly deleteRetentionMs: number
+  readonly minCompactionLagMs: number
+  readonly maxCompactionLagMs: number
+  readonly minCleanableDirtyRatio: number
+  readonly maxMessageBytes: number
+  readonly compressionType: 'producer' | 'uncompressed' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
+  readonly compressionLevels: { readonly gzip: number; readonly lz4: number; readonly zstd: number }
+  readonly timestampType: TimestampType
+  readonly timestampBeforeMaxMs: number
+  readonly timestampAfterMaxMs: number
+  readonly minInsyncReplicas: number
+  readonly uncleanLeaderElection: boolean
+  readonly producerIdExpirationMs: number
+}
+
+const NEVER = Number.MAX_SAFE_INTEGER
+
+/** Kafka's defaults. */
+export const DEFAULT_LOG_CONFIG: LogConfig = {
+  segmentBytes: 1024 * 1024 * 1024,
+  segmentMs: 7 * 24 * 60 * 60 * 1000,
+  segmentJitterMs: 0,
+  segmentIndexBytes: 10 * 1024 * 1024,
+  indexIntervalBytes: 4096,
+  preallocate: false,
+  flushMessages: NEVER,
+  flushMs: NEVER,
+  retentionMs: 7 * 24 * 60 * 60 * 1000,
+  retentionBytes: -1,
+  fileDeleteDelayMs: 60_000,
+  cleanupPolicy: { compact: false, delete: true },
+  deleteRetentionMs: 24 * 60 * 60 * 1000,
+  minCompactionLagMs: 0,
+  maxCompactionLagMs: NEVER,
+  minCleanableDirtyRatio: 0.5,
+  maxMessageBytes: 1_048_588,
+  compressionType: 'producer',
+  compressionLevels: { gzip: -1, lz4: 9, zstd: 3 },
+  timestampType: 'CreateTime',
+  timestampBeforeMaxMs: NEVER,
+  timestampAfterMaxMs: 60 * 60 * 1000,
+  minInsyncReplicas: 1,
+  uncleanLeaderElection: false,
+  producerIdExpirationMs: 24 * 60 * 60 * 1000,
+}
+
+/** One checked batch: its header (first 61 bytes) lies in one piece at the start of `chunks[0]` and may be written to. */
+export interface CheckedBatch {
+  readonly header: BatchHeader
+  readonly chunks: Buffer[]
+}
+
+/** Who appends. Clients' batches are held against the producer's sequence; the coordinators' own are not. */
+export type AppendOrigin = 'client' | 'coordinator'
+
+export interface AppendOptions {
+  readonly leaderEpoch: number
+  readonly origin: AppendOrigin
+  readonly nowMs: number
+  /** Called once, at the earliest at the end of this turn: 0 when the durability asked for holds, otherwise the error. */
+  readonly done: (error: ErrorCode) => void
+}
+
+export interface AppendInfo {
+  /** Not 0: nothing was appended and `done` will not be called. */
+  readonly errorCode: ErrorCode
+  readonly errorMessage: string | null
+  readonly baseOffset: number
+  readonly lastOffset: number
+  /** -1 unless the topic's timestamps are set on append. */
+  readonly logAppendTimeMs: number
+  readonly logStartOffset: number
+  /** The batch is in the log already (a retry): the offsets are those of then, `done` comes when they are durable. */
+  readonly duplicate: boolean
+}
+
+export interface ReadOptions {
+  readonly maxBytes: number
+  /** Exclusive bound: high watermark, last stable offset or log end offset. */
+  readonly upTo: number
+  /** Return the first batch whole even if it is larger than `maxBytes`. */
+  readonly atLeastOne: boolean
+}
+
+/** Bytes as they lie in the log. `data` is a view of a pooled buffer: use it, then `release()`, then never touch it. */
+export interface ReadResult {
+  readonly errorCode: ErrorCode
+  /** Whole batches; the first one holds the offset asked for, or is the first one after it. */
+  readonly data: Buffer
+  /** Base offset of the first batch in `data`, or the offset asked for if there is none. */
+  readonly startOffset: number
+  /** Where to read on. */
+  readonly nextOffset: number
+  release(): void
+}
+
+export interface OffsetAndTimestamp {
+  readonly offset: number
+  readonly timestamp: number
+  readonly leaderEpoch: number
+}
+
+export interface EpochEnd {
+  readonly leaderEpoch: number
+  readonly endOffset: number
+}
+
+export interface AbortedTransaction {
+  readonly producerId: number
+  readonly firstOffset: number
+}
+
+export interface ActiveProducer {
+  readonly producerId: number
+  readonly producerEpoch: number
+  readonly lastSequence: number
+  readonly lastTimestamp: number
+  readonly coordinatorEpoch: number
+  /** -1 without an open transaction. */
+  readonly currentTransactionStartOffset: number
+}
