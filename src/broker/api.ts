@@ -13,7 +13,7 @@ import type { Configs } from '../metadata/configs.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { ProducerIds } from '../metadata/producer-ids.ts'
 import type { Topics } from '../metadata/topics.ts'
-import type { Infer, Input, MessageSchema } from '../protocol/schema.ts'
+import type { Infer, Input, Schema } from '../protocol/schema.ts'
 import type { Clock } from '../storage/clock.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Timers } from '../storage/timers.ts'
@@ -25,6 +25,7 @@ import type { Partitions } from './partitions.ts'
 export interface BrokerContext {
   readonly nodeId: number
   readonly clusterId: string
+  /** Settings as they are now; dynamic ones change. */
   readonly config: BrokerConfig
   readonly image: MetadataImage
   readonly topics: Topics
@@ -68,14 +69,20 @@ export interface RequestContext {
   readonly principal: string
   /** Wall clock at the time the request began to execute. */
   readonly nowMs: number
+  /** Buffers that the answer points into: given back once it has left, or when the connection is gone. */
+  afterSent(release: () => void): void
+  /** Called if the connection closes before the answer is there: whatever waits for this request can stop. */
+  onAbandoned(stop: () => void): void
+  /** Instead of an answer: closes the connection once the earlier answers have left. Logged with this reason. */
+  refuse(reason: string): void
   /** Whether the principal may do this to the resource. The name of the cluster is `kafka-cluster`. */
   allowed(operation: Operation, resource: ResourceType, name: string): boolean
 }
 
 /** Hands over the answer, exactly once, now or later; null means that this request gets none (Produce with acks=0). */
-export type Reply<Response extends MessageSchema> = (response: Input<Response> | null) => void
+export type Reply<Response extends Schema> = (response: Input<Response> | null) => void
 
-interface ApiBase<Request extends MessageSchema, Response extends MessageSchema> {
+interface ApiBase<Request extends Schema, Response extends Schema> {
   readonly key: number
   readonly name: string
   readonly request: Request
@@ -91,7 +98,7 @@ interface ApiBase<Request extends MessageSchema, Response extends MessageSchema>
 }
 
 /** A handler either returns its answer (or a promise of it), or takes `reply` and calls it when the answer is there. */
-export type ApiDefinition<Request extends MessageSchema, Response extends MessageSchema> =
+export type ApiDefinition<Request extends Schema, Response extends Schema> =
   | (ApiBase<Request, Response> & {
       handle(context: RequestContext, request: Infer<Request>): Input<Response> | Promise<Input<Response>>
     })
@@ -99,26 +106,27 @@ export type ApiDefinition<Request extends MessageSchema, Response extends Messag
       handleLater(context: RequestContext, request: Infer<Request>, reply: Reply<Response>): void
     })
 
+/** A request as the dispatcher hands it to `Api.run`; it ends by exactly one of the two. */
+export interface ApiCall extends RequestContext {
+  reply(response: unknown): void
+  fail(error: unknown): void
+}
+
 /** A definition with its types erased: what the registry holds and the dispatcher runs. */
 export interface Api {
   readonly key: number
   readonly name: string
-  readonly request: MessageSchema
-  readonly response: MessageSchema
+  readonly request: Schema
+  readonly response: Schema
   readonly minVersion: number
   readonly maxVersion: number
   readonly servedFrom: number
   readonly notes: readonly string[]
-  /** Calls back with the answer, at once or later; a failure with `failed`. Exactly one of the two, exactly once. */
-  run(
-    context: RequestContext,
-    request: unknown,
-    reply: (response: unknown) => void,
-    failed: (error: unknown) => void,
-  ): void
+  /** Ends the call, now or later, or throws. */
+  run(call: ApiCall, request: unknown): void
 }
 
-export function defineApi<Request extends MessageSchema, Response extends MessageSchema>(
+export function defineApi<Request extends Schema, Response extends Schema>(
   definition: ApiDefinition<Request, Response>,
 ): Api {
   const { key, name, request, response, versions, notes } = definition
@@ -131,21 +139,23 @@ export function defineApi<Request extends MessageSchema, Response extends Messag
     maxVersion: versions[1],
     servedFrom: definition.servedFrom ?? versions[0],
     notes: notes ?? [],
-    run(context, decoded, reply, failed) {
+    run(call, decoded) {
       // The dispatcher decoded with `definition.request`, so the value has its type; this is the one place that says so.
       const typed = decoded as Infer<Request>
-      const refusal = definition.authorize?.(context, typed) ?? null
+      const refusal = definition.authorize?.(call, typed) ?? null
       if (refusal !== null) {
-        reply(refusal)
-        return
+        call.reply(refusal)
+      } else if ('handleLater' in definition) {
+        definition.handleLater(call, typed, (response) => call.reply(response))
+      } else {
+        const answer = definition.handle(call, typed)
+        if (answer instanceof Promise)
+          answer.then(
+            (response) => call.reply(response),
+            (error) => call.fail(error),
+          )
+        else call.reply(answer)
       }
-      if ('handleLater' in definition) {
-        definition.handleLater(context, typed, reply)
-        return
-      }
-      const answer = definition.handle(context, typed)
-      if (answer instanceof Promise) answer.then(reply, failed)
-      else reply(answer)
     },
   }
 }

@@ -1,0 +1,343 @@
+/**
+ * One client connection: frames in, answers out. Requests execute and are answered strictly in the order they came;
+ * only Produces may begin while earlier Produces of the same connection still wait for their disk. Owned by the
+ * server, which forwards the socket's events.
+ *
+ * What must hold:
+ * - nothing is written while a request executes: answers gather in the out-queue and leave in one flush per turn;
+ * - what a client can make us hold is bounded (limits.ts): above a limit the socket is not read;
+ * - a close never loses answers that were already given: drain, shutdown, then wait for the peer.
+ */
+import { FrameReader } from '../protocol/frame.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { Timers } from '../storage/timers.ts'
+import type { BrokerContext } from './api.ts'
+import type { Dispatcher } from './dispatch.ts'
+import { Exchange } from './exchange.ts'
+import {
+  CLOSE_GRACE_MS,
+  CONNECTION_REQUEST_BYTES_MAX,
+  CONNECTION_REQUESTS_MAX,
+  CONNECTION_UNREAD_BYTES_MAX,
+} from './limits.ts'
+import type { ByteSink } from './out-queue.ts'
+import { OutQueue } from './out-queue.ts'
+import type { BudgetMember, RequestBudget } from './request-budget.ts'
+
+/** The part of a Bun socket that a connection uses. */
+export interface ConnectionSocket extends ByteSink {
+  readonly remoteAddress: string
+  readonly remotePort: number
+  readonly localAddress: string
+  readonly localPort: number
+  pause(): void
+  resume(): void
+  shutdown(): void
+  terminate(): void
+}
+
+/** What all connections of a broker share. */
+export interface ConnectionHost {
+  readonly broker: BrokerContext
+  readonly dispatcher: Dispatcher
+  readonly budget: RequestBudget
+  readonly logger: Logger
+  readonly timers: Timers
+  readonly maxRequestBytes: number
+  nowMs(): number
+  /** Calls `flush` of the connection at the end of this turn. */
+  flushLater(connection: Connection): void
+  closed(connection: Connection): void
+}
+
+/**
+ * open: reads and executes. draining: begins nothing more, answers what runs. shut: all sent and FIN sent, waits for the
+ * peer's. closed: the socket is gone.
+ */
+type State = 'open' | 'draining' | 'shut' | 'closed'
+
+export class Connection implements BudgetMember {
+  readonly id: number
+  readonly clientHost: string
+  /** `127.0.0.1:40123`, for log lines. */
+  readonly peer: string
+  readonly localAddress: string
+  readonly localPort: number
+  principal = 'User:ANONYMOUS'
+  /** As told by ApiVersions v3+. */
+  clientSoftware: { name: string; version: string } | null = null
+  /** Request bytes received and not yet answered, half a frame included. */
+  heldBytes = 0
+  lastActiveMs: number
+
+  readonly #host: ConnectionHost
+  readonly #socket: ConnectionSocket
+  readonly #frames: FrameReader
+  readonly #out = new OutQueue()
+  #state: State = 'open'
+  #isReading = true
+  #isPumping = false
+  #isFlushScheduled = false
+  /** Whole requests; [0, head) are answered, [head, next) execute, the rest wait. */
+  #exchanges: Exchange[] = []
+  #head = 0
+  #next = 0
+  /** Bytes of the exchanges that are not answered. */
+  #requestBytes = 0
+
+  constructor(host: ConnectionHost, socket: ConnectionSocket, id: number) {
+    this.#host = host
+    this.#socket = socket
+    this.id = id
+    const address = plainAddress(socket.remoteAddress)
+    this.clientHost = `/${address}`
+    this.peer = `${address}:${socket.remotePort}`
+    this.localAddress = plainAddress(socket.localAddress)
+    this.localPort = socket.localPort
+    this.lastActiveMs = host.nowMs()
+    this.#frames = new FrameReader(host.maxRequestBytes)
+  }
+
+  get isClosed(): boolean {
+    return this.#state === 'closed'
+  }
+
+  get unreadBytes(): number {
+    return this.#out.bytes
+  }
+
+  /** A request executes: the peer is not idle, we are. */
+  get isExecuting(): boolean {
+    return this.#head < this.#next
+  }
+
+  // Events of the socket
+
+  onData(chunk: Buffer): void {
+    if (this.#state !== 'open') return
+    const nowMs = this.#host.nowMs()
+    this.lastActiveMs = nowMs
+    this.heldBytes += chunk.length
+    this.#host.budget.take(this, chunk.length, nowMs)
+    try {
+      this.#frames.push(chunk, this.#onFrame)
+    } catch (error) {
+      this.#pushRefused(error instanceof Error ? error.message : String(error))
+    }
+    this.#pump()
+    this.#updateReading()
+  }
+
+  onDrain(): void {
+    if (this.#state === 'closed') return
+    this.lastActiveMs = this.#host.nowMs()
+    this.flush()
+  }
+
+  onClosed(): void {
+    if (this.#state === 'closed') return
+    this.#state = 'closed'
+    this.#host.timers.cancel(this.#closeTimer)
+    this.#out.clear()
+    const open = this.#exchanges.slice(this.#head)
+    this.#exchanges = []
+    this.#head = 0
+    this.#next = 0
+    for (const exchange of open) exchange.abandon()
+    this.#giveBack(this.heldBytes)
+    this.#host.budget.forget(this)
+    this.#host.closed(this)
+  }
+
+  // Called by exchanges, the server's turn and its sweeps
+
+  /** Some exchange ended; answers leave in order, so it may have to wait for earlier ones. */
+  exchangeDone(): void {
+    if (this.#isPumping || this.#state === 'closed') return
+    this.#deliver()
+    this.#pump()
+    this.#updateReading()
+  }
+
+  flush(): void {
+    this.#isFlushScheduled = false
+    if (this.#state === 'closed' || this.#state === 'shut') return
+    const allLeft = this.#out.flush(this.#socket)
+    this.#pump()
+    this.#updateReading()
+    if (allLeft && this.#out.isEmpty) this.#shutWhenDone()
+  }
+
+  budgetChanged(): void {
+    this.#updateReading()
+  }
+
+  closeStalled(): void {
+    this.close('it stalled in the middle of a request while the memory for requests is used up')
+  }
+
+  /** Answers what executes, drops what only waits, then closes. A reason is logged. */
+  close(reason: string | null): void {
+    if (this.#state !== 'open') return
+    if (reason !== null) this.#host.logger.warn('closing connection', { client: this.peer, reason })
+    this.#state = 'draining'
+    const waiting = this.#exchanges.splice(this.#next)
+    for (const exchange of waiting) exchange.abandon()
+    // Half a frame and what waited will not be answered.
+    this.#giveBack(this.heldBytes - this.#executingBytes())
+    this.#updateReading()
+    if (this.#out.isEmpty) this.#shutWhenDone()
+    else this.#scheduleFlush()
+  }
+
+  /** Does not wait for the peer to take anything. */
+  terminate(reason: string | null): void {
+    if (this.#state === 'closed') return
+    if (reason !== null) this.#host.logger.warn('closing connection', { client: this.peer, reason })
+    this.#socket.terminate()
+    this.onClosed()
+  }
+
+  // Requests
+
+  readonly #onFrame = (chunks: Buffer[], length: number): void => {
+    this.#exchanges.push(new Exchange(this, this.#host.broker, chunks, length + FRAME_PREFIX_BYTES))
+    this.#requestBytes += length + FRAME_PREFIX_BYTES
+  }
+
+  /** The bytes stopped making sense: what came before is still answered, then the connection closes. */
+  #pushRefused(reason: string): void {
+    const exchange = new Exchange(this, this.#host.broker, [], 0)
+    exchange.isDone = true
+    exchange.closeReason = reason
+    this.#exchanges.push(exchange)
+  }
+
+  /** Begins every exchange that may begin now. */
+  #pump(): void {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    while (this.#next < this.#exchanges.length) {
+      if (this.#state !== 'open' || this.#out.bytes > CONNECTION_UNREAD_BYTES_MAX) break
+      const exchange = this.#exchanges[this.#next]!
+      if (!exchange.isDone && exchange.api === null) this.#host.dispatcher.readHeader(exchange)
+      if (this.#head < this.#next && !this.#mayOverlap(exchange)) break
+      this.#next++
+      if (!exchange.isDone) this.#host.dispatcher.begin(exchange)
+      this.#deliver()
+    }
+    this.#isPumping = false
+  }
+
+  /** Whatever executes beside others is a Produce, so the oldest one tells about all of them. */
+  #mayOverlap(exchange: Exchange): boolean {
+    return exchange.api?.key === PRODUCE_KEY && this.#exchanges[this.#head]!.api?.key === PRODUCE_KEY
+  }
+
+  /** Moves answers to the out-queue, as far as they are complete from the oldest on. */
+  #deliver(): void {
+    while (this.#head < this.#next && this.#exchanges[this.#head]!.isDone) {
+      const exchange = this.#exchanges[this.#head]!
+      this.#head++
+      this.#requestBytes -= exchange.sizeBytes
+      this.#giveBack(exchange.sizeBytes)
+      if (exchange.closeReason === null) this.#send(exchange)
+      if (exchange.closeReason !== null) {
+        exchange.release()
+        this.close(exchange.closeReason)
+        break
+      }
+    }
+    if (this.#head === this.#exchanges.length) {
+      this.#exchanges = []
+      this.#head = 0
+      this.#next = 0
+    } else if (this.#head >= COMPACT_AT) {
+      this.#exchanges.splice(0, this.#head)
+      this.#next -= this.#head
+      this.#head = 0
+    }
+    if (this.#state === 'draining' && this.#out.isEmpty) this.#shutWhenDone()
+  }
+
+  /** An answer that cannot be encoded is our bug; it ends the connection like any other failure of a handler. */
+  #send(exchange: Exchange): void {
+    if (exchange.response !== null) {
+      try {
+        this.#host.dispatcher.encodeAnswer(exchange, this.#out)
+      } catch (error) {
+        this.#host.logger.error('answer cannot be encoded', { api: exchange.api?.name, error })
+        exchange.closeReason = `its ${exchange.api?.name ?? 'request'} failed inside the broker`
+        return
+      }
+      this.#scheduleFlush()
+    }
+    const releases = exchange.takeReleases()
+    if (releases !== null) for (const release of releases) this.#out.pushRelease(release)
+  }
+
+  #scheduleFlush(): void {
+    if (this.#isFlushScheduled) return
+    this.#isFlushScheduled = true
+    this.#host.flushLater(this)
+  }
+
+  #executingBytes(): number {
+    let bytes = 0
+    for (let i = this.#head; i < this.#next; i++) bytes += this.#exchanges[i]!.sizeBytes
+    return bytes
+  }
+
+  #giveBack(bytes: number): void {
+    if (bytes === 0) return
+    this.heldBytes -= bytes
+    this.#host.budget.give(this, bytes)
+  }
+
+  // Reading and closing
+
+  #mayRead(): boolean {
+    if (this.#state === 'shut') return true
+    if (this.#state !== 'open') return false
+    return (
+      this.#out.bytes <= CONNECTION_UNREAD_BYTES_MAX &&
+      this.#requestBytes <= CONNECTION_REQUEST_BYTES_MAX &&
+      this.#exchanges.length - this.#head <= CONNECTION_REQUESTS_MAX &&
+      this.#host.budget.mayRead(this, this.lastActiveMs)
+    )
+  }
+
+  #updateReading(): void {
+    if (this.#state === 'closed') return
+    const mayRead = this.#mayRead()
+    if (mayRead === this.#isReading) return
+    this.#isReading = mayRead
+    if (mayRead) this.#socket.resume()
+    else this.#socket.pause()
+  }
+
+  /**
+   * While draining and with nothing left to answer or send: FIN. Reading goes on (the bytes are dropped), because a
+   * paused socket does not notice that the peer has closed.
+   */
+  #shutWhenDone(): void {
+    if (this.#state !== 'draining' || this.isExecuting) return
+    this.#state = 'shut'
+    this.#socket.shutdown()
+    this.#updateReading()
+    this.#host.timers.schedule(this.#closeTimer, this.#host.nowMs() + CLOSE_GRACE_MS, () => this.terminate(null))
+  }
+
+  get #closeTimer(): string {
+    return `connection/${this.id}/close`
+  }
+}
+
+const FRAME_PREFIX_BYTES = 4
+const PRODUCE_KEY = 0
+const COMPACT_AT = 256
+
+/** An IPv4 client of a dual-stack listener shows as `::ffff:1.2.3.4`. */
+export function plainAddress(address: string): string {
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
+}

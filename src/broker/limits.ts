@@ -1,0 +1,41 @@
+/**
+ * Every bound on what one client, or all of them together, can make the broker hold. Each is checked before the memory
+ * is taken. Configured limits (`socket.request.max.bytes`, `fetch.max.bytes`, ...) are Kafka's and come from the
+ * configuration; these have no Kafka name.
+ */
+
+const KIB = 1024
+const MIB = 1024 * KIB
+
+/** Whole requests of one connection that are queued or executing. Above it the connection is not read. */
+export const CONNECTION_REQUEST_BYTES_MAX = 16 * MIB
+
+/** The same, counted: small requests cost more as objects than as bytes. */
+export const CONNECTION_REQUESTS_MAX = 4096
+
+/** Answers of one connection that the peer has not taken yet. Above it no further request of it begins. */
+export const CONNECTION_UNREAD_BYTES_MAX = 16 * MIB
+
+/** Bytes of requests, whole or in parts, of all connections together. */
+export const TOTAL_REQUEST_BYTES_MAX = 64 * MIB
+
+/** A connection that holds no more than this goes on reading when the total is used up, so that small requests pass. */
+export const CONNECTION_REQUEST_BYTES_FREE = 64 * KIB
+
+/** With the total used up, the one connection that may finish its request must send something within this time. */
+export const STALLED_REQUEST_MS = 5_000
+
+/** From the last byte we send on a connection until the peer has closed it; then it is reset. */
+export const CLOSE_GRACE_MS = 5_000
+
+/** Answer parts below this are copied together into one socket write; larger ones are handed over as they are. */
+export const COALESCE_PART_BYTES_MAX = 64 * KIB
+
+/** One socket write of coalesced parts. */
+export const COALESCED_WRITE_BYTES = 128 * KIB
+
+/** How long a clean stop waits for running requests and unread answers. */
+export const STOP_GRACE_MS = 5_000
+
+/** Decompressed bytes of one produced batch that is checked record by record. */
+export const DECOMPRESSED_BATCH_BYTES_MAX = 256 * MIB
