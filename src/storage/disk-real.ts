@@ -1,0 +1,386 @@
+// The disk of this machine.
+
+import {
+  closeSync,
+  existsSync,
+  fdatasync,
+  fdatasyncSync,
+  fstatSync,
+  fsync,
+  fsyncSync,
+  ftruncateSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  read as readWithCallback,
+  renameSync,
+  rmSync,
+  statfsSync,
+  statSync,
+  unlinkSync,
+  utimesSync,
+  writeFileSync,
+  writeSync,
+  writevSync,
+} from 'node:fs'
+import { dirname, resolve } from 'node:path'
+import { type Disk, DiskError, type DiskFile, type FileStat, type Lock } from './disk.ts'
+import { type Libc, libc, NOT_SUPPORTED, WOULD_BLOCK } from './libc.ts'
+
+/** Without a way to ask the kernel, bytes this close to the written end are taken to be in memory still. */
+const ASSUMED_HOT_BYTES = 16 * 1024 * 1024
+
+/** Locks held by this process: POSIX locks do not exclude their own process. */
+const heldLocks = new Set<string>()
+
+function failure(error: unknown, path: string, action: string): DiskError {
+  if (error instanceof DiskError) return error
+  const code = error instanceof Error && 'code' in error && typeof error.code === 'string' ? error.code : 'EIO'
+  const reason = error instanceof Error ? error.message : String(error)
+  return new DiskError(code, path, `cannot ${action} ${path}: ${reason}`, { cause: error })
+}
+
+function attempt<T>(path: string, action: string, run: () => T): T {
+  try {
+    return run()
+  } catch (error) {
+    throw failure(error, path, action)
+  }
+}
+
+export class RealDisk implements Disk {
+  readonly kind = 'real'
+  readonly #libc: Libc
+
+  constructor(calls: Libc = libc()) {
+    this.#libc = calls
+  }
+
+  open(path: string, options: { create?: boolean } = {}): DiskFile {
+    return attempt(path, 'open', () => {
+      const descriptor = openForWriting(path, options.create === true)
+      return new RealFile(path, descriptor, fstatSync(descriptor).size, this.#libc)
+    })
+  }
+
+  exists(path: string): boolean {
+    return existsSync(path)
+  }
+
+  list(directory: string): string[] {
+    return attempt(directory, 'list', () => readdirSync(directory))
+  }
+
+  stat(path: string): FileStat | null {
+    return attempt(path, 'look at', () => {
+      const found = statSync(path, { throwIfNoEntry: false })
+      if (found === undefined) return null
+      return { sizeBytes: found.size, modifiedMs: Math.floor(found.mtimeMs), isDirectory: found.isDirectory() }
+    })
+  }
+
+  makeDirectory(path: string): void {
+    attempt(path, 'create the folder', () => mkdirSync(path, { recursive: true }))
+  }
+
+  rename(from: string, to: string): void {
+    attempt(from, `rename to ${to}`, () => renameSync(from, to))
+  }
+
+  remove(path: string, options: { recursive?: boolean } = {}): void {
+    attempt(path, 'remove', () => {
+      if (options.recursive === true) rmSync(path, { recursive: true, force: true })
+      else if (existsSync(path)) unlinkSync(path)
+    })
+  }
+
+  readWhole(path: string): Buffer | null {
+    try {
+      return readFileSync(path)
+    } catch (error) {
+      const failed = failure(error, path, 'read')
+      if (failed.code === 'ENOENT') return null
+      throw failed
+    }
+  }
+
+  writeWhole(path: string, bytes: Uint8Array): void {
+    attempt(path, 'write', () => {
+      writeFileSync(`${path}.tmp`, bytes)
+      renameSync(`${path}.tmp`, path)
+    })
+  }
+
+  replaceWhole(path: string, bytes: Uint8Array): void {
+    attempt(path, 'replace', () => {
+      withNewFile(`${path}.tmp`, bytes, fsyncSync)
+      renameSync(`${path}.tmp`, path)
+      this.syncDirectory(dirname(path))
+    })
+  }
+
+  async replaceWholeLater(path: string, bytes: Uint8Array): Promise<void> {
+    const temporary = `${path}.tmp`
+    try {
+      const descriptor = openSync(temporary, 'w')
+      try {
+        writeAll(descriptor, bytes)
+        await synced(fsync, descriptor)
+      } finally {
+        closeSync(descriptor)
+      }
+      renameSync(temporary, path)
+    } catch (error) {
+      throw failure(error, path, 'replace')
+    }
+    await this.syncDirectoryLater(dirname(path))
+  }
+
+  setModified(path: string, modifiedMs: number): void {
+    attempt(path, 'set the time of', () => utimesSync(path, modifiedMs / 1000, modifiedMs / 1000))
+  }
+
+  syncDirectory(directory: string): void {
+    attempt(directory, 'sync', () => {
+      const descriptor = openSync(directory, 'r')
+      try {
+        fsyncSync(descriptor)
+      } finally {
+        closeSync(descriptor)
+      }
+    })
+  }
+
+  async syncDirectoryLater(directory: string): Promise<void> {
+    try {
+      const descriptor = openSync(directory, 'r')
+      try {
+        await synced(fsync, descriptor)
+      } finally {
+        closeSync(descriptor)
+      }
+    } catch (error) {
+      throw failure(error, directory, 'sync')
+    }
+  }
+
+  free(path: string): { totalBytes: number; usableBytes: number } {
+    return attempt(path, 'ask for the free space of', () => {
+      const found = statfsSync(path)
+      return { totalBytes: found.blocks * found.bsize, usableBytes: found.bavail * found.bsize }
+    })
+  }
+
+  lock(path: string): Lock | null {
+    const name = resolve(path)
+    if (heldLocks.has(name)) return null
+    const lockFile = this.#libc.lockWholeFile
+    const descriptor = attempt(path, 'open', () => openForWriting(path, true))
+    const taken = lockFile === null ? claimByProcessId(path, descriptor) : lockFile(descriptor)
+    if (!taken) {
+      closeSync(descriptor)
+      return null
+    }
+    heldLocks.add(name)
+    return {
+      path,
+      release() {
+        if (!heldLocks.delete(name)) return
+        rmSync(path, { force: true })
+        closeSync(descriptor)
+      },
+    }
+  }
+}
+
+/** Read and write, created if asked; never cut. */
+function openForWriting(path: string, create: boolean): number {
+  try {
+    return openSync(path, 'r+')
+  } catch (error) {
+    if (!create || failure(error, path, 'open').code !== 'ENOENT') throw error
+    return openSync(path, 'wx+')
+  }
+}
+
+function withNewFile(path: string, bytes: Uint8Array, finish: (descriptor: number) => void): void {
+  const descriptor = openSync(path, 'w')
+  try {
+    writeAll(descriptor, bytes)
+    finish(descriptor)
+  } finally {
+    closeSync(descriptor)
+  }
+}
+
+function writeAll(descriptor: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done, done)
+}
+
+function synced(call: typeof fsync, descriptor: number): Promise<void> {
+  return new Promise((resolvePromise, reject) => {
+    call(descriptor, (error) => (error ? reject(error) : resolvePromise()))
+  })
+}
+
+/** The lock where no record lock can be had: the holder's process id in the file. A dead holder's claim is void. */
+function claimByProcessId(path: string, descriptor: number): boolean {
+  const holder = Number.parseInt(readFileSync(path, 'latin1'), 10)
+  if (holder > 0 && holder !== process.pid && isAlive(holder)) return false
+  ftruncateSync(descriptor, 0)
+  writeAll(descriptor, Buffer.from(`${process.pid}\n`))
+  return true
+}
+
+function isAlive(processId: number): boolean {
+  try {
+    process.kill(processId, 0)
+    return true
+  } catch (error) {
+    return failure(error, String(processId), 'signal').code === 'EPERM'
+  }
+}
+
+class RealFile implements DiskFile {
+  readonly path: string
+  sizeBytes: number
+  readonly #descriptor: number
+  readonly #libc: Libc
+  #readCached: Libc['readCached']
+  /** Where this handle's own writing began: from there on bytes were in memory once. */
+  #writtenFrom = Number.POSITIVE_INFINITY
+  /** Operations on the thread pool that still use the descriptor; it is closed after the last one. */
+  #inFlight = 0
+  #closed = false
+
+  constructor(path: string, descriptor: number, sizeBytes: number, calls: Libc) {
+    this.path = path
+    this.#descriptor = descriptor
+    this.sizeBytes = sizeBytes
+    this.#libc = calls
+    this.#readCached = calls.readCached
+  }
+
+  writev(chunks: readonly Uint8Array[], position: number): void {
+    let total = 0
+    for (let index = 0; index < chunks.length; index++) total += chunks[index]!.length
+    try {
+      const written = writevSync(this.#descriptor, chunks as Uint8Array[], position)
+      if (written < total) this.#writeRest(chunks, position, written)
+    } catch (error) {
+      this.sizeBytes = Math.max(
+        this.sizeBytes,
+        attempt(this.path, 'look at', () => fstatSync(this.#descriptor).size),
+      )
+      throw failure(error, this.path, `write ${total} bytes at position ${position} of`)
+    }
+    if (position < this.#writtenFrom) this.#writtenFrom = position
+    if (position + total > this.sizeBytes) this.sizeBytes = position + total
+  }
+
+  /** After a short write the rest goes out piece by piece, so that the reason for the shortness surfaces as an error. */
+  #writeRest(chunks: readonly Uint8Array[], position: number, alreadyWritten: number): void {
+    let skip = alreadyWritten
+    let at = position + alreadyWritten
+    for (const chunk of chunks) {
+      if (skip >= chunk.length) {
+        skip -= chunk.length
+        continue
+      }
+      for (let done = skip; done < chunk.length; ) {
+        const written = writeSync(this.#descriptor, chunk, done, chunk.length - done, at)
+        if (written === 0) throw new DiskError('EIO', this.path, `${this.path} takes no more bytes at position ${at}`)
+        done += written
+        at += written
+      }
+      skip = 0
+    }
+  }
+
+  readNow(buffer: Uint8Array, offset: number, length: number, position: number): number {
+    return attempt(this.path, `read ${length} bytes at position ${position} of`, () => {
+      let done = 0
+      while (done < length) {
+        const count = readSync(this.#descriptor, buffer, offset + done, length - done, position + done)
+        if (count === 0) break
+        done += count
+      }
+      return done
+    })
+  }
+
+  readHot(buffer: Uint8Array, offset: number, length: number, position: number): number {
+    if (length === 0 || position >= this.sizeBytes) return 0
+    if (this.#readCached !== null) {
+      const count = this.#readCached(this.#descriptor, buffer, offset, length, position)
+      if (count !== NOT_SUPPORTED) return count
+      this.#readCached = null // this file system cannot tell: guess, like a machine without the call
+    }
+    if (position < this.#writtenFrom || position < this.sizeBytes - ASSUMED_HOT_BYTES) return WOULD_BLOCK
+    return this.readNow(buffer, offset, length, position)
+  }
+
+  async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
+    let done = 0
+    this.#inFlight++
+    try {
+      while (done < length) {
+        const count = await this.#readOnce(buffer, offset + done, length - done, position + done)
+        if (count === 0) break
+        done += count
+      }
+    } catch (error) {
+      throw failure(error, this.path, `read ${length} bytes at position ${position} of`)
+    } finally {
+      this.#landed()
+    }
+    return done
+  }
+
+  #readOnce(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
+    return new Promise((resolvePromise, reject) => {
+      readWithCallback(this.#descriptor, buffer, offset, length, position, (error, count) =>
+        error ? reject(error) : resolvePromise(count),
+      )
+    })
+  }
+
+  async sync(): Promise<void> {
+    this.#inFlight++
+    try {
+      await synced(fdatasync, this.#descriptor)
+    } catch (error) {
+      throw failure(error, this.path, 'sync')
+    } finally {
+      this.#landed()
+    }
+  }
+
+  syncNow(): void {
+    attempt(this.path, 'sync', () => fdatasyncSync(this.#descriptor))
+  }
+
+  truncate(sizeBytes: number): void {
+    attempt(this.path, `cut to ${sizeBytes} bytes`, () => ftruncateSync(this.#descriptor, sizeBytes))
+    this.sizeBytes = sizeBytes
+  }
+
+  preallocate(bytes: number): void {
+    if (bytes > this.sizeBytes) {
+      this.#libc.allocateKeepingSize?.(this.#descriptor, this.sizeBytes, bytes - this.sizeBytes)
+    }
+  }
+
+  close(): void {
+    if (this.#closed) return
+    this.#closed = true
+    if (this.#inFlight === 0) closeSync(this.#descriptor)
+  }
+
+  #landed(): void {
+    this.#inFlight--
+    if (this.#closed && this.#inFlight === 0) closeSync(this.#descriptor)
+  }
+}

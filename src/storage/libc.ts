@@ -1,0 +1,96 @@
+// The few libc calls that node:fs does not offer, through FFI. Every one is optional: without a libc to call (or on another
+// platform) the function is null and the caller has another way. Only calls that never wait for a device are made here,
+// because an FFI call holds up the event loop.
+
+import { dlopen, FFIType, type Pointer, ptr, read } from 'bun:ffi'
+
+const F_TLOCK = 2
+const FALLOC_FL_KEEP_SIZE = 1
+const RWF_NOWAIT = 8
+const EOPNOTSUPP = 95
+const EINVAL = 22
+const ENOSYS = 38
+
+/** Names under which a C library is found: glibc, musl, macOS. */
+const LIBRARY_NAMES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+  linux: ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`],
+  darwin: ['libSystem.B.dylib'],
+}
+
+/** What a read of memory-resident bytes came to. */
+export const WOULD_BLOCK = -1
+export const NOT_SUPPORTED = -2
+
+export interface Libc {
+  /** Exclusive POSIX record lock over the whole file: true if taken, false if another process holds it. */
+  readonly lockWholeFile: ((descriptor: number) => boolean) | null
+  /** Reserves space without changing the length; false if the file system cannot or has none. */
+  readonly allocateKeepingSize: ((descriptor: number, position: number, bytes: number) => boolean) | null
+  /** Reads what is in the page cache: bytes read, WOULD_BLOCK or NOT_SUPPORTED. */
+  readonly readCached:
+    | ((descriptor: number, buffer: Uint8Array, offset: number, length: number, position: number) => number)
+    | null
+}
+
+export const NO_LIBC: Libc = { lockWholeFile: null, allocateKeepingSize: null, readCached: null }
+
+let loaded: Libc | null = null
+
+export function libc(): Libc {
+  loaded ??= load()
+  return loaded
+}
+
+function load(): Libc {
+  if (process.env.SAMSA_NO_FFI === '1') return NO_LIBC
+  for (const name of LIBRARY_NAMES[process.platform] ?? []) {
+    const lockWholeFile = loadLock(name)
+    if (lockWholeFile === null) continue
+    if (process.platform !== 'linux') return { ...NO_LIBC, lockWholeFile }
+    return { lockWholeFile, allocateKeepingSize: loadAllocate(name), readCached: loadReadCached(name) }
+  }
+  return NO_LIBC
+}
+
+function loadLock(library: string): Libc['lockWholeFile'] {
+  try {
+    const { symbols } = dlopen(library, { lockf: { args: ['i32', 'i32', 'i64'], returns: 'i32' } })
+    return (descriptor) => symbols.lockf(descriptor, F_TLOCK, 0) === 0
+  } catch {
+    return null // no such library or symbol: the caller locks in another way
+  }
+}
+
+function loadAllocate(library: string): Libc['allocateKeepingSize'] {
+  try {
+    const { symbols } = dlopen(library, { fallocate: { args: ['i32', 'i32', 'i64', 'i64'], returns: 'i32' } })
+    return (descriptor, position, bytes) => symbols.fallocate(descriptor, FALLOC_FL_KEEP_SIZE, position, bytes) === 0
+  } catch {
+    return null // space is then taken as it is written
+  }
+}
+
+function loadReadCached(library: string): Libc['readCached'] {
+  try {
+    const { symbols } = dlopen(library, {
+      preadv2: { args: ['i32', 'ptr', 'i32', 'i64', 'i32'], returns: FFIType.i64_fast },
+      __errno_location: { args: [], returns: 'ptr' },
+    })
+    // struct iovec { void *base; size_t length }, little-endian on every platform this is loaded on.
+    const vector = new DataView(new ArrayBuffer(16))
+    const vectorPointer = ptr(vector)
+    return (descriptor, buffer, offset, length, position) => {
+      const address: number = ptr(buffer) + offset
+      vector.setUint32(0, address >>> 0, true)
+      vector.setUint32(4, Math.floor(address / 2 ** 32), true)
+      vector.setUint32(8, length, true)
+      vector.setUint32(12, 0, true)
+      const count = Number(symbols.preadv2(descriptor, vectorPointer, 1, position, RWF_NOWAIT))
+      if (count >= 0) return count
+      const errno = read.i32(symbols.__errno_location() as Pointer)
+      return errno === EOPNOTSUPP || errno === ENOSYS || errno === EINVAL ? NOT_SUPPORTED : WOULD_BLOCK
+    }
+  } catch {
+    return null // whether bytes are in memory is then guessed from what was written lately
+  }
+}
