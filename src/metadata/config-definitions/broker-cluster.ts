@@ -1,0 +1,63 @@
+/** Broker properties of identity and the controller quorum (accepted; Samsa has no quorum). */
+import type { DefinitionTable } from './definition.ts'
+import { atLeast, listOf, quorumEndpoints } from './validators.ts'
+
+export const brokerClusterConfigs: DefinitionTable = {
+  'broker.heartbeat.interval.ms': { type: 'int', default: '2000' },
+  'broker.id': { type: 'int', default: '-1', importance: 'high' },
+  'broker.rack': { type: 'string', default: null },
+  'broker.session.timeout.ms': { type: 'int', default: '9000' },
+  'controlled.shutdown.enable': { type: 'boolean', default: 'true' },
+  'controller.listener.names': {
+    type: 'list',
+    default: null,
+    valid: listOf({ mayBeEmpty: false }),
+    importance: 'high',
+  },
+  'controller.quorum.append.linger.ms': { type: 'int', default: '25', valid: atLeast(0) },
+  'controller.quorum.auto.join.enable': { type: 'boolean', default: 'false', importance: 'low' },
+  'controller.quorum.bootstrap.servers': { type: 'list', default: '', valid: quorumEndpoints, importance: 'high' },
+  'controller.quorum.election.backoff.max.ms': { type: 'int', default: '1000', valid: atLeast(0), importance: 'high' },
+  'controller.quorum.election.timeout.ms': { type: 'int', default: '1000', valid: atLeast(0), importance: 'high' },
+  'controller.quorum.fetch.max.bytes': { type: 'int', default: '1048576', valid: atLeast(1), importance: 'low' },
+  'controller.quorum.fetch.snapshot.max.bytes': {
+    type: 'int',
+    default: '1048576',
+    valid: atLeast(1),
+    importance: 'low',
+  },
+  'controller.quorum.fetch.timeout.ms': { type: 'int', default: '2000', valid: atLeast(0), importance: 'high' },
+  'controller.quorum.request.timeout.ms': { type: 'int', default: '2000', valid: atLeast(0) },
+  'controller.quorum.retry.backoff.ms': { type: 'int', default: '20', valid: atLeast(0), importance: 'low' },
+  'controller.quorum.voters': { type: 'list', default: '', valid: quorumEndpoints, importance: 'high' },
+  'controller.quota.window.num': { type: 'int', default: '11', valid: atLeast(1), importance: 'low' },
+  'controller.quota.window.size.seconds': { type: 'int', default: '1', valid: atLeast(1), importance: 'low' },
+  'controller.socket.timeout.ms': { type: 'int', default: '30000' },
+  'early.start.listeners': {
+    type: 'list',
+    default: null,
+    valid: listOf({ mayBeEmpty: true, mayBeNull: true }),
+    importance: 'high',
+  },
+  'initial.broker.registration.timeout.ms': { type: 'int', default: '60000' },
+  'metadata.log.dir': { type: 'string', default: null, importance: 'high' },
+  'metadata.log.max.record.bytes.between.snapshots': {
+    type: 'long',
+    default: '20971520',
+    valid: atLeast(1),
+    importance: 'high',
+  },
+  'metadata.log.max.snapshot.interval.ms': { type: 'long', default: '3600000', valid: atLeast(0), importance: 'high' },
+  'metadata.log.segment.bytes': { type: 'int', default: '1073741824', valid: atLeast(8388608), importance: 'high' },
+  'metadata.log.segment.ms': { type: 'long', default: '604800000', importance: 'high' },
+  'metadata.max.idle.interval.ms': { type: 'int', default: '500', valid: atLeast(0), importance: 'low' },
+  'metadata.max.retention.bytes': { type: 'long', default: '104857600', importance: 'high' },
+  'metadata.max.retention.ms': { type: 'long', default: '604800000', importance: 'high' },
+  'node.id': { type: 'int', default: null, valid: atLeast(0), importance: 'high' },
+  'process.roles': {
+    type: 'list',
+    default: null,
+    valid: listOf({ values: ['broker', 'controller'], mayBeEmpty: false }),
+    importance: 'high',
+  },
+}

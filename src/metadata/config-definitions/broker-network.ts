@@ -1,0 +1,51 @@
+/** Broker properties of listeners, connections, requests. */
+import type { DefinitionTable } from './definition.ts'
+import { atLeast, listOf } from './validators.ts'
+
+export const brokerNetworkConfigs: DefinitionTable = {
+  'advertised.listeners': {
+    type: 'list',
+    default: null,
+    valid: listOf({ mayBeEmpty: false, mayBeNull: true }),
+    importance: 'high',
+  },
+  'background.threads': { type: 'int', default: '10', valid: atLeast(1), mode: 'cluster-wide', importance: 'high' },
+  'connection.failed.authentication.delay.ms': { type: 'int', default: '100', valid: atLeast(0), importance: 'low' },
+  'connections.max.idle.ms': { type: 'long', default: '600000' },
+  'connections.max.reauth.ms': { type: 'long', default: '0' },
+  'delete.records.purgatory.purge.interval.requests': { type: 'int', default: '1' },
+  'fetch.max.bytes': { type: 'int', default: '57671680', valid: atLeast(1024) },
+  'fetch.purgatory.purge.interval.requests': { type: 'int', default: '1000' },
+  'inter.broker.listener.name': { type: 'string', default: null },
+  'listener.security.protocol.map': {
+    type: 'string',
+    default: 'SASL_SSL:SASL_SSL,PLAINTEXT:PLAINTEXT,SSL:SSL,SASL_PLAINTEXT:SASL_PLAINTEXT',
+    mode: 'per-broker',
+    importance: 'low',
+  },
+  listeners: {
+    type: 'list',
+    default: 'PLAINTEXT://:9092',
+    valid: listOf({ mayBeEmpty: false }),
+    mode: 'per-broker',
+    importance: 'high',
+  },
+  'max.connection.creation.rate': { type: 'int', default: '2147483647', valid: atLeast(0), mode: 'cluster-wide' },
+  'max.connections': { type: 'int', default: '2147483647', valid: atLeast(0), mode: 'cluster-wide' },
+  'max.connections.per.ip': { type: 'int', default: '2147483647', valid: atLeast(0), mode: 'cluster-wide' },
+  'max.connections.per.ip.overrides': { type: 'string', default: '', mode: 'cluster-wide' },
+  'max.incremental.fetch.session.cache.slots': { type: 'int', default: '1000', valid: atLeast(0) },
+  'max.request.partition.size.limit': { type: 'int', default: '2000', valid: atLeast(1) },
+  'num.io.threads': { type: 'int', default: '8', valid: atLeast(1), mode: 'cluster-wide', importance: 'high' },
+  'num.network.threads': { type: 'int', default: '3', valid: atLeast(1), mode: 'cluster-wide', importance: 'high' },
+  'producer.purgatory.purge.interval.requests': { type: 'int', default: '1000' },
+  'queued.max.request.bytes': { type: 'long', default: '-1' },
+  'queued.max.requests': { type: 'int', default: '500', valid: atLeast(1), importance: 'high' },
+  'request.timeout.ms': { type: 'int', default: '30000', importance: 'high' },
+  'socket.connection.setup.timeout.max.ms': { type: 'long', default: '30000' },
+  'socket.connection.setup.timeout.ms': { type: 'long', default: '10000' },
+  'socket.listen.backlog.size': { type: 'int', default: '50', valid: atLeast(1) },
+  'socket.receive.buffer.bytes': { type: 'int', default: '102400', importance: 'high' },
+  'socket.request.max.bytes': { type: 'int', default: '104857600', valid: atLeast(1), importance: 'high' },
+  'socket.send.buffer.bytes': { type: 'int', default: '102400', importance: 'high' },
+}
