@@ -1,0 +1,244 @@
+// Frames (int32 size + payload), and the headers that stand before the body of every request and response.
+//
+// A FrameReader belongs to one connection. It hands out views of the chunks that the socket delivered: a frame that lies
+// in one chunk is one view, a large one stays a list of chunks. Small pieces of frames that are not complete yet are
+// copied, so that they do not keep a whole chunk alive and many tiny packets do not become many buffers. Memory follows
+// what has arrived: the announced size alone sets nothing aside.
+
+import { ApiKey } from './api-keys.ts'
+import { decode, encode } from './codec.ts'
+import { ProtocolError } from './errors.ts'
+import { GATHER_BUFFER_BYTES, MAX_FRAME_BYTES, SMALL_PIECE_BYTES } from './limits.ts'
+import { MESSAGES } from './messages/index.ts'
+import type { Reader } from './reader.ts'
+import { type Infer, type Input, isFlexible, type MessageSchema } from './schema.ts'
+import { Writer } from './writer.ts'
+
+const SIZE_BYTES = 4
+const NO_BUFFER = Buffer.alloc(0)
+
+export type FrameHandler = (chunks: Buffer[], length: number) => void
+
+export class FrameReader {
+  /** May be lowered and raised between pushes, as authentication does. */
+  maxFrameBytes: number
+  /** Payload size of the unfinished frame; -1 while its four size bytes are not complete. */
+  private frameBytes = -1
+  private sizeBytesSeen = 0
+  private size = 0
+  /** The finished pieces of the unfinished frame, and the buffer in which small ones are being gathered. */
+  private pieces: Buffer[] = []
+  private gathered: Buffer = NO_BUFFER
+  private gatheredBytes = 0
+  private payloadBytes = 0
+
+  constructor(maxFrameBytes: number = MAX_FRAME_BYTES) {
+    this.maxFrameBytes = maxFrameBytes
+  }
+
+  /** Bytes of the unfinished frame that have arrived. */
+  get pendingBytes(): number {
+    return this.payloadBytes + this.sizeBytesSeen
+  }
+
+  /** Calls `onFrame` for every frame that this chunk completes. After a ProtocolError the connection must be closed. */
+  push(chunk: Buffer, onFrame: FrameHandler): void {
+    let position = 0
+    while (position < chunk.length) {
+      if (this.frameBytes === -1) {
+        position = this.readSize(chunk, position)
+        if (this.frameBytes === -1) return
+      }
+      const missing = this.frameBytes - this.payloadBytes
+      const end = Math.min(position + missing, chunk.length)
+      if (this.payloadBytes === 0 && end === position + missing) {
+        // The usual case: the whole frame lies in this chunk.
+        this.startNextFrame()
+        onFrame([chunk.subarray(position, end)], end - position)
+      } else {
+        this.keep(chunk, position, end)
+        if (this.payloadBytes === this.frameBytes) this.finishFrame(onFrame)
+      }
+      position = end
+    }
+    // A frame without payload completes with its size bytes.
+    if (this.frameBytes === 0) this.finishFrame(onFrame)
+  }
+
+  private readSize(chunk: Buffer, from: number): number {
+    let position = from
+    while (this.sizeBytesSeen < SIZE_BYTES && position < chunk.length) {
+      this.size = (this.size << 8) | chunk[position++]!
+      this.sizeBytesSeen++
+    }
+    if (this.sizeBytesSeen === SIZE_BYTES) {
+      if (this.size < 0 || this.size > this.maxFrameBytes) {
+        throw new ProtocolError(`A frame announces ${this.size} bytes, the limit is ${this.maxFrameBytes}`)
+      }
+      this.frameBytes = this.size
+    }
+    return position
+  }
+
+  private keep(chunk: Buffer, start: number, end: number): void {
+    const count = end - start
+    this.payloadBytes += count
+    if (count < SMALL_PIECE_BYTES) {
+      this.gather(chunk, start, end)
+    } else {
+      this.closeGathered()
+      const piece = chunk.subarray(start, end)
+      this.pieces.push(count < chunk.length / 4 ? Buffer.from(piece) : piece)
+    }
+  }
+
+  /** Appends a small piece to the gathering buffer, which grows with what arrives. */
+  private gather(chunk: Buffer, start: number, end: number): void {
+    const count = end - start
+    const needed = this.gatheredBytes + count
+    if (needed > GATHER_BUFFER_BYTES) {
+      this.closeGathered()
+      this.gather(chunk, start, end)
+      return
+    }
+    if (needed > this.gathered.length) {
+      const missing = this.frameBytes - this.payloadBytes
+      const doubled = Math.max(needed, Math.min(2 * needed, needed + missing, GATHER_BUFFER_BYTES))
+      const larger = Buffer.allocUnsafeSlow(doubled)
+      this.gathered.copy(larger, 0, 0, this.gatheredBytes)
+      this.gathered = larger
+    }
+    chunk.copy(this.gathered, this.gatheredBytes, start, end)
+    this.gatheredBytes = needed
+  }
+
+  private closeGathered(): void {
+    if (this.gatheredBytes === 0) return
+    this.pieces.push(this.gathered.subarray(0, this.gatheredBytes))
+    this.gathered = NO_BUFFER
+    this.gatheredBytes = 0
+  }
+
+  private finishFrame(onFrame: FrameHandler): void {
+    this.closeGathered()
+    const { pieces, frameBytes } = this
+    this.pieces = []
+    this.startNextFrame()
+    onFrame(pieces, frameBytes)
+  }
+
+  private startNextFrame(): void {
+    this.frameBytes = -1
+    this.payloadBytes = 0
+    this.sizeBytesSeen = 0
+    this.size = 0
+  }
+}
+
+export interface RequestHeader {
+  readonly apiKey: number
+  readonly apiVersion: number
+  readonly correlationId: number
+  readonly clientId: string | null
+}
+
+/** Reads the header; the reader then stands at the body. For a key that Samsa does not know it stops before the tags. */
+export function decodeRequestHeader(reader: Reader): RequestHeader {
+  const apiKey = reader.int16()
+  const apiVersion = reader.int16()
+  const correlationId = reader.int32()
+  const clientId = reader.nullableString()
+  const message = MESSAGES.get(apiKey)
+  if (message !== undefined && isFlexible(message.request, apiVersion)) reader.skipTaggedFields()
+  return { apiKey, apiVersion, correlationId, clientId }
+}
+
+/** ApiVersions answers with the oldest header at every version: the client cannot know yet what the broker speaks. */
+function hasFlexibleResponseHeader(schema: MessageSchema, version: number): boolean {
+  return schema.key !== ApiKey.ApiVersions && isFlexible(schema, version)
+}
+
+export function encodeRequestHeader(
+  writer: Writer,
+  schema: MessageSchema,
+  version: number,
+  correlationId: number,
+  clientId: string | null,
+): void {
+  writer.int16(schema.key)
+  writer.int16(version)
+  writer.int32(correlationId)
+  writer.nullableString(clientId)
+  if (isFlexible(schema, version)) writer.unsignedVarint(0)
+}
+
+/** Appends a whole response frame, size included, to what `writer` holds; one writer can collect many of them. */
+export function writeResponse<S extends MessageSchema>(
+  writer: Writer,
+  schema: S,
+  version: number,
+  correlationId: number,
+  value: Input<S>,
+): void {
+  writer.beginFrame()
+  writer.int32(correlationId)
+  if (hasFlexibleResponseHeader(schema, version)) writer.unsignedVarint(0)
+  encode(schema, writer, value, version)
+  writer.endFrame()
+}
+
+/** Appends a whole request frame, size included. */
+export function writeRequest<S extends MessageSchema>(
+  writer: Writer,
+  schema: S,
+  version: number,
+  correlationId: number,
+  clientId: string | null,
+  value: Input<S>,
+): void {
+  writer.beginFrame()
+  encodeRequestHeader(writer, schema, version, correlationId, clientId)
+  encode(schema, writer, value, version)
+  writer.endFrame()
+}
+
+// Encoding is synchronous, so that everybody can share one writer and its slab.
+const sharedWriter = new Writer()
+
+function finished(write: () => void): Buffer[] {
+  try {
+    write()
+    return sharedWriter.finish()
+  } catch (error) {
+    sharedWriter.discard()
+    throw error
+  }
+}
+
+/** A whole response frame, size included, as parts to be sent in order. */
+export function encodeResponse<S extends MessageSchema>(
+  schema: S,
+  _apiKey: number,
+  version: number,
+  correlationId: number,
+  value: Input<S>,
+): Buffer[] {
+  return finished(() => writeResponse(sharedWriter, schema, version, correlationId, value))
+}
+
+/** A whole request frame, size included, as parts to be sent in order. */
+export function encodeRequest<S extends MessageSchema>(
+  schema: S,
+  version: number,
+  correlationId: number,
+  clientId: string | null,
+  value: Input<S>,
+): Buffer[] {
+  return finished(() => writeRequest(sharedWriter, schema, version, correlationId, clientId, value))
+}
+
+/** Reads a response after its correlation id (`reader.int32()`), by which the caller knows what it answers. */
+export function decodeResponse<S extends MessageSchema>(schema: S, version: number, reader: Reader): Infer<S> {
+  if (hasFlexibleResponseHeader(schema, version)) reader.skipTaggedFields()
+  return decode(schema, reader, version)
+}
