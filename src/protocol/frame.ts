@@ -15,6 +15,8 @@ import { type Infer, type Input, isFlexible, type MessageSchema } from './schema
 import { Writer } from './writer.ts'
 
 const SIZE_BYTES = 4
+/** The first piece of a frame holds at least this much of it (or all of it). */
+const HEAD_BYTES = 512
 const NO_BUFFER = Buffer.alloc(0)
 
 export type FrameHandler = (chunks: Buffer[], length: number) => void
@@ -86,8 +88,11 @@ export class FrameReader {
     if (count < SMALL_PIECE_BYTES) {
       this.gather(chunk, start, end)
     } else {
+      // The head of a frame stays in one piece, so that headers can be read without thinking of chunks.
+      const head = this.pieces.length === 0 && this.gatheredBytes > 0 ? Math.max(0, HEAD_BYTES - this.gatheredBytes) : 0
+      if (head > 0) this.gather(chunk, start, start + head)
       this.closeGathered()
-      const piece = chunk.subarray(start, end)
+      const piece = chunk.subarray(start + head, end)
       this.pieces.push(count < chunk.length / 4 ? Buffer.from(piece) : piece)
     }
   }
@@ -237,8 +242,16 @@ export function encodeRequest<S extends MessageSchema>(
   return finished(() => writeRequest(sharedWriter, schema, version, correlationId, clientId, value))
 }
 
-/** Reads a response after its correlation id (`reader.int32()`), by which the caller knows what it answers. */
+/** Reads the payload of a response frame: header and body. `correlationIdOf` tells before what it answers. */
 export function decodeResponse<S extends MessageSchema>(schema: S, version: number, reader: Reader): Infer<S> {
+  reader.int32()
   if (hasFlexibleResponseHeader(schema, version)) reader.skipTaggedFields()
   return decode(schema, reader, version)
+}
+
+/** The correlation id at the start of a response payload as a FrameReader delivers it. */
+export function correlationIdOf(chunks: readonly Buffer[]): number {
+  const first = chunks[0]
+  if (first === undefined || first.length < 4) throw new ProtocolError('A response is too short for its header')
+  return first.readInt32BE(0)
 }
