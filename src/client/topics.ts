@@ -1,0 +1,244 @@
+/**
+ * Admin calls about topics and their configuration. Results come per topic, in the order asked; a topic that failed
+ * carries its error, so that one bad name does not hide what happened to the others.
+ */
+import { ErrorCode } from '../protocol/errors.ts'
+import { CreateTopicsRequest, CreateTopicsResponse } from '../protocol/messages/19-create-topics.ts'
+import { DeleteTopicsRequest, DeleteTopicsResponse } from '../protocol/messages/20-delete-topics.ts'
+import { DescribeConfigsRequest, DescribeConfigsResponse } from '../protocol/messages/32-describe-configs.ts'
+import { CreatePartitionsRequest, CreatePartitionsResponse } from '../protocol/messages/37-create-partitions.ts'
+import {
+  IncrementalAlterConfigsRequest,
+  IncrementalAlterConfigsResponse,
+} from '../protocol/messages/44-incremental-alter-configs.ts'
+import {
+  DescribeTopicPartitionsRequest,
+  DescribeTopicPartitionsResponse,
+} from '../protocol/messages/75-describe-topic-partitions.ts'
+import { type Infer, ZERO_UUID } from '../protocol/schema.ts'
+import type { Cluster } from './cluster.ts'
+import { brokerError, ClientError } from './errors.ts'
+
+const TOPIC_RESOURCE = 2
+/** From this version on, DeleteTopics names a topic by a struct that may hold an id instead. */
+const FIRST_DELETE_BY_ID = 6
+const DEFAULT_CONFIG_SOURCE = 5
+const ConfigOperation = { set: 0, delete: 1 } as const
+
+const CONFIG_SOURCES = new Map([
+  [1, 'topic'],
+  [2, 'broker'],
+  [3, 'cluster'],
+  [4, 'static'],
+  [DEFAULT_CONFIG_SOURCE, 'default'],
+])
+
+export interface TopicOutcome {
+  readonly name: string
+  readonly error: ClientError | null
+}
+
+export interface NewTopic {
+  readonly name: string
+  /** -1: what the broker is configured for; so with the replication factor. */
+  readonly partitions: number
+  readonly replicationFactor: number
+  readonly configs: readonly { readonly key: string; readonly value: string }[]
+}
+
+export async function createTopics(
+  cluster: Cluster,
+  topics: readonly NewTopic[],
+  options: { validateOnly?: boolean } = {},
+): Promise<TopicOutcome[]> {
+  const controller = await cluster.controller()
+  const answer = await controller.send(CreateTopicsRequest, CreateTopicsResponse, {
+    topics: topics.map(({ name, partitions, replicationFactor, configs }) => ({
+      name,
+      numPartitions: partitions,
+      replicationFactor,
+      assignments: [],
+      configs: configs.map(({ key, value }) => ({ name: key, value })),
+    })),
+    timeoutMs: cluster.timeoutMs,
+    validateOnly: options.validateOnly ?? false,
+  })
+  return outcomes(
+    topics.map((topic) => topic.name),
+    answer.topics,
+    'create',
+  )
+}
+
+export async function deleteTopics(cluster: Cluster, names: readonly string[]): Promise<TopicOutcome[]> {
+  const controller = await cluster.controller()
+  const byState = controller.versionFor(DeleteTopicsRequest) >= FIRST_DELETE_BY_ID
+  const answer = await controller.send(DeleteTopicsRequest, DeleteTopicsResponse, {
+    ...(byState ? { topics: names.map((name) => ({ name, topicId: ZERO_UUID })) } : { topicNames: names }),
+    timeoutMs: cluster.timeoutMs,
+  })
+  return outcomes(names, answer.responses, 'delete')
+}
+
+export async function setPartitionCount(cluster: Cluster, name: string, count: number): Promise<TopicOutcome> {
+  const controller = await cluster.controller()
+  const answer = await controller.send(CreatePartitionsRequest, CreatePartitionsResponse, {
+    topics: [{ name, count, assignments: null }],
+    timeoutMs: cluster.timeoutMs,
+    validateOnly: false,
+  })
+  return outcomes([name], answer.results, 'add partitions to')[0]!
+}
+
+export interface ConfigChanges {
+  readonly set: readonly { readonly key: string; readonly value: string }[]
+  readonly remove: readonly string[]
+}
+
+export async function alterTopicConfigs(cluster: Cluster, name: string, changes: ConfigChanges): Promise<TopicOutcome> {
+  const controller = await cluster.controller()
+  const answer = await controller.send(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, {
+    resources: [
+      {
+        resourceType: TOPIC_RESOURCE,
+        resourceName: name,
+        configs: [
+          ...changes.set.map(({ key, value }) => ({ name: key, configOperation: ConfigOperation.set, value })),
+          ...changes.remove.map((key) => ({ name: key, configOperation: ConfigOperation.delete, value: null })),
+        ],
+      },
+    ],
+    validateOnly: false,
+  })
+  const rows = answer.responses.map((row) => ({ ...row, name: row.resourceName }))
+  return outcomes([name], rows, 'alter the configuration of')[0]!
+}
+
+export interface TopicConfig {
+  readonly name: string
+  /** Null where the broker does not show it. */
+  readonly value: string | null
+  readonly source: string
+  readonly isDefault: boolean
+}
+
+export async function describeTopicConfigs(
+  cluster: Cluster,
+  names: readonly string[],
+): Promise<Map<string, TopicConfig[]>> {
+  const configs = new Map<string, TopicConfig[]>()
+  if (names.length === 0) return configs
+  const connection = await cluster.any()
+  const answer = await connection.send(DescribeConfigsRequest, DescribeConfigsResponse, {
+    resources: names.map((name) => ({ resourceType: TOPIC_RESOURCE, resourceName: name, configurationKeys: null })),
+  })
+  for (const row of answer.results) {
+    if (row.errorCode !== 0) {
+      throw brokerError(row.errorCode, `describe the configuration of topic '${row.resourceName}'`, row.errorMessage)
+    }
+    const sorted = row.configs.toSorted((a, b) => (a.name < b.name ? -1 : 1))
+    configs.set(
+      row.resourceName,
+      sorted.map(({ name, value, configSource }) => ({
+        name,
+        value,
+        source: CONFIG_SOURCES.get(configSource) ?? 'unknown',
+        isDefault: configSource === DEFAULT_CONFIG_SOURCE,
+      })),
+    )
+  }
+  return configs
+}
+
+export interface PartitionDescription {
+  readonly partition: number
+  /** -1: none. */
+  readonly leader: number
+  readonly leaderEpoch: number
+  readonly replicas: readonly number[]
+  readonly isr: readonly number[]
+  readonly offlineReplicas: readonly number[]
+  /** Null where the broker does not know of eligible leader replicas. */
+  readonly elr: readonly number[] | null
+  readonly lastKnownElr: readonly number[] | null
+}
+
+export interface TopicDescription {
+  readonly name: string
+  readonly topicId: string
+  readonly internal: boolean
+  readonly partitions: readonly PartitionDescription[]
+}
+
+/** All topics for null. Sorted by name; a topic that does not exist is an error. */
+export async function describeTopics(cluster: Cluster, names: readonly string[] | null): Promise<TopicDescription[]> {
+  const metadata = await cluster.metadata(names)
+  const elrs = await eligibleLeaders(cluster, names)
+  const topics: TopicDescription[] = []
+  for (const topic of metadata.topics) {
+    const name = topic.name ?? ''
+    if (topic.errorCode !== 0) {
+      const missing = topic.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+      throw brokerError(topic.errorCode, `topic '${name}'`, missing ? 'it does not exist' : null)
+    }
+    const partitions = topic.partitions.map((row) => ({
+      partition: row.partitionIndex,
+      leader: row.leaderId,
+      leaderEpoch: row.leaderEpoch,
+      replicas: row.replicaNodes,
+      isr: row.isrNodes,
+      offlineReplicas: row.offlineReplicas,
+      elr: elrs?.get(`${name}-${row.partitionIndex}`)?.elr ?? null,
+      lastKnownElr: elrs?.get(`${name}-${row.partitionIndex}`)?.lastKnownElr ?? null,
+    }))
+    partitions.sort((a, b) => a.partition - b.partition)
+    topics.push({ name, topicId: topic.topicId, internal: topic.isInternal, partitions })
+  }
+  return topics.sort((a, b) => (a.name < b.name ? -1 : 1))
+}
+
+type EligibleLeaders = Map<string, { elr: number[] | null; lastKnownElr: number[] | null }>
+
+/** Only DescribeTopicPartitions tells them; null where the broker does not serve it. */
+async function eligibleLeaders(cluster: Cluster, names: readonly string[] | null): Promise<EligibleLeaders | null> {
+  const connection = await cluster.any()
+  if (!connection.versions.has(DescribeTopicPartitionsRequest.key)) return null
+  const found: EligibleLeaders = new Map()
+  let cursor: DescribedTopics['nextCursor'] = null
+  do {
+    const answer: DescribedTopics = await connection.send(
+      DescribeTopicPartitionsRequest,
+      DescribeTopicPartitionsResponse,
+      { topics: (names ?? []).toSorted().map((name) => ({ name })), cursor },
+    )
+    for (const topic of answer.topics) {
+      for (const { partitionIndex, eligibleLeaderReplicas: elr, lastKnownElr } of topic.partitions) {
+        found.set(`${topic.name}-${partitionIndex}`, { elr, lastKnownElr })
+      }
+    }
+    cursor = answer.nextCursor
+  } while (cursor !== null)
+  return found
+}
+
+type DescribedTopics = Infer<typeof DescribeTopicPartitionsResponse>
+
+interface OutcomeRow {
+  readonly name: string | null
+  readonly errorCode: number
+  readonly errorMessage: string | null
+}
+
+function outcomes(names: readonly string[], rows: readonly OutcomeRow[], verb: string): TopicOutcome[] {
+  return names.map((name) => {
+    const row = rows.find((candidate) => candidate.name === name)
+    if (row === undefined) {
+      return {
+        name,
+        error: new ClientError('BAD_RESPONSE', `${verb} topic '${name}': the broker's answer leaves it out`),
+      }
+    }
+    const error = row.errorCode === 0 ? null : brokerError(row.errorCode, `${verb} topic '${name}'`, row.errorMessage)
+    return { name, error }
+  })
+}
