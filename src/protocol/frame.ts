@@ -242,16 +242,8 @@ export function encodeRequest<S extends MessageSchema>(
   return finished(() => writeRequest(sharedWriter, schema, version, correlationId, clientId, value))
 }
 
-/** Reads the payload of a response frame: header and body. `correlationIdOf` tells before what it answers. */
+/** Reads a response after its correlation id (`reader.int32()`), by which the caller knows what it answers. */
 export function decodeResponse<S extends MessageSchema>(schema: S, version: number, reader: Reader): Infer<S> {
-  reader.int32()
   if (hasFlexibleResponseHeader(schema, version)) reader.skipTaggedFields()
   return decode(schema, reader, version)
-}
-
-/** The correlation id at the start of a response payload as a FrameReader delivers it. */
-export function correlationIdOf(chunks: readonly Buffer[]): number {
-  const first = chunks[0]
-  if (first === undefined || first.length < 4) throw new ProtocolError('A response is too short for its header')
-  return first.readInt32BE(0)
 }
