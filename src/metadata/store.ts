@@ -84,3 +84,12 @@ export interface MetadataStore {
 export class MetadataStoreError extends Error {
   override readonly name = 'MetadataStoreError'
 }
+
+/** A transaction that writes the same key twice has no meaning: a mistake of the caller. */
+export function checkTransaction({ puts = [], deletes = [] }: StoreTransaction): void {
+  const keys = new Set<string>()
+  for (const key of [...puts.map((put) => put.key), ...deletes]) {
+    if (keys.has(key)) throw new MetadataStoreError(`a transaction writes '${key}' twice`)
+    keys.add(key)
+  }
+}
