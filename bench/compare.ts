@@ -14,7 +14,15 @@ import { cpus, release, tmpdir, totalmem } from 'node:os'
 import { join } from 'node:path'
 import { parseArgs } from 'node:util'
 import { type BrokerProcess, findKafkaJars, residentMegabytes, startKafka, startSamsa } from './load/brokers.ts'
-import { deleteTopics, type FetchWork, fillTopic, type Outcome, type ProduceWork, runFetch, runProduce } from './load/workloads.ts'
+import {
+  deleteTopics,
+  type FetchWork,
+  fillTopic,
+  type Outcome,
+  type ProduceWork,
+  runFetch,
+  runProduce,
+} from './load/workloads.ts'
 
 const { values: flags } = parseArgs({
   options: {
@@ -36,14 +44,21 @@ interface Workload {
   run(broker: BrokerProcess, round: number): Promise<Outcome>
 }
 
-function produce(name: string, figure: Workload['figure'], work: Omit<ProduceWork, 'seconds' | 'warmupSeconds'>): Workload {
+function produce(
+  name: string,
+  figure: Workload['figure'],
+  work: Omit<ProduceWork, 'seconds' | 'warmupSeconds'>,
+): Workload {
   return {
     name,
     figure,
     async run(broker, round) {
       const prefix = `${name.replaceAll(/[^a-z0-9]+/gi, '-')}-${round}`
       const outcome = await runProduce(broker, { ...work, seconds, warmupSeconds }, prefix)
-      await deleteTopics(broker, Array.from({ length: work.connections }, (_, index) => `${prefix}-${index}`))
+      await deleteTopics(
+        broker,
+        Array.from({ length: work.connections }, (_, index) => `${prefix}-${index}`),
+      )
       return outcome
     },
   }
@@ -51,7 +66,11 @@ function produce(name: string, figure: Workload['figure'], work: Omit<ProduceWor
 
 const CATCH_UP_BYTES = 2e9
 
-function catchUp(name: string, shape: { recordBytes: number; recordsPerBatch: number }, work: Omit<FetchWork, 'seconds' | 'warmupSeconds'>): Workload {
+function catchUp(
+  name: string,
+  shape: { recordBytes: number; recordsPerBatch: number },
+  work: Omit<FetchWork, 'seconds' | 'warmupSeconds'>,
+): Workload {
   const filled = new Map<BrokerProcess, number>()
   const topic = name.replaceAll(/[^a-z0-9]+/gi, '-')
   return {
@@ -69,11 +88,37 @@ function catchUp(name: string, shape: { recordBytes: number; recordsPerBatch: nu
 }
 
 const WORKLOADS: Workload[] = [
-  produce('produce 1 x 100 B', 'requestsPerSecond', { connections: 4, inFlight: 8, acks: 1, recordBytes: 100, recordsPerBatch: 1 }),
-  produce('produce 16 KiB', 'megabytesPerSecond', { connections: 4, inFlight: 8, acks: 1, recordBytes: 1000, recordsPerBatch: 16 }),
-  produce('produce 1 MiB', 'megabytesPerSecond', { connections: 4, inFlight: 2, acks: 1, recordBytes: 1000, recordsPerBatch: 1030 }),
-  catchUp('catch-up read 16 KiB batches', { recordBytes: 1000, recordsPerBatch: 16 }, { connections: 2, maxBytes: 1 << 20 }),
-  catchUp('catch-up read 1 MiB batches', { recordBytes: 1000, recordsPerBatch: 1030 }, { connections: 2, maxBytes: 8 << 20 }),
+  produce('produce 1 x 100 B', 'requestsPerSecond', {
+    connections: 4,
+    inFlight: 8,
+    acks: 1,
+    recordBytes: 100,
+    recordsPerBatch: 1,
+  }),
+  produce('produce 16 KiB', 'megabytesPerSecond', {
+    connections: 4,
+    inFlight: 8,
+    acks: 1,
+    recordBytes: 1000,
+    recordsPerBatch: 16,
+  }),
+  produce('produce 1 MiB', 'megabytesPerSecond', {
+    connections: 4,
+    inFlight: 2,
+    acks: 1,
+    recordBytes: 1000,
+    recordsPerBatch: 1030,
+  }),
+  catchUp(
+    'catch-up read 16 KiB batches',
+    { recordBytes: 1000, recordsPerBatch: 16 },
+    { connections: 2, maxBytes: 1 << 20 },
+  ),
+  catchUp(
+    'catch-up read 1 MiB batches',
+    { recordBytes: 1000, recordsPerBatch: 1030 },
+    { connections: 2, maxBytes: 8 << 20 },
+  ),
 ].filter((workload) => workload.name.includes(flags.only))
 
 interface Round {
@@ -82,7 +127,8 @@ interface Round {
   readonly outcome: Outcome
 }
 
-const median = (values: readonly number[]) => values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
+const median = (values: readonly number[]) =>
+  values.toSorted((a, b) => a - b)[Math.floor(values.length / 2)] ?? Number.NaN
 
 function environment(): Record<string, string> {
   const data = execFileSync('df', ['--output=fstype,source', tmpdir()]).toString().trim().split('\n')[1] ?? ''
@@ -98,14 +144,17 @@ function environment(): Record<string, string> {
 
 async function main(): Promise<void> {
   const jars = flags['samsa-only'] ? null : findKafkaJars()
-  if (jars === null && !flags['samsa-only']) throw new Error("Kafka's jars are not there: set SAMSA_KAFKA_LIBS, or run with --samsa-only")
+  if (jars === null && !flags['samsa-only'])
+    throw new Error("Kafka's jars are not there: set SAMSA_KAFKA_LIBS, or run with --samsa-only")
   for (const [name, value] of Object.entries(environment())) console.log(`${name.padEnd(12)} ${value}`)
 
   const data = mkdtempSync(join(tmpdir(), 'samsa-bench-'))
   const brokers = [await startSamsa({ data })]
   if (jars !== null) brokers.push(await startKafka(jars))
   for (const broker of brokers) {
-    console.log(`${broker.name.padEnd(12)} ready after ${broker.readyMs.toFixed(0)} ms, idle RSS ${residentMegabytes(broker.pid).now.toFixed(0)} MB`)
+    console.log(
+      `${broker.name.padEnd(12)} ready after ${broker.readyMs.toFixed(0)} ms, idle RSS ${residentMegabytes(broker.pid).now.toFixed(0)} MB`,
+    )
   }
 
   const results: Round[] = []
@@ -113,22 +162,27 @@ async function main(): Promise<void> {
     for (const workload of WORKLOADS) {
       for (let round = 0; round < rounds; round++) {
         const order = round % 2 === 0 ? brokers : brokers.toReversed()
-        for (const broker of order) results.push({ workload: workload.name, broker: broker.name, outcome: await workload.run(broker, round) })
+        for (const broker of order)
+          results.push({ workload: workload.name, broker: broker.name, outcome: await workload.run(broker, round) })
       }
       report(workload, brokers, results)
     }
-    for (const broker of brokers) console.log(`${broker.name.padEnd(12)} peak RSS ${residentMegabytes(broker.pid).peak.toFixed(0)} MB`)
+    for (const broker of brokers)
+      console.log(`${broker.name.padEnd(12)} peak RSS ${residentMegabytes(broker.pid).peak.toFixed(0)} MB`)
   } finally {
     for (const broker of brokers) await broker.stop()
     rmSync(data, { recursive: true, force: true })
   }
-  if (flags.json !== undefined) writeFileSync(flags.json, JSON.stringify({ environment: environment(), results }, null, 2))
+  if (flags.json !== undefined)
+    writeFileSync(flags.json, JSON.stringify({ environment: environment(), results }, null, 2))
 }
 
 function report(workload: Workload, brokers: readonly BrokerProcess[], results: readonly Round[]): void {
   console.log(`\n${workload.name}`)
   const medians = brokers.map((broker) => {
-    const outcomes = results.filter((result) => result.workload === workload.name && result.broker === broker.name).map((result) => result.outcome)
+    const outcomes = results
+      .filter((result) => result.workload === workload.name && result.broker === broker.name)
+      .map((result) => result.outcome)
     const of = (figure: keyof Outcome) => outcomes.map((outcome) => outcome[figure])
     const range = of(workload.figure)
     console.log(
@@ -140,7 +194,9 @@ function report(workload: Workload, brokers: readonly BrokerProcess[], results: 
   })
   const [samsa, kafka] = medians
   if (samsa === undefined || kafka === undefined) return
-  console.log(`  Samsa / Kafka: ${(samsa.figure / kafka.figure).toFixed(2)}x the rate, ${(samsa.cpu / kafka.cpu).toFixed(2)}x the CPU per GB`)
+  console.log(
+    `  Samsa / Kafka: ${(samsa.figure / kafka.figure).toFixed(2)}x the rate, ${(samsa.cpu / kafka.cpu).toFixed(2)}x the CPU per GB`,
+  )
 }
 
 await main()

@@ -6,8 +6,8 @@ import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 import type { Subprocess } from 'bun'
-import { ask } from './wire.ts'
 import { metadataFrame } from './frames.ts'
+import { ask } from './wire.ts'
 
 export interface BrokerProcess {
   readonly name: string
@@ -22,7 +22,9 @@ export interface BrokerProcess {
 const HOST = '127.0.0.1'
 const REPOSITORY = resolve(import.meta.dir, '../..')
 
-export async function startSamsa(options: { args?: readonly string[]; data?: string; keepData?: boolean } = {}): Promise<BrokerProcess> {
+export async function startSamsa(
+  options: { args?: readonly string[]; data?: string; keepData?: boolean } = {},
+): Promise<BrokerProcess> {
   const data = options.data ?? mkdtempSync(join(tmpdir(), 'samsa-bench-'))
   const port = await freePort()
   const started = performance.now()
@@ -76,7 +78,16 @@ export async function startKafka(jars: string): Promise<BrokerProcess> {
   if (format.exitCode !== 0) throw new Error(`formatting Kafka's folder failed: ${format.stderr.toString()}`)
   const started = performance.now()
   // The options of Kafka's own start script: 1 GB heap, G1.
-  const jvm = ['-Xmx1G', '-Xms1G', '-server', '-XX:+UseG1GC', '-XX:MaxGCPauseMillis=20', '-XX:InitiatingHeapOccupancyPercent=35', '-XX:+ExplicitGCInvokesConcurrent', '-Djava.awt.headless=true']
+  const jvm = [
+    '-Xmx1G',
+    '-Xms1G',
+    '-server',
+    '-XX:+UseG1GC',
+    '-XX:MaxGCPauseMillis=20',
+    '-XX:InitiatingHeapOccupancyPercent=35',
+    '-XX:+ExplicitGCInvokesConcurrent',
+    '-Djava.awt.headless=true',
+  ]
   const child = Bun.spawn(['java', ...jvm, '-cp', classPath, 'kafka.Kafka', properties], {
     stdout: 'ignore',
     stderr: 'ignore',
@@ -86,7 +97,7 @@ export async function startKafka(jars: string): Promise<BrokerProcess> {
 }
 
 export function findKafkaJars(): string | null {
-  const candidates = [process.env['SAMSA_KAFKA_LIBS'], join(REPOSITORY, '.cache/kafka-libs')]
+  const candidates = [process.env.SAMSA_KAFKA_LIBS, join(REPOSITORY, '.cache/kafka-libs')]
   return candidates.find((directory): directory is string => directory !== undefined && existsSync(directory)) ?? null
 }
 
@@ -104,7 +115,13 @@ export function residentMegabytes(pid: number): { now: number; peak: number } {
   return { now: kilobytes('VmRSS') / 1024, peak: kilobytes('VmHWM') / 1024 }
 }
 
-function brokerProcess(name: string, child: Subprocess, port: number, readyMs: number, folders: string[]): BrokerProcess {
+function brokerProcess(
+  name: string,
+  child: Subprocess,
+  port: number,
+  readyMs: number,
+  folders: string[],
+): BrokerProcess {
   return {
     name,
     host: HOST,
@@ -141,8 +158,9 @@ function freePort(): Promise<number> {
   server.once('error', reject)
   server.listen(0, HOST, () => {
     const address = server.address()
-    server.close(() => (typeof address === 'object' && address !== null ? found(address.port) : reject(new Error('no port'))))
+    server.close(() =>
+      typeof address === 'object' && address !== null ? found(address.port) : reject(new Error('no port')),
+    )
   })
   return promise
 }
-

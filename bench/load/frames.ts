@@ -2,13 +2,14 @@
  * Request frames built once and sent again and again, so that the generator's own cost stays small beside the broker's.
  * Every frame is complete: length prefix, header, body. Correlation ids repeat; brokers echo them and never look at them.
  */
-import { CreateTopicsRequest } from '../../src/protocol/messages/19-create-topics.ts'
-import { DeleteTopicsRequest } from '../../src/protocol/messages/20-delete-topics.ts'
+
+import { encodeRequest } from '../../src/protocol/frame.ts'
+import { ProduceRequest } from '../../src/protocol/messages/00-produce.ts'
 import { FetchRequest } from '../../src/protocol/messages/01-fetch.ts'
 import { ListOffsetsRequest } from '../../src/protocol/messages/02-list-offsets.ts'
 import { MetadataRequest } from '../../src/protocol/messages/03-metadata.ts'
-import { ProduceRequest } from '../../src/protocol/messages/00-produce.ts'
-import { encodeRequest } from '../../src/protocol/frame.ts'
+import { CreateTopicsRequest } from '../../src/protocol/messages/19-create-topics.ts'
+import { DeleteTopicsRequest } from '../../src/protocol/messages/20-delete-topics.ts'
 import { buildBatch } from '../../src/records/batch.ts'
 
 /** The last versions that name topics and are served by every Kafka since 2.3. */
@@ -40,9 +41,7 @@ export function produceFrame(options: { topic: string; partition: number; acks: 
       transactionalId: null,
       acks: options.acks,
       timeoutMs: 30_000,
-      topicData: [
-        { name: options.topic, partitionData: [{ index: options.partition, records: [options.batch] }] },
-      ],
+      topicData: [{ name: options.topic, partitionData: [{ index: options.partition, records: [options.batch] }] }],
     }),
   )
 }
@@ -69,7 +68,13 @@ export function fetchFrame(shape: FetchShape): { frame: Buffer; offsetPosition: 
           {
             topic: shape.topic,
             partitions: [
-              { partition: shape.partition, currentLeaderEpoch: -1, fetchOffset, logStartOffset: -1, partitionMaxBytes: shape.maxBytes },
+              {
+                partition: shape.partition,
+                currentLeaderEpoch: -1,
+                fetchOffset,
+                logStartOffset: -1,
+                partitionMaxBytes: shape.maxBytes,
+              },
             ],
           },
         ],

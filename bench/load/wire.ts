@@ -25,7 +25,11 @@ export class Wire {
   private readonly head = Buffer.alloc(HEAD_BYTES)
   private headFilled = 0
 
-  private constructor(private events: WireEvents) {}
+  private readonly events: WireEvents
+
+  private constructor(events: WireEvents) {
+    this.events = events
+  }
 
   static async connect(host: string, port: number, events: WireEvents): Promise<Wire> {
     const wire = new Wire(events)

@@ -108,7 +108,12 @@ export async function runFetch(
 }
 
 /** Fills a fresh topic with `totalBytes` of equal batches and returns its end offset. */
-export async function fillTopic(broker: BrokerProcess, topic: string, shape: BatchShape, totalBytes: number): Promise<number> {
+export async function fillTopic(
+  broker: BrokerProcess,
+  topic: string,
+  shape: BatchShape,
+  totalBytes: number,
+): Promise<number> {
   await createTopic(broker, topic)
   const batch = benchBatch(shape)
   const frame = produceFrame({ topic, partition: 0, acks: 1, batch })
