@@ -1,0 +1,92 @@
+// Starts a real Kafka (one KRaft node, broker and controller in one process) in a folder of its own and removes it afterwards.
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { createServer } from 'node:net'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import type { BrokerSettings, BrokerTarget } from './broker-target.ts'
+import { Child } from './child-process.ts'
+import { kafkaJars } from './kafka-jars.ts'
+
+const START_TIMEOUT_MS = 60_000
+const POLL_MS = 100
+const CLUSTER_ID = 'kafkaToCompareWithSams'
+
+function freePort(): Promise<number> {
+  const { promise, resolve, reject } = Promise.withResolvers<number>()
+  const server = createServer().once('error', reject)
+  server.listen(0, '127.0.0.1', () => {
+    const { port } = server.address() as { port: number }
+    server.close(() => resolve(port))
+  })
+  return promise
+}
+
+function java(mainClass: string, ...args: string[]): string[] {
+  const options = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
+  return ['java', ...options, '-cp', `${kafkaJars()}/*`, mainClass, ...args]
+}
+
+export async function startKafka(settings: BrokerSettings = {}): Promise<BrokerTarget> {
+  const folder = mkdtempSync(join(tmpdir(), 'kafka-interop-'))
+  const [port, controllerPort] = await Promise.all([freePort(), freePort()])
+  const dataDirectory = join(folder, 'data')
+  const properties: BrokerSettings = {
+    'process.roles': 'broker,controller',
+    'node.id': '1',
+    'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
+    'controller.listener.names': 'CONTROLLER',
+    'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
+    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
+    'log.dirs': dataDirectory,
+    'offsets.topic.replication.factor': '1',
+    'transaction.state.log.replication.factor': '1',
+    'transaction.state.log.min.isr': '1',
+    'share.coordinator.state.topic.replication.factor': '1',
+    'share.coordinator.state.topic.min.isr': '1',
+    'group.initial.rebalance.delay.ms': '0',
+    ...settings,
+  }
+  const configuration = join(folder, 'server.properties')
+  writeFileSync(
+    configuration,
+    Object.entries(properties)
+      .map(([key, value]) => `${key}=${value}\n`)
+      .join(''),
+  )
+  const format = new Child({
+    command: java('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', configuration),
+  })
+  if ((await format.exited) !== 0)
+    throw new Error(`cannot format ${dataDirectory}\n${format.lines.join('\n')}\n${format.stderr}`)
+  const child = new Child({ command: java('kafka.Kafka', configuration) })
+  const stop = async (): Promise<void> => {
+    await child.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }
+  try {
+    await accepts(child, port)
+  } catch (error) {
+    await stop()
+    throw error
+  }
+  return { kind: 'kafka', host: '127.0.0.1', port, bootstrap: `127.0.0.1:${port}`, dataDirectory, stop }
+}
+
+/** Kafka opens its broker port only once it is registered and unfenced. */
+async function accepts(child: Child, port: number): Promise<void> {
+  let ended = false
+  child.exited.then(() => {
+    ended = true
+  })
+  for (let waitedMs = 0; waitedMs < START_TIMEOUT_MS; waitedMs += POLL_MS) {
+    if (ended) break
+    const socket = await Bun.connect({ hostname: '127.0.0.1', port, socket: { data() {} } }).catch(() => null)
+    if (socket !== null) {
+      socket.end()
+      return
+    }
+    await Bun.sleep(POLL_MS)
+  }
+  throw new Error(`Kafka does not start\n${child.lines.slice(-20).join('\n')}\n${child.stderr}`)
+}

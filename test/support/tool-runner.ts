@@ -1,0 +1,78 @@
+// Kafka's own command-line tools, run unmodified in one JVM that lasts for a test file (see ToolRunner.java).
+import { Child } from './child-process.ts'
+import { javaCommand } from './tools.ts'
+
+export interface ToolResult {
+  exitCode: number
+  stdout: string
+  stderr: string
+}
+
+/** The main classes behind the scripts that people know. */
+const TOOLS = {
+  'kafka-topics': 'org.apache.kafka.tools.TopicCommand',
+  'kafka-console-producer': 'org.apache.kafka.tools.ConsoleProducer',
+  'kafka-console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
+  'kafka-consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
+  'kafka-configs': 'kafka.admin.ConfigCommand',
+  'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
+  'kafka-delete-records': 'org.apache.kafka.tools.DeleteRecordsCommand',
+  'kafka-log-dirs': 'org.apache.kafka.tools.LogDirsCommand',
+  'kafka-producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
+  'kafka-consumer-perf-test': 'org.apache.kafka.tools.ConsumerPerformance',
+  'kafka-verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
+  'kafka-verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
+} as const
+
+export type ToolName = keyof typeof TOOLS
+
+export interface RunningTool {
+  ended: Promise<ToolResult>
+  /** As a termination signal would: runs the tool's shutdown hooks. */
+  stop(): void
+}
+
+export class ToolRunner {
+  readonly #child: Child
+  readonly #waiting = new Map<number, (result: ToolResult) => void>()
+  #nextId = 1
+
+  constructor() {
+    this.#child = new Child({
+      command: javaCommand('ToolRunner'),
+      stdin: 'pipe',
+      onLine: (line) => {
+        const reply = JSON.parse(line) as ToolResult & { id: number }
+        this.#waiting.get(reply.id)?.(reply)
+        this.#waiting.delete(reply.id)
+      },
+    })
+  }
+
+  start(tool: ToolName, args: string[], input = ''): RunningTool {
+    const id = this.#nextId++
+    const { promise, resolve, reject } = Promise.withResolvers<ToolResult>()
+    this.#waiting.set(id, resolve)
+    this.#child.exited.then((code) => reject(new Error(`the tools' JVM ended with ${code}: ${this.#child.stderr}`)))
+    this.#child.write(`${JSON.stringify({ id, main: TOOLS[tool], args, input })}\n`)
+    return { ended: promise, stop: () => this.#child.write(`${JSON.stringify({ id, stop: true })}\n`) }
+  }
+
+  run(tool: ToolName, args: string[], input = ''): Promise<ToolResult> {
+    return this.start(tool, args, input).ended
+  }
+
+  /** The tool's standard output; fails unless it ends with 0. */
+  async output(tool: ToolName, args: string[], input = ''): Promise<string> {
+    const result = await this.run(tool, args, input)
+    if (result.exitCode !== 0) {
+      throw new Error(`${tool} ${args.join(' ')} ended with ${result.exitCode}\n${result.stdout}\n${result.stderr}`)
+    }
+    return result.stdout
+  }
+
+  async close(): Promise<void> {
+    this.#child.closeStdin()
+    await this.#child.exited
+  }
+}
