@@ -13,17 +13,22 @@ import type { Configs } from '../metadata/configs.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { ProducerIds } from '../metadata/producer-ids.ts'
 import type { Topics } from '../metadata/topics.ts'
-import type { Infer, Input, Schema } from '../protocol/schema.ts'
+import type { Infer, Input, MessageSchema } from '../protocol/schema.ts'
 import type { Clock } from '../storage/clock.ts'
+import type { Disk } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Timers } from '../storage/timers.ts'
+import type { AutoTopics } from './auto-topics.ts'
 import type { Connection } from './connection.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
+import type { FetchWaits } from './fetch-wait.ts'
 import type { Partitions } from './partitions.ts'
 
 /** Everything a handler may reach. One per broker, built by `server.ts`. */
 export interface BrokerContext {
   readonly nodeId: number
+  /** What is served, by key. */
+  readonly apis: readonly Api[]
   readonly clusterId: string
   /** Settings as they are now; dynamic ones change. */
   readonly config: BrokerConfig
@@ -35,6 +40,10 @@ export interface BrokerContext {
   readonly groups: GroupCoordinator
   readonly producerIds: ProducerIds
   readonly fetchSessions: FetchSessions
+  readonly fetchWaits: FetchWaits
+  readonly autoTopics: AutoTopics
+  readonly dataDirectory: string
+  readonly disk: Disk
   readonly clock: Clock
   readonly timers: Timers
   readonly logger: Logger
@@ -80,9 +89,9 @@ export interface RequestContext {
 }
 
 /** Hands over the answer, exactly once, now or later; null means that this request gets none (Produce with acks=0). */
-export type Reply<Response extends Schema> = (response: Input<Response> | null) => void
+export type Reply<Response extends MessageSchema> = (response: Input<Response> | null) => void
 
-interface ApiBase<Request extends Schema, Response extends Schema> {
+interface ApiBase<Request extends MessageSchema, Response extends MessageSchema> {
   readonly key: number
   readonly name: string
   readonly request: Request
@@ -98,7 +107,7 @@ interface ApiBase<Request extends Schema, Response extends Schema> {
 }
 
 /** A handler either returns its answer (or a promise of it), or takes `reply` and calls it when the answer is there. */
-export type ApiDefinition<Request extends Schema, Response extends Schema> =
+export type ApiDefinition<Request extends MessageSchema, Response extends MessageSchema> =
   | (ApiBase<Request, Response> & {
       handle(context: RequestContext, request: Infer<Request>): Input<Response> | Promise<Input<Response>>
     })
@@ -116,8 +125,8 @@ export interface ApiCall extends RequestContext {
 export interface Api {
   readonly key: number
   readonly name: string
-  readonly request: Schema
-  readonly response: Schema
+  readonly request: MessageSchema
+  readonly response: MessageSchema
   readonly minVersion: number
   readonly maxVersion: number
   readonly servedFrom: number
@@ -126,7 +135,7 @@ export interface Api {
   run(call: ApiCall, request: unknown): void
 }
 
-export function defineApi<Request extends Schema, Response extends Schema>(
+export function defineApi<Request extends MessageSchema, Response extends MessageSchema>(
   definition: ApiDefinition<Request, Response>,
 ): Api {
   const { key, name, request, response, versions, notes } = definition

@@ -38,7 +38,7 @@ export class Dispatcher {
       exchange.apiVersion = header.apiVersion
       exchange.correlationId = header.correlationId
       exchange.clientId = header.clientId
-      exchange.bodyOffset = reader.position
+      exchange.bodyOffset = reader.consumed
       const api = this.#apis.get(header.apiKey)
       if (api === undefined)
         exchange.refuse(`it sent a request of unknown key ${header.apiKey} (${apiName(header.apiKey)})`)

@@ -1,0 +1,130 @@
+/**
+ * All partitions that this broker knows, kept up by the metadata image: a created topic gets its logs here, a deleted one
+ * loses them. Handlers look partitions up by name or by topic id.
+ *
+ * What must hold: the image changes first, then this, then the committing request is answered, so that a client that was
+ * told about a topic finds its partitions.
+ */
+import type { LogManager } from '../log/log-manager.ts'
+import type { ImageChange, MetadataImage, TopicImage } from '../metadata/image.ts'
+import type { Logger } from '../storage/logger.ts'
+import { Partition } from './partition.ts'
+
+export interface PartitionsOptions {
+  readonly nodeId: number
+  readonly image: MetadataImage
+  readonly logs: LogManager
+  readonly logger: Logger
+}
+
+export class Partitions {
+  readonly #nodeId: number
+  readonly #logs: LogManager
+  readonly #logger: Logger
+  readonly #byName = new Map<string, Partition[]>()
+  readonly #byId = new Map<string, Partition[]>()
+  readonly #stopFollowing: () => void
+
+  constructor(options: PartitionsOptions) {
+    this.#nodeId = options.nodeId
+    this.#logs = options.logs
+    this.#logger = options.logger
+    for (const topic of options.image.topics()) this.#update(topic)
+    this.#reportStrays(options.image)
+    this.#stopFollowing = options.image.onChange((change) => this.#follow(change))
+  }
+
+  get(topic: string, index: number): Partition | undefined {
+    return this.#byName.get(topic)?.[index]
+  }
+
+  byId(topicId: string, index: number): Partition | undefined {
+    return this.#byId.get(topicId)?.[index]
+  }
+
+  /** The topic's partitions by index, or undefined if there is no such topic. */
+  ofTopic(topic: string): readonly Partition[] | undefined {
+    return this.#byName.get(topic)
+  }
+
+  *all(): Generator<Partition> {
+    for (const partitions of this.#byName.values()) yield* partitions
+  }
+
+  /** The broker stops: whoever waits on a partition looks again, and finds that waiting is over. */
+  wakeAll(): void {
+    for (const partition of this.all()) partition.wake()
+  }
+
+  close(): void {
+    this.#stopFollowing()
+  }
+
+  #follow(change: ImageChange): void {
+    for (const topic of change.deleted) this.#delete(topic)
+    for (const topic of change.created) this.#update(topic)
+    for (const topic of change.changed) {
+      this.#update(topic)
+      this.#logs.updateConfig(topic.name)
+    }
+    if (change.configs.some((config) => config.kind === 'broker')) {
+      // Topics inherit from the brokers' defaults.
+      for (const topic of this.#byName.keys()) this.#logs.updateConfig(topic)
+    }
+  }
+
+  #update(topic: TopicImage): void {
+    let partitions = this.#byName.get(topic.name)
+    if (partitions === undefined) {
+      partitions = []
+      this.#byName.set(topic.name, partitions)
+      this.#byId.set(topic.topicId, partitions)
+    }
+    for (const image of topic.partitions) {
+      const existing = partitions[image.index]
+      if (existing !== undefined) {
+        existing.update(image)
+        continue
+      }
+      const partition = new Partition(this.#nodeId, topic, image)
+      partitions[image.index] = partition
+      if (image.replicas.includes(this.#nodeId)) this.#openLog(partition)
+    }
+  }
+
+  /** A log that cannot be opened makes this one partition unavailable, nothing else. */
+  #openLog(partition: Partition): void {
+    const { topic, topicId, index } = partition
+    try {
+      const existing = this.#logs.get(topic, index)
+      partition.attachLog(existing ?? this.#logs.create({ topic, topicId, partition: index }))
+    } catch (error) {
+      this.#logger.error('partition is unavailable: its log cannot be opened', { topic, partition: index, error })
+    }
+  }
+
+  #delete(topic: TopicImage): void {
+    const partitions = this.#byName.get(topic.name) ?? []
+    this.#byName.delete(topic.name)
+    this.#byId.delete(topic.topicId)
+    for (const partition of partitions) {
+      const hadLog = partition.log !== null
+      partition.detachLog()
+      if (hadLog) this.#logs.delete(partition.topic, partition.index)
+    }
+  }
+
+  /** Folders of topics that the metadata does not know are left alone: deleting data is never the cautious choice. */
+  #reportStrays(image: MetadataImage): void {
+    const strays: string[] = []
+    for (const log of this.#logs.all()) {
+      if (image.topic(log.topic)?.partitions[log.partition] === undefined) strays.push(`${log.topic}-${log.partition}`)
+    }
+    if (strays.length > 0) {
+      this.#logger.warn('the data folder holds partitions of unknown topics; they are not served', {
+        count: strays.length,
+        partitions: strays.slice(0, 20),
+      })
+    }
+  }
+}
