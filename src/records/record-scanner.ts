@@ -62,6 +62,60 @@ export class RecordScanner {
     const length = this.#varint()
     const after = this.remaining - length
     if (length < 0 || after < 0) throw new RecordError('invalid', `record length ${length} does not fit the batch`)
+    const start = this.#position
+    if (start + length <= this.#end && this.#nextPlain(start, start + length)) return
+    this.#position = start
+    this.#nextOfAnyShape(length, after)
+  }
+
+  /**
+   * Read a record that lies in one chunk and has no headers: nearly every record, several times as fast. Answers false if
+   * it is not one or not well formed; then nothing has been decided. Reading past the chunk gives undefined, which ends
+   * as a wrong length and so in false.
+   */
+  #nextPlain(start: number, end: number): boolean {
+    const chunk = this.#chunk
+    let at = start + 1 // attributes: not interpreted
+    let byte = chunk[at++]!
+    if (byte < 0x80) this.timestampDelta = (byte >>> 1) ^ -(byte & 1)
+    else {
+      const value = longVarint(chunk, at, byte)
+      if (value === TOO_LONG) return false
+      this.timestampDelta = value
+      at = longVarintEnd
+    }
+    byte = chunk[at++]!
+    if (byte < 0x80) this.offsetDelta = (byte >>> 1) ^ -(byte & 1)
+    else {
+      this.offsetDelta = longVarint(chunk, at, byte)
+      at = longVarintEnd
+    }
+    byte = chunk[at++]!
+    let length = (byte >>> 1) ^ -(byte & 1)
+    if (byte >= 0x80) {
+      length = longVarint(chunk, at, byte)
+      at = longVarintEnd
+    }
+    this.keyLength = length
+    this.keyPosition = at
+    if (length > 0) at += length
+    byte = chunk[at++]!
+    length = (byte >>> 1) ^ -(byte & 1)
+    if (byte >= 0x80) {
+      length = longVarint(chunk, at, byte)
+      at = longVarintEnd
+    }
+    this.valueLength = length
+    this.valuePosition = at
+    if (length > 0) at += length
+    if (at !== end - 1 || chunk[at] !== 0) return false
+    this.headerCount = 0
+    this.headersPosition = end
+    this.#position = end
+    return true
+  }
+
+  #nextOfAnyShape(length: number, after: number): void {
     this.#skip(1) // attributes: not interpreted
     this.timestampDelta = this.#varlong()
     this.offsetDelta = this.#varint()
@@ -149,4 +203,28 @@ export class RecordScanner {
     if (byte >= 0x80) throw new RecordError('invalid', 'varint is longer than 10 bytes')
     return zigzagDecodeHalves(low >>> 0, high >>> 0)
   }
+}
+
+/** Position after what `longVarint` read; module state because a second return value would be an allocation. */
+let longVarintEnd = 0
+
+/** An impossible delta or length: more than four bytes were not read. */
+const TOO_LONG = Number.MAX_SAFE_INTEGER
+
+/** The rest of a varint of two to four bytes, whose first byte is `first`; anything longer is TOO_LONG. */
+function longVarint(chunk: Uint8Array, at: number, first: number): number {
+  let raw = first & 0x7f
+  let byte = chunk[at++]!
+  raw |= (byte & 0x7f) << 7
+  if (byte >= 0x80) {
+    byte = chunk[at++]!
+    raw |= (byte & 0x7f) << 14
+    if (byte >= 0x80) {
+      byte = chunk[at++]!
+      raw |= (byte & 0x7f) << 21
+      if (byte >= 0x80) return TOO_LONG
+    }
+  }
+  longVarintEnd = at
+  return (raw >>> 1) ^ -(raw & 1)
 }

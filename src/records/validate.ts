@@ -260,7 +260,7 @@ function shapeOf(chunks: Buffer[], total: number, produceVersion: number): Produ
   if (rest === 0) return null
   const second = batchExtent(copyRange(chunks, extent, Math.min(rest, PREAMBLE_BYTES)), rest)
   if (second === 'none') return null // left-over bytes that form no batch are dropped
-  if (typeof second === 'object') return refuse(ErrorCode.CORRUPT_MESSAGE, second.corrupt, false, second.corrupt)
+  if (typeof second === 'object') return refuse(ErrorCode.CORRUPT_MESSAGE, second.corrupt, false)
   return refuse(ErrorCode.INVALID_RECORD, 'more than one record batch for one partition', false)
 }
 

@@ -3,9 +3,14 @@ import { gunzipSync, gzipSync } from 'node:zlib'
 import { fromZlib } from './bounded.ts'
 
 const DEFAULT_LEVEL = -1
+/** The member header names the writer's operating system; as in Java's, that is nobody's business. */
+const OPERATING_SYSTEM_BYTE = 9
+const UNKNOWN_OPERATING_SYSTEM = 0xff
 
 export function compressGzip(data: Buffer, level: number = DEFAULT_LEVEL): Buffer {
-  return gzipSync(data, { level })
+  const member = gzipSync(data, { level })
+  member[OPERATING_SYSTEM_BYTE] = UNKNOWN_OPERATING_SYSTEM
+  return member
 }
 
 export function decompressGzip(data: Buffer, maxBytes: number): Buffer {
