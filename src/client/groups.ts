@@ -96,7 +96,7 @@ async function describeModern(connection: Connection, groupId: string): Promise<
   if (group.errorCode !== 0) throw brokerError(group.errorCode, `describe group '${groupId}'`, group.errorMessage)
   return {
     groupId,
-    type: 'Consumer',
+    type: 'consumer',
     state: group.groupState,
     assignor: group.assignorName,
     members: group.members.map((member) => ({
@@ -121,7 +121,7 @@ async function describeClassic(connection: Connection, groupId: string): Promise
   const consumers = group.protocolType === 'consumer'
   return {
     groupId,
-    type: 'Classic',
+    type: 'classic',
     state: group.groupState,
     assignor: group.protocolData,
     members: group.members.map((member) => ({

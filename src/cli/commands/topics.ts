@@ -1,0 +1,235 @@
+/** `samsa topics`: what kafka-topics and the topic part of kafka-configs do. */
+import { Command, Option } from 'commander'
+import type { TopicConfig, TopicDescription, TopicOutcome } from '../../client/topics.ts'
+import * as topicCalls from '../../client/topics.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
+import { CliError, usageError } from '../errors.ts'
+import {
+  type BootstrapOptions,
+  bootstrapOptions,
+  collect,
+  type FormatOptions,
+  formatOption,
+  type KeyValue,
+  keyValue,
+  positiveInteger,
+} from '../options.ts'
+import { print, printJson } from '../output.ts'
+import { withCluster } from '../with-cluster.ts'
+
+type CommonOptions = BootstrapOptions & FormatOptions
+
+export function command(): Command {
+  return new Command('topics')
+    .description('Create, list, describe, alter and delete topics.')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  samsa topics create orders --partitions 6 --config retention.ms=86400000
+  samsa topics list
+  samsa topics describe orders
+  samsa topics alter orders --config retention.ms=3600000 --delete-config segment.bytes
+  samsa topics delete orders`,
+    )
+    .addCommand(createCommand())
+    .addCommand(listCommand())
+    .addCommand(describeCommand())
+    .addCommand(alterCommand())
+    .addCommand(deleteCommand())
+}
+
+function subcommand(name: string, summary: string, examples: string): Command {
+  const made = new Command(name).summary(summary).description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
+  for (const option of [...bootstrapOptions(), formatOption()]) made.addOption(option)
+  return made.addHelpText('after', `\nExamples:\n${examples}`)
+}
+
+interface CreateOptions extends CommonOptions {
+  readonly partitions: number
+  readonly replicationFactor: number
+  readonly config?: readonly KeyValue[]
+  readonly ifNotExists?: boolean
+  readonly validateOnly?: boolean
+}
+
+function createCommand(): Command {
+  return subcommand(
+    'create',
+    'create topics',
+    '  samsa topics create orders\n  samsa topics create orders payments --partitions 6 --config cleanup.policy=compact',
+  )
+    .argument('<topic...>', 'names of the topics')
+    .addOption(
+      new Option('-p, --partitions <n>', 'number of partitions')
+        .argParser(positiveInteger)
+        .default(-1, 'num.partitions of the broker'),
+    )
+    .addOption(
+      new Option('-r, --replication-factor <n>', 'replicas of each partition')
+        .argParser(positiveInteger)
+        .default(-1, 'default.replication.factor of the broker'),
+    )
+    .addOption(configOption('a configuration of the topic; may be repeated'))
+    .option('--if-not-exists', 'do nothing for topics that exist')
+    .option('--validate-only', 'check whether it would work; create nothing')
+    .action(async (names: string[], options: CreateOptions) => {
+      const { partitions, replicationFactor, config: configs = [], validateOnly = false } = options
+      const wanted = names.map((name) => ({ name, partitions, replicationFactor, configs }))
+      const outcomes = await withCluster(options, (cluster) =>
+        topicCalls.createTopics(cluster, wanted, { validateOnly }),
+      )
+      const tolerated = options.ifNotExists === true ? ErrorCode.TOPIC_ALREADY_EXISTS : null
+      const verb = validateOnly ? 'Could create topic' : 'Created topic'
+      await report(options, outcomes, verb, tolerated)
+    })
+}
+
+function deleteCommand(): Command {
+  return subcommand('delete', 'delete topics with all their records', '  samsa topics delete orders payments')
+    .argument('<topic...>', 'names of the topics')
+    .option('--if-exists', 'do nothing for topics that do not exist')
+    .action(async (names: string[], options: CommonOptions & { ifExists?: boolean }) => {
+      const outcomes = await withCluster(options, (cluster) => topicCalls.deleteTopics(cluster, names))
+      const tolerated = options.ifExists === true ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : null
+      await report(options, outcomes, 'Deleted topic', tolerated)
+    })
+}
+
+interface AlterOptions extends CommonOptions {
+  readonly partitions?: number
+  readonly config?: readonly KeyValue[]
+  readonly deleteConfig?: readonly string[]
+}
+
+function alterCommand(): Command {
+  return subcommand(
+    'alter',
+    'add partitions to a topic or change its configuration',
+    `  samsa topics alter orders --partitions 12
+  samsa topics alter orders --config retention.ms=3600000 --config cleanup.policy=compact
+  samsa topics alter orders --delete-config retention.ms`,
+  )
+    .argument('<topic>', 'name of the topic')
+    .addOption(new Option('-p, --partitions <n>', 'new number of partitions').argParser(positiveInteger))
+    .addOption(configOption('set a configuration; may be repeated'))
+    .addOption(
+      new Option('-d, --delete-config <key>', 'back to the default; may be repeated').argParser(
+        collect((key: string) => key),
+      ),
+    )
+    .action(async (name: string, options: AlterOptions) => {
+      const { partitions, config: set = [], deleteConfig: remove = [] } = options
+      if (partitions === undefined && set.length === 0 && remove.length === 0) {
+        throw usageError('nothing to alter: give --partitions, --config or --delete-config')
+      }
+      const outcomes = await withCluster(options, async (cluster) => {
+        const done: TopicOutcome[] = []
+        if (set.length > 0 || remove.length > 0) {
+          done.push(await topicCalls.alterTopicConfigs(cluster, name, { set, remove }))
+        }
+        if (partitions !== undefined && done.every((outcome) => outcome.error === null)) {
+          done.push(await topicCalls.setPartitionCount(cluster, name, partitions))
+        }
+        return done
+      })
+      // Configuration and partitions are two requests about one topic: the topic is altered when both worked.
+      const outcome = outcomes.find((candidate) => candidate.error !== null) ?? { name, error: null }
+      await report(options, [outcome], 'Altered topic', null)
+    })
+}
+
+function listCommand(): Command {
+  return subcommand('list', 'list topics', '  samsa topics list\n  samsa topics list --format json')
+    .option('--exclude-internal', 'leave out the topics that brokers keep their own state in')
+    .action(async (options: CommonOptions & { excludeInternal?: boolean }) => {
+      const all = await withCluster(options, async (cluster) => (await cluster.metadata(null)).topics)
+      const topics = all
+        .filter((topic) => options.excludeInternal !== true || !topic.isInternal)
+        .map(({ name, topicId, isInternal: internal, partitions }) => {
+          const replicationFactor = partitions[0]?.replicaNodes.length ?? 0
+          return { name: name ?? '', topicId, partitions: partitions.length, replicationFactor, internal }
+        })
+        .sort((a, b) => (a.name < b.name ? -1 : 1))
+      if (options.format === 'json') await printJson(topics)
+      else if (topics.length > 0) await print(topics.map((topic) => topic.name).join('\n'))
+    })
+}
+
+function describeCommand(): Command {
+  return subcommand(
+    'describe',
+    'show partitions, leaders, replicas and configuration of topics',
+    '  samsa topics describe                    all topics\n  samsa topics describe orders --configs   with every configuration in force',
+  )
+    .argument('[topic...]', 'names of the topics; all without')
+    .option('--configs', 'every configuration in force, also the defaults')
+    .action(async (names: string[], options: CommonOptions & { configs?: boolean }) => {
+      const { topics, configs } = await withCluster(options, async (cluster) => {
+        const found = await topicCalls.describeTopics(cluster, names.length > 0 ? names : null)
+        const foundNames = found.map((topic) => topic.name)
+        return { topics: found, configs: await topicCalls.describeTopicConfigs(cluster, foundNames) }
+      })
+      const shown = (name: string): TopicConfig[] =>
+        (configs.get(name) ?? []).filter((config) => options.configs === true || !config.isDefault)
+      if (options.format === 'json') {
+        await printJson(topics.map((topic) => ({ ...topic, configs: shown(topic.name) })))
+      } else if (topics.length > 0) {
+        await print(topics.map((topic) => describeText(topic, shown(topic.name), options.configs === true)).join('\n'))
+      }
+    })
+}
+
+/** The lines of kafka-topics, field by field: scripts split them at tabs. */
+export function describeText(topic: TopicDescription, configs: readonly TopicConfig[], onOwnLines: boolean): string {
+  const pairs = configs.map(({ name, value }) => `${name}=${value ?? ''}`)
+  const replicationFactor = topic.partitions[0]?.replicas.length ?? 0
+  const lines = [
+    [
+      `Topic: ${topic.name}`,
+      `TopicId: ${topic.topicId}`,
+      `PartitionCount: ${topic.partitions.length}`,
+      `ReplicationFactor: ${replicationFactor}`,
+      `Configs: ${onOwnLines ? '' : pairs.join(',')}`,
+    ].join('\t'),
+  ]
+  for (const row of topic.partitions) {
+    const cells = [
+      `Topic: ${topic.name}`,
+      `Partition: ${row.partition}`,
+      `Leader: ${row.leader < 0 ? 'none' : row.leader}`,
+      `Replicas: ${row.replicas.join(',')}`,
+      `Isr: ${row.isr.join(',')}`,
+      `Elr: ${row.elr?.join(',') ?? 'N/A'}`,
+      `LastKnownElr: ${row.lastKnownElr?.join(',') ?? 'N/A'}`,
+    ]
+    lines.push(`\t${cells.join('\t')}`)
+  }
+  if (onOwnLines) lines.push(...configs.map(({ source }, index) => `\tConfig: ${pairs[index]}\tSource: ${source}`))
+  return lines.join('\n')
+}
+
+function configOption(description: string): Option {
+  return new Option('-c, --config <key=value>', description).argParser(collect(keyValue))
+}
+
+/** What was done on stdout, topic by topic; what failed as the command's error. */
+async function report(
+  options: FormatOptions,
+  outcomes: readonly TopicOutcome[],
+  verb: string,
+  tolerated: number | null,
+): Promise<void> {
+  const failed = outcomes.filter(({ error }) => error !== null && error.brokerErrorCode !== tolerated)
+  if (options.format === 'json') {
+    const rows = outcomes.map(({ name, error }) => {
+      const skipped = error !== null && error.brokerErrorCode === tolerated
+      return { topic: name, done: error === null, ...(skipped || error === null ? {} : { error: error.message }) }
+    })
+    await printJson(rows)
+  } else {
+    const done = outcomes.filter(({ error }) => error === null)
+    if (done.length > 0) await print(done.map(({ name }) => `${verb} ${name}.`).join('\n'))
+  }
+  if (failed.length > 0) throw new CliError(failed.map(({ error }) => error?.message).join('; '))
+}

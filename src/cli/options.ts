@@ -1,0 +1,69 @@
+/** Options that several commands share, and the parsers that turn their text into values or a usage error. */
+import { InvalidArgumentError, Option } from 'commander'
+import { type HostPort, parseBootstrap } from '../client/address.ts'
+import type { OutputFormat } from './output.ts'
+
+export interface FormatOptions {
+  readonly format: OutputFormat
+}
+
+export interface BootstrapOptions {
+  readonly bootstrap: readonly HostPort[]
+  readonly timeout: number
+}
+
+export function formatOption(): Option {
+  return new Option('--format <format>', 'how to print the result').choices(['text', 'json']).default('text')
+}
+
+/** `-b`; Kafka's own tools call it --bootstrap-server. */
+export function bootstrapOptions(): Option[] {
+  return [
+    new Option('-b, --bootstrap <host:port>', 'brokers to connect to, comma separated')
+      .env('SAMSA_BOOTSTRAP')
+      .argParser(parseBootstrapOption)
+      .default([{ host: '127.0.0.1', port: 9092 }], '127.0.0.1:9092'),
+    new Option('--timeout <ms>', 'how long to wait for the broker').argParser(positiveInteger).default(30_000),
+  ]
+}
+
+function parseBootstrapOption(text: string): readonly HostPort[] {
+  const addresses = parseBootstrap(text)
+  if (typeof addresses === 'string') throw new InvalidArgumentError(addresses)
+  return addresses
+}
+
+export function positiveInteger(text: string): number {
+  const value = integer(text)
+  if (value < 1) throw new InvalidArgumentError('It must be a whole number above 0.')
+  return value
+}
+
+export function nonNegativeInteger(text: string): number {
+  const value = integer(text)
+  if (value < 0) throw new InvalidArgumentError('It must be a whole number, 0 or above.')
+  return value
+}
+
+function integer(text: string): number {
+  if (!/^-?\d+$/.test(text) || !Number.isSafeInteger(Number(text))) {
+    throw new InvalidArgumentError('It must be a whole number.')
+  }
+  return Number(text)
+}
+
+/** For options that may be repeated: `--config a=b --config c=d`. */
+export function collect<T>(parse: (text: string) => T): (text: string, previous: readonly T[] | undefined) => T[] {
+  return (text, previous) => [...(previous ?? []), parse(text)]
+}
+
+export interface KeyValue {
+  readonly key: string
+  readonly value: string
+}
+
+export function keyValue(text: string): KeyValue {
+  const at = text.indexOf('=')
+  if (at <= 0) throw new InvalidArgumentError(`'${text}' is not KEY=VALUE.`)
+  return { key: text.slice(0, at).trim(), value: text.slice(at + 1).trim() }
+}
