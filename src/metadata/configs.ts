@@ -1,0 +1,386 @@
+/**
+ * Configs of topics, brokers, groups and the logger: described, changed, and put to effect. The admin handlers and Topics call it;
+ * the log layer asks `logConfig` and listens for changes.
+ *
+ * What must hold: what is stored has passed the checks of config-alter.ts against the state it replaces (compare-and-set), and a stored
+ * change is in effect, listeners included, before its request is answered.
+ */
+import { ErrorCode } from '../protocol/errors.ts'
+import type { BrokerConfig } from './broker-config.ts'
+import {
+  AlterOperation,
+  type AlterOutcome,
+  type AlterTarget,
+  alterIncrementally,
+  type ConfigError,
+  type ConfigOperation,
+  judgeTopicConfigs,
+  replaceAll,
+} from './config-alter.ts'
+import { GROUP_DEFINITIONS } from './config-definitions/index.ts'
+import type { ConfigScalar } from './config-definitions/validators.ts'
+import {
+  ConfigSource,
+  type DescribedConfig,
+  describeBroker,
+  describeClusterDefault,
+  describeGroup,
+  describeTopic,
+  effectiveGroupText,
+} from './config-describe.ts'
+import { parseConfigValue } from './config-values.ts'
+import type { ConfigKind, ImageChange, MetadataImage } from './image.ts'
+import { type LeveledLogger, LOGGER_LEVELS, ROOT_LOGGER } from './log-level.ts'
+import type { MetadataStore } from './store.ts'
+import { MetadataStoreError } from './store.ts'
+import { invalidTopicName } from './topic-names.ts'
+import { type TopicSettings, topicSettings } from './topic-settings.ts'
+import { brokerConfigKey, type ConfigValue, encodeValue, groupConfigKey, topicConfigKey } from './values.ts'
+
+export type { ConfigError, ConfigOperation } from './config-alter.ts'
+export type { ConfigSynonym, DescribedConfig } from './config-describe.ts'
+
+/** The protocol's numbers for kinds of resources. */
+export const ResourceType = {
+  TOPIC: 2,
+  BROKER: 4,
+  BROKER_LOGGER: 8,
+  CLIENT_METRICS: 16,
+  GROUP: 32,
+} as const
+
+export interface ConfigResource {
+  readonly type: number
+  readonly name: string
+}
+
+export interface DescribeResult extends ConfigError {
+  readonly configs: readonly DescribedConfig[]
+}
+
+export interface IncrementalAlteration extends ConfigResource {
+  readonly operations: readonly ConfigOperation[]
+}
+
+export interface LegacyAlteration extends ConfigResource {
+  readonly configs: readonly { readonly name: string; readonly value: string | null }[]
+}
+
+export interface AlterResult extends ConfigResource, ConfigError {}
+
+/** Called with the topics whose settings may differ now; null: all of them. */
+export type TopicSettingsListener = (topics: readonly string[] | null) => void
+
+export interface ConfigsOptions {
+  readonly store: MetadataStore
+  readonly image: MetadataImage
+  readonly broker: BrokerConfig
+  readonly nodeId: number
+  /** Without one there are no broker-logger configs to change. */
+  readonly loggerLevel?: LeveledLogger
+}
+
+const OK: ConfigError = { errorCode: ErrorCode.NONE, errorMessage: null }
+/** A change that keeps losing against others is given up; nobody changes the same resource that often. */
+const MAX_ATTEMPTS = 20
+
+function failed(errorCode: ErrorCode, errorMessage: string | null): ConfigError {
+  return { errorCode, errorMessage }
+}
+
+export class Configs {
+  readonly #store: MetadataStore
+  readonly #image: MetadataImage
+  readonly #broker: BrokerConfig
+  readonly #nodeId: number
+  readonly #loggerLevel: LeveledLogger | null
+  readonly #settings = new Map<string, TopicSettings>()
+  readonly #listeners = new Set<TopicSettingsListener>()
+  #defaultSettings: TopicSettings | null = null
+
+  /** `broker` must follow the image already: its listeners then run before the ones of here. */
+  constructor(options: ConfigsOptions) {
+    this.#store = options.store
+    this.#image = options.image
+    this.#broker = options.broker
+    this.#nodeId = options.nodeId
+    this.#loggerLevel = options.loggerLevel ?? null
+    this.#image.onChange((change) => this.#topicsChanged(change))
+    this.#broker.onChange(() => {
+      this.#settings.clear()
+      this.#defaultSettings = null
+      this.#tell(null)
+    })
+  }
+
+  /** The effective settings of a topic, or of one that has nothing set. The object stays the same until something changes. */
+  logConfig(topic: string): TopicSettings {
+    const own = this.#image.config('topic', topic).values
+    if (own.size === 0) {
+      this.#defaultSettings ??= this.#settingsOf(own)
+      return this.#defaultSettings
+    }
+    let settings = this.#settings.get(topic)
+    if (settings === undefined) {
+      settings = this.#settingsOf(own)
+      this.#settings.set(topic, settings)
+    }
+    return settings
+  }
+
+  onTopicSettingsChange(listener: TopicSettingsListener): () => void {
+    this.#listeners.add(listener)
+    return () => {
+      this.#listeners.delete(listener)
+    }
+  }
+
+  /** The effective value of a group property, by the name it has for groups (`consumer.session.timeout.ms`). */
+  groupValue(group: string, name: string): ConfigScalar {
+    const definition = GROUP_DEFINITIONS.get(name)
+    if (definition === undefined) throw new Error(`there is no group configuration ${name}`)
+    const text = effectiveGroupText(this.#broker, definition, this.#image.config('group', group).values)
+    const parsed = parseConfigValue(definition, text)
+    return parsed.ok ? parsed.value : null
+  }
+
+  /** All configs of a topic with these of its own, sorted by name: what CreateTopics answers. */
+  describeTopicConfigs(own: ReadonlyMap<string, string>): DescribedConfig[] {
+    return describeTopic(this.#broker, own)
+  }
+
+  /** What a new topic may be given. null: these configs are fine. */
+  refuseTopicConfigs(values: ReadonlyMap<string, string>): ConfigError | null {
+    const outcome = judgeTopicConfigs(this.#broker, values)
+    return outcome.ok ? null : failed(outcome.errorCode, outcome.errorMessage)
+  }
+
+  /** `keys` null or empty: all of them. Names that do not exist are left out. */
+  describe({ type, name }: ConfigResource, keys: readonly string[] | null): DescribeResult {
+    const result = this.#describeAll(type, name)
+    if (keys === null || keys.length === 0) return result
+    return { ...result, configs: result.configs.filter((config) => keys.includes(config.name)) }
+  }
+
+  async incrementalAlter(
+    alterations: readonly IncrementalAlteration[],
+    { validateOnly }: { validateOnly: boolean },
+  ): Promise<AlterResult[]> {
+    return this.#alterEach(alterations, validateOnly, (alteration) => {
+      if (alteration.type !== ResourceType.BROKER_LOGGER) {
+        return this.#alterOne(alteration, validateOnly, (target) => alterIncrementally(target, alteration.operations))
+      }
+      return this.#alterLogger(alteration, validateOnly)
+    })
+  }
+
+  /** The legacy request: replaces everything that is set on the resource. */
+  async alter(
+    alterations: readonly LegacyAlteration[],
+    { validateOnly }: { validateOnly: boolean },
+  ): Promise<AlterResult[]> {
+    return this.#alterEach(alterations, validateOnly, async (alteration) => {
+      if (alteration.type === ResourceType.BROKER_LOGGER) {
+        return failed(ErrorCode.INVALID_REQUEST, `Unsupported config resource type: ${alteration.type}`)
+      }
+      return this.#alterOne(alteration, validateOnly, (target) => replaceAll(target, alteration.configs))
+    })
+  }
+
+  #settingsOf(own: ReadonlyMap<string, string>): TopicSettings {
+    return topicSettings(own, (name) => this.#broker.text(name), this.#broker.number('producer.id.expiration.ms'))
+  }
+
+  #topicsChanged(change: ImageChange): void {
+    const names = change.configs.filter(({ kind }) => kind === 'topic').map(({ name }) => name)
+    for (const { name } of change.deleted) this.#settings.delete(name)
+    if (names.length === 0) return
+    for (const name of names) this.#settings.delete(name)
+    this.#tell(names)
+  }
+
+  #tell(topics: readonly string[] | null): void {
+    for (const listener of this.#listeners) listener(topics)
+  }
+
+  #describeAll(type: number, name: string): DescribeResult {
+    const refusal = this.#refuseResource(type, name)
+    if (refusal !== null) return { ...refusal, configs: [] }
+    return { ...OK, configs: this.#describeKnown(type, name) }
+  }
+
+  #describeKnown(type: number, name: string): DescribedConfig[] {
+    switch (type) {
+      case ResourceType.TOPIC:
+        return describeTopic(this.#broker, this.#image.config('topic', name).values)
+      case ResourceType.GROUP:
+        return describeGroup(this.#broker, this.#image.config('group', name).values)
+      case ResourceType.BROKER_LOGGER:
+        return this.#describeLogger()
+      default:
+        return name === ''
+          ? describeClusterDefault(this.#image.config('broker', '').values)
+          : describeBroker(this.#broker)
+    }
+  }
+
+  #describeLogger(): DescribedConfig[] {
+    if (this.#loggerLevel === null) return []
+    return [
+      {
+        name: ROOT_LOGGER,
+        value: this.#loggerLevel.level,
+        readOnly: false,
+        source: ConfigSource.DYNAMIC_BROKER_LOGGER,
+        sensitive: false,
+        synonyms: [],
+        type: 0,
+        documentation: null,
+      },
+    ]
+  }
+
+  /** Why there is no such resource here; null: there is. */
+  #refuseResource(type: number, name: string): ConfigError | null {
+    switch (type) {
+      case ResourceType.TOPIC: {
+        const reason = invalidTopicName(name)
+        if (reason !== null) return failed(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+        return this.#image.topic(name) === undefined ? failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null) : null
+      }
+      case ResourceType.BROKER:
+        return name === '' ? null : this.#refuseBrokerName(name)
+      case ResourceType.BROKER_LOGGER:
+        return name === ''
+          ? failed(ErrorCode.INVALID_REQUEST, 'Broker id must not be empty')
+          : this.#refuseBrokerName(name)
+      case ResourceType.GROUP:
+        return name === '' ? failed(ErrorCode.INVALID_REQUEST, 'Group name must not be empty') : null
+      case ResourceType.CLIENT_METRICS:
+        return failed(ErrorCode.INVALID_REQUEST, 'Client metrics are not supported: no receiver is configured')
+      default:
+        return failed(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${type}`)
+    }
+  }
+
+  #refuseBrokerName(name: string): ConfigError | null {
+    if (!/^[+-]?[0-9]+$/.test(name)) {
+      return failed(ErrorCode.INVALID_REQUEST, `Broker id must be an integer, but it is: ${name}`)
+    }
+    if (Number(name) === this.#nodeId) return null
+    return failed(
+      ErrorCode.INVALID_REQUEST,
+      `Unexpected broker id, expected ${this.#nodeId} or empty string, but received ${name}`,
+    )
+  }
+
+  async #alterEach<A extends ConfigResource>(
+    alterations: readonly A[],
+    validateOnly: boolean,
+    alterOne: (alteration: A) => Promise<ConfigError>,
+  ): Promise<AlterResult[]> {
+    const count = new Map<string, number>()
+    const keyOf = ({ type, name }: ConfigResource): string => `${type}/${name}`
+    for (const alteration of alterations) count.set(keyOf(alteration), (count.get(keyOf(alteration)) ?? 0) + 1)
+    const results: AlterResult[] = []
+    for (const alteration of alterations) {
+      const { type, name } = alteration
+      const result =
+        (count.get(keyOf(alteration)) ?? 0) > 1
+          ? failed(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
+          : (this.#refuseResource(type, name) ?? (await this.#storing(() => alterOne(alteration), validateOnly)))
+      results.push({ type, name, ...result })
+    }
+    return results
+  }
+
+  /** A store that cannot write is an answer, not the end of the connection. */
+  async #storing(run: () => Promise<ConfigError>, validateOnly: boolean): Promise<ConfigError> {
+    try {
+      return await run()
+    } catch (error) {
+      if (validateOnly || !(error instanceof MetadataStoreError)) throw error
+      return failed(ErrorCode.KAFKA_STORAGE_ERROR, error.message)
+    }
+  }
+
+  async #alterOne(
+    { type, name }: ConfigResource,
+    validateOnly: boolean,
+    change: (target: AlterTarget) => AlterOutcome,
+  ): Promise<ConfigError> {
+    const kind = kindOf(type)
+    const storedName = kind === 'broker' && name !== '' ? String(this.#nodeId) : name
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      const { values: current, revision } = this.#image.config(kind, storedName)
+      const outcome = change({ kind, name: storedName, current, broker: this.#broker })
+      if (!outcome.ok) return failed(outcome.errorCode, outcome.errorMessage)
+      if (validateOnly || sameValues(current, outcome.values)) return OK
+      if (await this.#save(kind, storedName, outcome.values, revision)) return OK
+      // Somebody else changed it first, or the topic went away: the image knows by now.
+      const gone = this.#refuseResource(type, name)
+      if (gone !== null) return gone
+    }
+    return failed(ErrorCode.REQUEST_TIMED_OUT, 'The configuration is being changed by others')
+  }
+
+  /** False: the resource is no longer as it was read. */
+  async #save(
+    kind: ConfigKind,
+    name: string,
+    values: ReadonlyMap<string, string>,
+    revision: number | null,
+  ): Promise<boolean> {
+    const key = configKey(kind, name)
+    const checks = [{ key, revision }]
+    const topic = kind === 'topic' ? this.#image.topic(name) : undefined
+    // Configs of a topic that is being deleted would be found by the next topic of that name.
+    if (topic !== undefined) checks.push({ key: `topics/${name}`, revision: topic.revision })
+    const value: ConfigValue = Object.fromEntries(values)
+    const write = values.size === 0 ? { deletes: [key] } : { puts: [{ key, value: encodeValue(value) }] }
+    const result = await this.#store.transact({ checks, ...write })
+    return result.ok
+  }
+
+  async #alterLogger({ operations }: IncrementalAlteration, validateOnly: boolean): Promise<ConfigError> {
+    const logger = this.#loggerLevel
+    let level: string | null = logger?.level ?? null
+    const seen = new Set<string>()
+    for (const { name, operation, value } of operations) {
+      if (seen.has(name)) return failed(ErrorCode.INVALID_REQUEST, 'Error due to duplicate config keys')
+      seen.add(name)
+      if (logger === null || name !== ROOT_LOGGER) {
+        return failed(ErrorCode.INVALID_CONFIG, `Logger ${name} does not exist!`)
+      }
+      if (operation === AlterOperation.SET) {
+        if (value === null || !LOGGER_LEVELS.includes(value)) {
+          return failed(
+            ErrorCode.INVALID_CONFIG,
+            `Cannot set the log level of ${name} to ${value} as it is not a supported log level. Valid log levels are ${LOGGER_LEVELS.join(', ')}`,
+          )
+        }
+        level = value
+      } else if (operation === AlterOperation.DELETE) {
+        return failed(ErrorCode.INVALID_REQUEST, `Cannot unset the log level of the ${ROOT_LOGGER} logger`)
+      } else {
+        return failed(ErrorCode.INVALID_REQUEST, `Log level cannot be changed by operation ${operation}`)
+      }
+    }
+    if (!validateOnly && level !== null) logger?.setLevel(level)
+    return OK
+  }
+}
+
+function kindOf(type: number): ConfigKind {
+  if (type === ResourceType.TOPIC) return 'topic'
+  return type === ResourceType.GROUP ? 'group' : 'broker'
+}
+
+function configKey(kind: ConfigKind, name: string): string {
+  if (kind === 'topic') return topicConfigKey(name)
+  return kind === 'group' ? groupConfigKey(name) : brokerConfigKey(name)
+}
+
+function sameValues(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {
+  return a.size === b.size && [...a].every(([name, value]) => b.get(name) === value)
+}

@@ -1,0 +1,53 @@
+/**
+ * Puts the metadata together: the image over a store, and everything that works on it. The server calls it once per start.
+ */
+import type { Logger } from '../storage/logger.ts'
+import type { Random } from '../storage/random.ts'
+import type { BrokerConfig } from './broker-config.ts'
+import { Configs } from './configs.ts'
+import { MetadataImage } from './image.ts'
+import type { LeveledLogger } from './log-level.ts'
+import { ProducerIds } from './producer-ids.ts'
+import type { MetadataStore } from './store.ts'
+import { Topics } from './topics.ts'
+import { brokerConfigKey, type ConfigValue, encodeValue } from './values.ts'
+
+export interface MetadataOptions {
+  readonly store: MetadataStore
+  readonly config: BrokerConfig
+  readonly nodeId: number
+  readonly random: Random
+  readonly logger: Logger
+  readonly loggerLevel?: LeveledLogger
+}
+
+export interface Metadata {
+  readonly image: MetadataImage
+  readonly configs: Configs
+  readonly topics: Topics
+  readonly producerIds: ProducerIds
+  /** Stops following the store; the store itself belongs to the caller. */
+  close(): void
+}
+
+export async function openMetadata(options: MetadataOptions): Promise<Metadata> {
+  const { store, config, nodeId, random, logger, loggerLevel } = options
+  await initialise(store, config)
+  const image = await MetadataImage.load(store)
+  config.follow(image, nodeId)
+  const configs = new Configs({ store, image, broker: config, nodeId, ...(loggerLevel && { loggerLevel }) })
+  const topics = new Topics({ store, image, configs, config, random, logger })
+  return { image, configs, topics, producerIds: new ProducerIds(store), close: () => image.close() }
+}
+
+/**
+ * A fresh cluster of Kafka 4.3 has one dynamic config, min.insync.replicas for all brokers, and its tools show it. Whoever of several
+ * processes starts first writes it.
+ */
+async function initialise(store: MetadataStore, config: BrokerConfig): Promise<void> {
+  const { revision } = await store.list('')
+  if (revision > 0) return
+  const value: ConfigValue = { 'min.insync.replicas': config.text('min.insync.replicas') ?? '1' }
+  const key = brokerConfigKey('')
+  await store.transact({ checks: [{ key, revision: null }], puts: [{ key, value: encodeValue(value) }] })
+}
