@@ -1,0 +1,42 @@
+/** The limits and times of the group coordinator, in one place. The names behind them are Kafka's. */
+
+export interface GroupCoordinatorConfig {
+  /** group.initial.rebalance.delay.ms */
+  readonly initialRebalanceDelayMs: number
+  /** group.min.session.timeout.ms */
+  readonly sessionTimeoutMsMin: number
+  /** group.max.session.timeout.ms */
+  readonly sessionTimeoutMsMax: number
+  /** group.max.size */
+  readonly membersMax: number
+  /** offset.metadata.max.bytes; counted in UTF-16 units, as Kafka does. */
+  readonly offsetMetadataMax: number
+  /** offsets.retention.minutes, in milliseconds */
+  readonly offsetsRetentionMs: number
+  /** offsets.retention.check.interval.ms */
+  readonly offsetsRetentionCheckIntervalMs: number
+  /** offsets.topic.num.partitions: used until the topic exists */
+  readonly offsetsTopicPartitions: number
+}
+
+export const GROUP_COORDINATOR_DEFAULTS: GroupCoordinatorConfig = {
+  initialRebalanceDelayMs: 0,
+  sessionTimeoutMsMin: 6_000,
+  sessionTimeoutMsMax: 1_800_000,
+  membersMax: 2 ** 31 - 1,
+  offsetMetadataMax: 4096,
+  offsetsRetentionMs: 10_080 * 60_000,
+  offsetsRetentionCheckIntervalMs: 600_000,
+  offsetsTopicPartitions: 50,
+}
+
+export const OFFSETS_TOPIC = '__consumer_offsets'
+
+/** A new member's JoinGroup may wait this long for the rebalance to end, whatever session timeout it asked for. */
+export const NEW_MEMBER_TIMEOUT_MS = 300_000
+
+/** After a load that failed, the next one begins this much later. */
+export const RELOAD_DELAY_MS = 1_000
+
+/** Space for the batch's own header when a record is compared with the largest batch. */
+export const BATCH_HEADER_ALLOWANCE_BYTES = 256

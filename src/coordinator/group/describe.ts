@@ -1,0 +1,61 @@
+/** DescribeGroups and ListGroups: what is shown of a group. Reading only. */
+import { type ClassicGroup, EMPTY_BYTES } from './classic/group.ts'
+import type { GroupState } from './state.ts'
+
+export interface DescribedMember {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly clientId: string
+  readonly clientHost: string
+  readonly memberMetadata: Buffer
+  readonly memberAssignment: Buffer
+}
+
+export interface DescribedGroup {
+  readonly groupState: string
+  readonly protocolType: string
+  readonly protocolData: string
+  readonly members: readonly DescribedMember[]
+}
+
+/** null: there is no such group. While a group is not Stable, protocol, metadata and assignments are about to change and not shown. */
+export function describeGroup(state: GroupState, groupId: string): DescribedGroup | null {
+  const group = state.groups.get(groupId)
+  if (group === undefined) return null
+  const stable = group.state === 'Stable'
+  return {
+    groupState: group.state,
+    protocolType: group.protocolType,
+    protocolData: stable ? (group.protocol ?? '') : '',
+    members: Array.from(group.members, (member) => ({
+      memberId: member.memberId,
+      groupInstanceId: member.groupInstanceId,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      memberMetadata: stable ? group.subscription(member) : EMPTY_BYTES,
+      memberAssignment: stable ? member.assignment : EMPTY_BYTES,
+    })),
+  }
+}
+
+export const CLASSIC_GROUP_TYPE = 'classic'
+
+export interface ListFilters {
+  /** Lower case; empty lets all pass. Unknown names match nothing. */
+  readonly states: ReadonlySet<string>
+  readonly types: ReadonlySet<string>
+}
+
+export function listFilters(states: readonly string[], types: readonly string[]): ListFilters {
+  const normal = (names: readonly string[]) => new Set(names.map((name) => name.trim().toLowerCase()))
+  return { states: normal(states), types: normal(types) }
+}
+
+export function listGroups(state: GroupState, filters: ListFilters): ClassicGroup[] {
+  if (filters.types.size > 0 && !filters.types.has(CLASSIC_GROUP_TYPE)) return []
+  const groups: ClassicGroup[] = []
+  for (const group of state.groups.values()) {
+    if (filters.states.size === 0 || filters.states.has(group.state.toLowerCase())) groups.push(group)
+  }
+  return groups
+}

@@ -1,0 +1,67 @@
+/**
+ * What a shard of the group coordinator knows. `DurableState` is exactly what its partition of `__consumer_offsets` says:
+ * only `replay.ts` changes it, with the records that were written or read. `GroupState.groups` is the soft part (states of
+ * rebalances, parked calls), built from the durable part after a load and lost with the process.
+ *
+ * What must hold: a group exists in `groups` exactly if it has metadata or offsets in `durable`, once an operation is over.
+ */
+import type { ClassicGroup } from './classic/group.ts'
+
+export interface CommittedOffset {
+  readonly offset: number
+  /** -1: the client did not say. */
+  readonly leaderEpoch: number
+  readonly metadata: string
+  readonly commitTimestampMs: number
+  /** Set by commits of old clients that bring their own retention time; null: the broker's retention counts. */
+  readonly expireTimestampMs: number | null
+  /** ZERO_UUID when the commit named the topic only. */
+  readonly topicId: string
+}
+
+export interface MemberMetadata {
+  readonly memberId: string
+  readonly groupInstanceId: string | null
+  readonly clientId: string
+  readonly clientHost: string
+  readonly rebalanceTimeoutMs: number
+  readonly sessionTimeoutMs: number
+  /** The member's metadata under the group's chosen protocol. */
+  readonly subscription: Buffer
+  readonly assignment: Buffer
+}
+
+export interface GroupMetadata {
+  /** '' for groups that only commit offsets. */
+  readonly protocolType: string
+  readonly generation: number
+  readonly protocol: string | null
+  readonly leader: string | null
+  /** When the group entered the state that was written; -1 in records of old brokers. */
+  readonly stateTimestampMs: number
+  readonly members: readonly MemberMetadata[]
+}
+
+export type TopicOffsets = ReadonlyMap<number, CommittedOffset>
+export type GroupOffsets = ReadonlyMap<string, TopicOffsets>
+
+export interface DurableState {
+  readonly metadata: ReadonlyMap<string, GroupMetadata>
+  /** By group, topic, partition. No empty inner maps. */
+  readonly offsets: ReadonlyMap<string, GroupOffsets>
+}
+
+export interface GroupState {
+  readonly durable: DurableState
+  readonly groups: Map<string, ClassicGroup>
+}
+
+/** Looks a commit up. */
+export function committedOffset(
+  durable: DurableState,
+  groupId: string,
+  topic: string,
+  partition: number,
+): CommittedOffset | undefined {
+  return durable.offsets.get(groupId)?.get(topic)?.get(partition)
+}

@@ -1,0 +1,120 @@
+/**
+ * One operation on a shard: what goes in beside the request (time, randomness, limits) and what comes out (records,
+ * answers, timers). Handlers read the first and fill the second; they do nothing else to the world. The shard appends the
+ * records as one batch, replays them, sets the timers, and delivers the answers when the batch is durable.
+ */
+import type { ErrorCode } from '../../protocol/errors.ts'
+import type { Random } from '../../storage/random.ts'
+import type { GroupCoordinatorConfig } from '../config.ts'
+import type { GroupRecord } from './records.ts'
+
+/** Somebody who waits for a result: a request whose response is built when the result is there. Called exactly once. */
+export interface Waiter<Result> {
+  answer(result: Result): void
+  /** The operation did not take place: the coordinator moved, is loading, or could not write. */
+  refuse(errorCode: ErrorCode): void
+}
+
+/** A decided answer that is held back until what it rests on is durable. */
+export interface HeldAnswer {
+  deliver(): void
+  refuse(errorCode: ErrorCode): void
+}
+
+class Held<Result> implements HeldAnswer {
+  readonly #waiter: Waiter<Result>
+  readonly #result: Result
+
+  constructor(waiter: Waiter<Result>, result: Result) {
+    this.#waiter = waiter
+    this.#result = result
+  }
+
+  deliver(): void {
+    this.#waiter.answer(this.#result)
+  }
+
+  refuse(errorCode: ErrorCode): void {
+    this.#waiter.refuse(errorCode)
+  }
+}
+
+export type TimerEvent =
+  | { readonly kind: 'initial-join'; readonly groupId: string; readonly remainingMs: number }
+  | { readonly kind: 'join'; readonly groupId: string }
+  | { readonly kind: 'sync'; readonly groupId: string; readonly generation: number }
+  | { readonly kind: 'session'; readonly groupId: string; readonly memberId: string }
+  | { readonly kind: 'pending-join'; readonly groupId: string; readonly memberId: string }
+
+export type TimerChange =
+  | { readonly name: string; readonly delayMs: number; readonly event: TimerEvent }
+  | { readonly name: string; readonly event: null }
+
+// The length of the group id makes the names unambiguous, whatever characters the ids hold.
+export const timerNames = {
+  join: (groupId: string) => `join/${groupId}`,
+  sync: (groupId: string) => `sync/${groupId}`,
+  session: (groupId: string, memberId: string) => `session/${groupId.length}/${groupId}/${memberId}`,
+  pendingJoin: (groupId: string, memberId: string) => `pending-join/${groupId.length}/${groupId}/${memberId}`,
+}
+
+export function timerName(event: TimerEvent): string {
+  switch (event.kind) {
+    // One join phase at a time: the initial timer and the ordinary one replace each other.
+    case 'initial-join':
+    case 'join':
+      return timerNames.join(event.groupId)
+    case 'sync':
+      return timerNames.sync(event.groupId)
+    case 'session':
+      return timerNames.session(event.groupId, event.memberId)
+    case 'pending-join':
+      return timerNames.pendingJoin(event.groupId, event.memberId)
+  }
+}
+
+export interface TurnInputs {
+  /** Wall clock: goes into records. */
+  readonly nowMs: number
+  /** Only grows: sessions are measured with it, so that a jumping wall clock expires nobody. */
+  readonly monotonicMs: number
+  readonly config: GroupCoordinatorConfig
+  readonly random: Random
+  /** The largest batch that the log takes. */
+  readonly batchBytesMax: number
+}
+
+export class Turn implements TurnInputs {
+  readonly nowMs: number
+  readonly monotonicMs: number
+  readonly config: GroupCoordinatorConfig
+  readonly random: Random
+  readonly batchBytesMax: number
+  readonly records: GroupRecord[] = []
+  readonly answers: HeldAnswer[] = []
+  readonly timers: TimerChange[] = []
+
+  constructor(inputs: TurnInputs) {
+    this.nowMs = inputs.nowMs
+    this.monotonicMs = inputs.monotonicMs
+    this.config = inputs.config
+    this.random = inputs.random
+    this.batchBytesMax = inputs.batchBytesMax
+  }
+
+  write(record: GroupRecord): void {
+    this.records.push(record)
+  }
+
+  answer<Result>(waiter: Waiter<Result>, result: Result): void {
+    this.answers.push(new Held(waiter, result))
+  }
+
+  schedule(event: TimerEvent, delayMs: number): void {
+    this.timers.push({ name: timerName(event), delayMs, event })
+  }
+
+  cancel(name: string): void {
+    this.timers.push({ name, event: null })
+  }
+}

@@ -1,0 +1,395 @@
+/**
+ * The group coordinator of one broker: a shard per partition of `__consumer_offsets` that this broker leads, and one method
+ * per request. A method checks what can be checked without the group, finds the shard, and hands a decision function of
+ * `group/` to it; the reply comes when the decision is durable, from within the call or later, exactly once.
+ *
+ * Called by the API handlers, and by the broker's group log when partitions come and go.
+ */
+import { ErrorCode } from '../protocol/errors.ts'
+import type { OffsetCommitRequest } from '../protocol/messages/08-offset-commit.ts'
+import type { OffsetFetchRequest } from '../protocol/messages/09-offset-fetch.ts'
+import type { JoinGroupRequest } from '../protocol/messages/11-join-group.ts'
+import type { HeartbeatRequest, HeartbeatResponse } from '../protocol/messages/12-heartbeat.ts'
+import type { LeaveGroupRequest } from '../protocol/messages/13-leave-group.ts'
+import type { SyncGroupRequest } from '../protocol/messages/14-sync-group.ts'
+import type { ListGroupsRequest, ListGroupsResponse } from '../protocol/messages/16-list-groups.ts'
+import type { DeleteGroupsResponse } from '../protocol/messages/42-delete-groups.ts'
+import type { OffsetDeleteRequest } from '../protocol/messages/47-offset-delete.ts'
+import { type Input, ZERO_UUID } from '../protocol/schema.ts'
+import type { Clock } from '../storage/clock.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { Random } from '../storage/random.ts'
+import type { Timers } from '../storage/timers.ts'
+import { type GroupCoordinatorConfig, OFFSETS_TOPIC } from './config.ts'
+import type { CoordinatorLog } from './coordinator-log.ts'
+import { type JoinResult, joinFailure, syncFailure } from './group/classic/group.ts'
+import { heartbeat } from './group/classic/heartbeat.ts'
+import { joinGroup } from './group/classic/join.ts'
+import { leaveGroup, type MemberIdentity } from './group/classic/leave.ts'
+import { syncGroup } from './group/classic/sync.ts'
+import { CLASSIC_GROUP_TYPE, describeGroup, listFilters, listGroups } from './group/describe.ts'
+import { commitOffsets } from './group/offsets/commit.ts'
+import { deleteGroup, deleteOffsets, forgetLostTopics, forgetTopic } from './group/offsets/delete.ts'
+import type { Turn, Waiter } from './group/turn.ts'
+import {
+  FETCH_MANY_GROUPS_VERSION,
+  type FetchedGroup,
+  failedGroup,
+  fetchGroup,
+  type GroupToFetch,
+  type OffsetCommitAnswer,
+  type OffsetDeleteAnswer,
+  type OffsetFetchAnswer,
+  offsetFetchResponse,
+  planCommit,
+  planDelete,
+  singleGroup,
+} from './offset-requests.ts'
+import { Gather, partitionOf, ReplyWaiter, refusalWithoutSize } from './replies.ts'
+import type { GroupRequestContext, TopicLookup } from './request-context.ts'
+import {
+  type DescribedGroupAnswer,
+  describedGroup,
+  type JoinGroupAnswer,
+  joinGroupResponse,
+  LEAVE_MANY_VERSION,
+  type LeaveGroupAnswer,
+  leaveGroupResponse,
+  type SyncGroupAnswer,
+  syncGroupResponse,
+  undescribedGroup,
+} from './responses.ts'
+import { GroupShard, type ShardDependencies } from './shard.ts'
+
+export type HeartbeatAnswer = Input<typeof HeartbeatResponse>
+export type ListGroupsAnswer = Input<typeof ListGroupsResponse>
+export type DeleteGroupsAnswer = Input<typeof DeleteGroupsResponse>
+
+export interface GroupCoordinatorDependencies {
+  readonly config: GroupCoordinatorConfig
+  readonly log: CoordinatorLog
+  readonly timers: Timers
+  readonly clock: Clock
+  readonly random: Random
+  readonly metadata: TopicLookup
+  readonly logger: Logger
+}
+
+/** The rebalance timeout came with JoinGroup v1; a version 0 client's session timeout serves for both. */
+function rebalanceTimeout(request: JoinGroupRequest): number {
+  return request.rebalanceTimeoutMs === -1 ? request.sessionTimeoutMs : request.rebalanceTimeoutMs
+}
+
+export class GroupCoordinator {
+  readonly #config: GroupCoordinatorConfig
+  readonly #metadata: TopicLookup
+  readonly #shardDependencies: ShardDependencies
+  readonly #shards = new Map<number, GroupShard>()
+
+  constructor(dependencies: GroupCoordinatorDependencies) {
+    const { config, log, timers, clock, random, metadata, logger } = dependencies
+    this.#config = config
+    this.#metadata = metadata
+    this.#shardDependencies = {
+      config,
+      log,
+      timers,
+      clock,
+      random,
+      logger,
+      afterLoad: (state, turn) => forgetLostTopics(state, turn, metadata, ZERO_UUID),
+    }
+  }
+
+  // Partitions of the offsets topic
+
+  partitionFor(groupId: string): number {
+    return partitionOf(groupId, this.#metadata.partitionCount(OFFSETS_TOPIC) ?? this.#config.offsetsTopicPartitions)
+  }
+
+  /** This broker leads the partition now: its groups are read from the log. A second call for a newer epoch reads them anew. */
+  load(partition: number): void {
+    this.unload(partition)
+    this.#shards.set(partition, new GroupShard(partition, this.#shardDependencies))
+  }
+
+  /** This broker does not lead the partition any more: whoever waits is sent to look for the new coordinator. */
+  unload(partition: number): void {
+    this.#shards.get(partition)?.close()
+    this.#shards.delete(partition)
+  }
+
+  shard(partition: number): GroupShard | undefined {
+    return this.#shards.get(partition)
+  }
+
+  close(): void {
+    for (const partition of [...this.#shards.keys()]) this.unload(partition)
+  }
+
+  /** All positions in the topic are forgotten, by tombstones. */
+  topicDeleted(name: string): void {
+    for (const shard of this.#shards.values()) shard.runLater((state, turn) => forgetTopic(state, turn, name))
+  }
+
+  // Membership
+
+  joinGroup(context: GroupRequestContext, request: JoinGroupRequest, reply: (answer: JoinGroupAnswer) => void): void {
+    const { apiVersion } = context
+    const { groupId, memberId, sessionTimeoutMs } = request
+    const waiter = new ReplyWaiter(
+      (result: JoinResult) => joinGroupResponse(result, apiVersion),
+      (errorCode) => joinFailure(refusalWithoutSize(errorCode), memberId),
+      reply,
+    )
+    if (groupId === '') {
+      waiter.refuse(ErrorCode.INVALID_GROUP_ID)
+      return
+    }
+    if (sessionTimeoutMs < this.#config.sessionTimeoutMsMin || sessionTimeoutMs > this.#config.sessionTimeoutMsMax) {
+      waiter.refuse(ErrorCode.INVALID_SESSION_TIMEOUT)
+      return
+    }
+    const input = {
+      groupId,
+      memberId,
+      groupInstanceId: request.groupInstanceId,
+      clientId: context.clientId ?? '',
+      clientHost: context.clientHost,
+      apiVersion,
+      sessionTimeoutMs,
+      rebalanceTimeoutMs: rebalanceTimeout(request),
+      protocolType: request.protocolType,
+      // Copied: what a group keeps must not hold on to the bytes of a whole read.
+      protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
+    }
+    this.#run(groupId, waiter, (state, turn) => joinGroup(state, turn, input, waiter))
+  }
+
+  syncGroup(context: GroupRequestContext, request: SyncGroupRequest, reply: (answer: SyncGroupAnswer) => void): void {
+    const { groupId, generationId, memberId, groupInstanceId, protocolType, protocolName } = request
+    const waiter = new ReplyWaiter(syncGroupResponse, (errorCode) => syncFailure(refusalWithoutSize(errorCode)), reply)
+    // From version 5 on both are mandatory, though the format calls them nullable.
+    if (context.apiVersion >= 5 && (protocolType === null || protocolName === null)) {
+      waiter.refuse(ErrorCode.INCONSISTENT_GROUP_PROTOCOL)
+      return
+    }
+    if (groupId === '') {
+      waiter.refuse(ErrorCode.INVALID_GROUP_ID)
+      return
+    }
+    const assignments = new Map<string, Buffer>()
+    for (const assigned of request.assignments) assignments.set(assigned.memberId, Buffer.from(assigned.assignment))
+    const member = { groupId, generation: generationId, memberId, groupInstanceId }
+    const input = { ...member, protocolType, protocol: protocolName, assignments }
+    this.#run(groupId, waiter, (state, turn) => syncGroup(state, turn, input, waiter))
+  }
+
+  heartbeat(_context: GroupRequestContext, request: HeartbeatRequest, reply: (answer: HeartbeatAnswer) => void): void {
+    const { groupId, generationId, memberId, groupInstanceId } = request
+    const waiter = new ReplyWaiter(
+      (errorCode: ErrorCode) => ({ errorCode }),
+      // A coordinator that loads has not forgotten the member: it shall stay calm.
+      (code) => (code === ErrorCode.COORDINATOR_LOAD_IN_PROGRESS ? ErrorCode.NONE : refusalWithoutSize(code)),
+      reply,
+    )
+    if (groupId === '') {
+      waiter.refuse(ErrorCode.INVALID_GROUP_ID)
+      return
+    }
+    const input = { groupId, generation: generationId, memberId, groupInstanceId }
+    this.#run(groupId, waiter, (state, turn) => heartbeat(state, turn, input, waiter))
+  }
+
+  leaveGroup(
+    context: GroupRequestContext,
+    request: LeaveGroupRequest,
+    reply: (answer: LeaveGroupAnswer) => void,
+  ): void {
+    const { groupId } = request
+    const many = context.apiVersion >= LEAVE_MANY_VERSION
+    const members: readonly MemberIdentity[] = many
+      ? request.members
+      : [{ memberId: request.memberId, groupInstanceId: null }]
+    const waiter = new ReplyWaiter<readonly ErrorCode[] | ErrorCode, LeaveGroupAnswer>(
+      (result) =>
+        typeof result === 'number'
+          ? { errorCode: result, members: [] }
+          : leaveGroupResponse(members, result, context.apiVersion),
+      refusalWithoutSize,
+      reply,
+    )
+    if (groupId === '') {
+      waiter.refuse(ErrorCode.INVALID_GROUP_ID)
+      return
+    }
+    this.#run(groupId, waiter, (state, turn) => leaveGroup(state, turn, { groupId, members }, waiter))
+  }
+
+  // Offsets
+
+  offsetCommit(
+    context: GroupRequestContext,
+    request: OffsetCommitRequest,
+    reply: (answer: OffsetCommitAnswer) => void,
+  ): void {
+    const plan = planCommit(context, request, this.#metadata)
+    if (plan.partitions.length === 0) {
+      reply(plan.answer(ErrorCode.NONE))
+      return
+    }
+    const { groupId } = request
+    const waiter = new ReplyWaiter(
+      plan.answer,
+      (code) => (code === ErrorCode.MESSAGE_TOO_LARGE ? ErrorCode.INVALID_COMMIT_OFFSET_SIZE : code),
+      reply,
+    )
+    const input = {
+      groupId,
+      generation: request.generationIdOrMemberEpoch,
+      memberId: request.memberId,
+      groupInstanceId: request.groupInstanceId,
+      apiVersion: context.apiVersion,
+      retentionTimeMs: request.retentionTimeMs,
+      partitions: plan.partitions,
+    }
+    this.#run(groupId, waiter, (state, turn) => commitOffsets(state, turn, input, waiter), { recordsOnly: true })
+  }
+
+  offsetFetch(
+    context: GroupRequestContext,
+    request: OffsetFetchRequest,
+    reply: (answer: OffsetFetchAnswer) => void,
+  ): void {
+    const { apiVersion } = context
+    const asked = apiVersion >= FETCH_MANY_GROUPS_VERSION ? request.groups : [singleGroup(request)]
+    const gather = new Gather<FetchedGroup>(asked.length, (groups) => reply(offsetFetchResponse(groups, apiVersion)))
+    for (const [index, group] of asked.entries()) {
+      this.#fetchGroup(context, group, (fetched) => gather.put(index, fetched))
+    }
+  }
+
+  #fetchGroup(context: GroupRequestContext, group: GroupToFetch, reply: (fetched: FetchedGroup) => void): void {
+    const waiter = new ReplyWaiter(
+      (fetched: FetchedGroup) => fetched,
+      (errorCode) => failedGroup(group, refusalWithoutSize(errorCode), context.apiVersion),
+      reply,
+    )
+    if (!context.allowed('DESCRIBE', 'GROUP', group.groupId)) {
+      waiter.refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
+      return
+    }
+    this.#run(group.groupId, waiter, (state, turn) =>
+      turn.answer(waiter, fetchGroup(context, group, this.#metadata, state.durable)),
+    )
+  }
+
+  offsetDelete(
+    context: GroupRequestContext,
+    request: OffsetDeleteRequest,
+    reply: (answer: OffsetDeleteAnswer) => void,
+  ): void {
+    const { groupId } = request
+    const plan = planDelete(context, request, this.#metadata)
+    const waiter = new ReplyWaiter(plan.answer, refusalWithoutSize, reply)
+    if (groupId === '') {
+      waiter.refuse(ErrorCode.INVALID_GROUP_ID)
+      return
+    }
+    const input = { groupId, partitions: plan.partitions }
+    const options = { recordsOnly: true, splittable: true }
+    this.#run(groupId, waiter, (state, turn) => deleteOffsets(state, turn, input, waiter), options)
+  }
+
+  // Groups
+
+  describeGroups(
+    context: GroupRequestContext,
+    groupIds: readonly string[],
+    reply: (groups: DescribedGroupAnswer[]) => void,
+  ): void {
+    const { apiVersion } = context
+    const gather = new Gather<DescribedGroupAnswer>(groupIds.length, reply)
+    for (const [index, groupId] of groupIds.entries()) {
+      const waiter = new ReplyWaiter(
+        (described: DescribedGroupAnswer) => described,
+        (errorCode) => undescribedGroup(groupId, refusalWithoutSize(errorCode)),
+        (described) => gather.put(index, described),
+      )
+      if (!context.allowed('DESCRIBE', 'GROUP', groupId)) {
+        waiter.refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
+        continue
+      }
+      this.#run(groupId, waiter, (state, turn) =>
+        turn.answer(waiter, describedGroup(groupId, describeGroup(state, groupId), apiVersion)),
+      )
+    }
+  }
+
+  /** Every group of every partition; a partition that cannot say fails the whole, so that no group seems gone. */
+  listGroups(
+    context: GroupRequestContext,
+    request: ListGroupsRequest,
+    reply: (answer: ListGroupsAnswer) => void,
+  ): void {
+    const filters = listFilters(request.statesFilter, request.typesFilter)
+    const shards = [...this.#shards.values()]
+    const gather = new Gather<ListGroupsAnswer>(shards.length, (parts) => {
+      const errorCode = parts.find((part) => part.errorCode !== ErrorCode.NONE)?.errorCode ?? ErrorCode.NONE
+      reply({ errorCode, groups: errorCode === ErrorCode.NONE ? parts.flatMap(({ groups }) => groups) : [] })
+    })
+    for (const [index, shard] of shards.entries()) {
+      const waiter = new ReplyWaiter<ListGroupsAnswer, ListGroupsAnswer>(
+        (answer) => answer,
+        (errorCode) => ({ errorCode: refusalWithoutSize(errorCode), groups: [] }),
+        (answer) => gather.put(index, answer),
+      )
+      const list = (state: Parameters<typeof listGroups>[0], turn: Turn) => {
+        const groups = listGroups(state, filters)
+          .filter(({ groupId }) => context.allowed('DESCRIBE', 'GROUP', groupId))
+          .map(({ groupId, protocolType, state: groupState }) => ({
+            groupId,
+            protocolType,
+            groupState,
+            groupType: CLASSIC_GROUP_TYPE,
+          }))
+        turn.answer(waiter, { errorCode: ErrorCode.NONE, groups })
+      }
+      shard.run(list, (errorCode) => waiter.refuse(errorCode))
+    }
+  }
+
+  deleteGroups(
+    context: GroupRequestContext,
+    groupIds: readonly string[],
+    reply: (results: DeleteGroupsAnswer['results']) => void,
+  ): void {
+    const distinct = [...new Set(groupIds)]
+    const gather = new Gather<DeleteGroupsAnswer['results'][number]>(distinct.length, reply)
+    for (const [index, groupId] of distinct.entries()) {
+      const waiter = new ReplyWaiter(
+        (errorCode: ErrorCode) => ({ groupId, errorCode }),
+        refusalWithoutSize,
+        (result) => gather.put(index, result),
+      )
+      if (!context.allowed('DELETE', 'GROUP', groupId)) {
+        waiter.refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
+        continue
+      }
+      const options = { recordsOnly: true, splittable: true }
+      this.#run(groupId, waiter, (state, turn) => deleteGroup(state, turn, groupId, waiter), options)
+    }
+  }
+
+  #run<Result>(
+    groupId: string,
+    waiter: Waiter<Result>,
+    operation: Parameters<GroupShard['run']>[0],
+    options: Parameters<GroupShard['run']>[2] = {},
+  ): void {
+    const shard = this.#shards.get(this.partitionFor(groupId))
+    // No such partition here, be it because the topic does not exist yet or because another broker leads it.
+    if (shard === undefined) waiter.refuse(ErrorCode.NOT_COORDINATOR)
+    else shard.run(operation, (errorCode) => waiter.refuse(errorCode), options)
+  }
+}

@@ -1,0 +1,383 @@
+/**
+ * One partition of `__consumer_offsets` and the groups that live in it. Runs operations one at a time: the operation decides
+ * (pure code under `group/`), its records are appended as one batch and replayed into memory, its answers are held until that
+ * batch is durable. An operation without records waits for the batches before it, so that nobody is told of what a failed
+ * write takes back.
+ *
+ * Life: loading -> active. If an append fails, memory and log no longer agree: everybody who waits is refused, the state is
+ * dropped, and when the last queued append is settled the log is read anew (draining -> loading). A load that fails is tried
+ * again after a while (failed).
+ */
+import { ErrorCode, errorName } from '../protocol/errors.ts'
+import type { Clock } from '../storage/clock.ts'
+import { elapsedMs } from '../storage/clock.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { Random } from '../storage/random.ts'
+import type { Timers } from '../storage/timers.ts'
+import { BATCH_HEADER_ALLOWANCE_BYTES, type GroupCoordinatorConfig, RELOAD_DELAY_MS } from './config.ts'
+import type { CoordinatorLog } from './coordinator-log.ts'
+import { timerFired } from './group/classic/timers.ts'
+import { expireOffsets } from './group/offsets/expire.ts'
+import { decodeRecord, encodeRecord, type GroupRecord, type KeyValue } from './group/records.ts'
+import { emptyDurableState, replay } from './group/replay.ts'
+import { followRecord, restoreGroups } from './group/restore.ts'
+import type { DurableState, GroupState } from './group/state.ts'
+import { type HeldAnswer, type TimerChange, type TimerEvent, Turn, timerNames } from './group/turn.ts'
+
+export interface ShardDependencies {
+  readonly config: GroupCoordinatorConfig
+  readonly log: CoordinatorLog
+  readonly timers: Timers
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  /** Called when a load is complete, before the first request: repairs that need the cluster's metadata. */
+  readonly afterLoad: (state: GroupState, turn: Turn) => void
+}
+
+export type ShardStatus = 'loading' | 'active' | 'draining' | 'failed' | 'closed'
+
+const UNAVAILABLE: Readonly<Record<ShardStatus, ErrorCode>> = {
+  active: ErrorCode.NONE,
+  loading: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+  draining: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+  failed: ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  closed: ErrorCode.NOT_COORDINATOR,
+}
+
+export type Operation = (state: GroupState, turn: Turn) => void
+
+interface OperationOptions {
+  /**
+   * The operation leaves memory alone until its records are replayed (commits and deletions): if the log refuses them, nothing
+   * has happened, and the groups stay as they are.
+   */
+  readonly recordsOnly?: boolean
+  /** The records mean the same in several batches. */
+  readonly splittable?: boolean
+}
+
+interface Appended {
+  readonly answers: HeldAnswer[]
+}
+
+/** What waiters are told when the log refuses or loses a batch. Sizes are the caller's affair. */
+function refusalOf(appendError: ErrorCode): ErrorCode {
+  switch (appendError) {
+    case ErrorCode.MESSAGE_TOO_LARGE:
+    case ErrorCode.RECORD_LIST_TOO_LARGE:
+      return ErrorCode.MESSAGE_TOO_LARGE
+    case ErrorCode.KAFKA_STORAGE_ERROR:
+    case ErrorCode.NOT_LEADER_OR_FOLLOWER:
+      return ErrorCode.NOT_COORDINATOR
+    default:
+      return ErrorCode.COORDINATOR_NOT_AVAILABLE
+  }
+}
+
+export class GroupShard {
+  readonly partition: number
+  readonly #dependencies: ShardDependencies
+  #status: ShardStatus = 'loading'
+  #state: GroupState = { durable: emptyDurableState(), groups: new Map() }
+  /** Appends that are not settled, of this state or of one that was dropped. */
+  #unsettled = 0
+  /** The newest unsettled append of this state. */
+  #newest: Appended | null = null
+  readonly #held = new Set<Appended>()
+  readonly #afterLoad: Operation[] = []
+  #stopLoad: () => void = () => {}
+
+  constructor(partition: number, dependencies: ShardDependencies) {
+    this.partition = partition
+    this.#dependencies = dependencies
+    this.#load()
+  }
+
+  get status(): ShardStatus {
+    return this.#status
+  }
+
+  /** What a request is refused with while the shard does not serve; 0 if it does. */
+  get unavailable(): ErrorCode {
+    return UNAVAILABLE[this.#status]
+  }
+
+  /** For looking at (tests, metrics); changes go through `run`. */
+  get durable(): DurableState {
+    return this.#state.durable
+  }
+
+  get groups(): GroupState['groups'] {
+    return this.#state.groups
+  }
+
+  /** Runs an operation of a request. `refuse` is called instead if it cannot run. */
+  run(operation: Operation, refuse: (errorCode: ErrorCode) => void, options: OperationOptions = {}): void {
+    const unavailable = this.unavailable
+    if (unavailable !== ErrorCode.NONE) refuse(unavailable)
+    else if (!this.#run(operation, options)) refuse(ErrorCode.UNKNOWN_SERVER_ERROR)
+  }
+
+  /** Runs an operation that nobody waits for, now or as soon as the shard is loaded. */
+  runLater(operation: Operation): void {
+    if (this.#status === 'active') this.#run(operation, { recordsOnly: true, splittable: true })
+    else if (this.#status !== 'closed') this.#afterLoad.push(operation)
+  }
+
+  close(): void {
+    if (this.#status === 'closed') return
+    this.#status = 'closed'
+    this.#stopLoad()
+    this.#dependencies.timers.cancel(this.#timerName('reload'))
+    this.#drop(ErrorCode.NOT_COORDINATOR)
+  }
+
+  #turn(): Turn {
+    const { clock, config, random, log } = this.#dependencies
+    return new Turn({
+      nowMs: clock.now(),
+      monotonicMs: clock.monotonic(),
+      config,
+      random,
+      batchBytesMax: log.batchBytesMax(this.partition),
+    })
+  }
+
+  /** False if the operation failed by a mistake of ours. Its waiters are refused then, and the state is dropped. */
+  #run(operation: Operation, options: OperationOptions): boolean {
+    const turn = this.#turn()
+    try {
+      operation(this.#state, turn)
+    } catch (error) {
+      this.#dependencies.logger.error('group operation failed, reloading its partition', {
+        partition: this.partition,
+        error: error instanceof Error ? (error.stack ?? error.message) : String(error),
+      })
+      this.#fail(ErrorCode.UNKNOWN_SERVER_ERROR)
+      for (const answer of turn.answers) answer.refuse(ErrorCode.UNKNOWN_SERVER_ERROR)
+      return false
+    }
+    if (turn.records.length === 0) {
+      this.#setTimers(turn.timers)
+      if (this.#newest === null) for (const answer of turn.answers) answer.deliver()
+      else this.#newest.answers.push(...turn.answers)
+      return true
+    }
+    const refused = this.#append(turn, options)
+    if (refused !== ErrorCode.NONE) {
+      const refusal = refusalOf(refused)
+      this.#dependencies.logger.warn('group records refused by the log', {
+        partition: this.partition,
+        error: errorName(refused),
+      })
+      // Sessions that the operation extended stay extended.
+      if (options.recordsOnly === true) this.#setTimers(turn.timers)
+      else this.#fail(refusal)
+      for (const answer of turn.answers) answer.refuse(refusal)
+    }
+    return true
+  }
+
+  #append(turn: Turn, options: OperationOptions): ErrorCode {
+    const batches = options.splittable === true ? this.#split(turn) : [turn.records]
+    for (const records of batches) {
+      const appended: Appended = { answers: [] }
+      const done = (errorCode: ErrorCode) => this.#settled(appended, errorCode)
+      const errorCode = this.#dependencies.log.append(this.partition, records.map(encodeRecord), {
+        nowMs: turn.nowMs,
+        done,
+      })
+      if (errorCode !== ErrorCode.NONE) return errorCode
+      this.#unsettled++
+      this.#held.add(appended)
+      this.#newest = appended
+      for (const record of records) {
+        replay(this.#state.durable, record)
+        followRecord(this.#state, turn, record)
+      }
+    }
+    this.#newest?.answers.push(...turn.answers)
+    this.#setTimers(turn.timers)
+    return ErrorCode.NONE
+  }
+
+  /** Batches below the log's limit. */
+  #split(turn: Turn): GroupRecord[][] {
+    const bytesMax = turn.batchBytesMax - BATCH_HEADER_ALLOWANCE_BYTES
+    const batches: GroupRecord[][] = []
+    let batch: GroupRecord[] = []
+    let bytes = 0
+    for (const record of turn.records) {
+      const size = recordBytes(encodeRecord(record))
+      if (bytes + size > bytesMax && batch.length > 0) {
+        batches.push(batch)
+        batch = []
+        bytes = 0
+      }
+      batch.push(record)
+      bytes += size
+    }
+    batches.push(batch)
+    return batches
+  }
+
+  #settled(appended: Appended, errorCode: ErrorCode): void {
+    this.#unsettled--
+    // Held no longer: it belongs to a state that was dropped, and its waiters were refused then.
+    if (this.#held.delete(appended)) {
+      if (this.#newest === appended) this.#newest = null
+      if (errorCode === ErrorCode.NONE) {
+        for (const answer of appended.answers) answer.deliver()
+      } else {
+        this.#dependencies.logger.error('group records were not written, reloading their partition', {
+          partition: this.partition,
+          error: errorName(errorCode),
+        })
+        const refusal = refusalOf(errorCode)
+        this.#fail(refusal)
+        for (const answer of appended.answers) answer.refuse(refusal)
+      }
+    }
+    if (this.#status === 'draining' && this.#unsettled === 0) this.#load()
+  }
+
+  #fail(refusal: ErrorCode): void {
+    this.#status = 'draining'
+    this.#drop(refusal)
+    if (this.#unsettled === 0) this.#load()
+  }
+
+  /** Forgets the state. Held answers get `refusal`, parked calls are sent to look for their coordinator again. */
+  #drop(refusal: ErrorCode): void {
+    const { groups } = this.#state
+    const held = [...this.#held]
+    this.#cancelTimers()
+    this.#held.clear()
+    this.#newest = null
+    this.#state = { durable: emptyDurableState(), groups: new Map() }
+    for (const { answers } of held) for (const answer of answers) answer.refuse(refusal)
+    for (const group of groups.values()) {
+      for (const member of group.members) {
+        group.takeJoin(member)?.refuse(ErrorCode.NOT_COORDINATOR)
+        group.takeSync(member)?.refuse(ErrorCode.NOT_COORDINATOR)
+      }
+    }
+  }
+
+  #load(): void {
+    this.#status = 'loading'
+    const { log, clock } = this.#dependencies
+    const durable = emptyDurableState()
+    const startedMs = clock.monotonic()
+    let live = true
+    let skipped = 0
+    const stop = log.load(this.partition, {
+      records: (batch) => {
+        if (live) skipped += this.#replayLoaded(durable, batch)
+      },
+      ended: (failure) => {
+        if (!live) return
+        live = false
+        if (failure === null) this.#loaded(durable, { startedMs, skipped })
+        else this.#loadFailed(failure)
+      },
+    })
+    this.#stopLoad = () => {
+      if (live) stop()
+      live = false
+    }
+  }
+
+  /** How many records were passed over. */
+  #replayLoaded(
+    durable: DurableState,
+    batch: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[],
+  ): number {
+    let skipped = 0
+    for (const { key, value } of batch) {
+      const record = decodeRecord(key, value)
+      if (record.type === 'skipped') {
+        skipped++
+        this.#dependencies.logger.debug('group record skipped', { partition: this.partition, reason: record.reason })
+      } else replay(durable, record)
+    }
+    return skipped
+  }
+
+  #loaded(durable: DurableState, load: { readonly startedMs: number; readonly skipped: number }): void {
+    const { logger, clock, afterLoad } = this.#dependencies
+    const turn = this.#turn()
+    this.#state = restoreGroups(durable, turn)
+    this.#status = 'active'
+    this.#setTimers(turn.timers)
+    this.#scheduleExpiry()
+    logger.debug('groups loaded', {
+      partition: this.partition,
+      groups: this.#state.groups.size,
+      skippedRecords: load.skipped,
+      elapsedMs: elapsedMs(load.startedMs, clock.monotonic()),
+    })
+    this.runLater(afterLoad)
+    for (const operation of this.#afterLoad.splice(0)) this.runLater(operation)
+  }
+
+  #loadFailed(failure: Error): void {
+    const { logger, timers, clock } = this.#dependencies
+    this.#status = 'failed'
+    logger.error('groups could not be loaded, trying again', {
+      partition: this.partition,
+      error: failure.message,
+      retryInMs: RELOAD_DELAY_MS,
+    })
+    timers.schedule(this.#timerName('reload'), clock.now() + RELOAD_DELAY_MS, () => this.#load())
+  }
+
+  #scheduleExpiry(): void {
+    const { timers, clock, config } = this.#dependencies
+    timers.schedule(this.#timerName('expiry'), clock.now() + config.offsetsRetentionCheckIntervalMs, () => {
+      if (this.#status !== 'active') return
+      this.#run(expireOffsets, { recordsOnly: true, splittable: true })
+      if (this.#status === 'active') this.#scheduleExpiry()
+    })
+  }
+
+  #timerName(name: string): string {
+    return `groups/${this.partition}/${name}`
+  }
+
+  #setTimers(changes: readonly TimerChange[]): void {
+    const { timers, clock } = this.#dependencies
+    for (const change of changes) {
+      const name = this.#timerName(change.name)
+      if (change.event === null) timers.cancel(name)
+      else {
+        const { event } = change
+        timers.schedule(name, clock.now() + change.delayMs, () => this.#fired(event))
+      }
+    }
+  }
+
+  #fired(event: TimerEvent): void {
+    if (this.#status === 'active') this.#run((state, turn) => timerFired(state, turn, event), {})
+  }
+
+  #cancelTimers(): void {
+    const { timers } = this.#dependencies
+    timers.cancel(this.#timerName('expiry'))
+    for (const group of this.#state.groups.values()) {
+      const { groupId } = group
+      timers.cancel(this.#timerName(timerNames.join(groupId)))
+      timers.cancel(this.#timerName(timerNames.sync(groupId)))
+      for (const memberId of group.pendingJoins) {
+        timers.cancel(this.#timerName(timerNames.pendingJoin(groupId, memberId)))
+      }
+      for (const { memberId } of group.members) timers.cancel(this.#timerName(timerNames.session(groupId, memberId)))
+    }
+  }
+}
+
+/** An upper bound of what the record takes in a batch. */
+function recordBytes({ key, value }: KeyValue): number {
+  return key.length + (value?.length ?? 0) + 24
+}
