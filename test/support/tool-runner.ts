@@ -1,5 +1,5 @@
 // Kafka's own command-line tools, run unmodified in one JVM that lasts for a test file (see ToolRunner.java).
-import { Child } from './child-process.ts'
+import { Child, runCommand } from './child-process.ts'
 import { javaCommand } from './tools.ts'
 
 export interface ToolResult {
@@ -34,7 +34,7 @@ export interface RunningTool {
 
 export class ToolRunner {
   readonly #child: Child
-  readonly #waiting = new Map<number, (result: ToolResult) => void>()
+  readonly #waiting = new Map<number, PromiseWithResolvers<ToolResult>>()
   #nextId = 1
 
   constructor() {
@@ -43,22 +43,27 @@ export class ToolRunner {
       stdin: 'pipe',
       onLine: (line) => {
         const reply = JSON.parse(line) as ToolResult & { id: number }
-        this.#waiting.get(reply.id)?.(reply)
+        this.#waiting.get(reply.id)?.resolve(reply)
         this.#waiting.delete(reply.id)
       },
+    })
+    this.#child.exited.then((code) => {
+      for (const { reject } of this.#waiting.values())
+        reject(new Error(`the JVM ended with ${code}: ${this.#child.stderr}`))
     })
   }
 
   start(tool: ToolName, args: string[], input = ''): RunningTool {
     const id = this.#nextId++
-    const { promise, resolve, reject } = Promise.withResolvers<ToolResult>()
-    this.#waiting.set(id, resolve)
-    this.#child.exited.then((code) => reject(new Error(`the tools' JVM ended with ${code}: ${this.#child.stderr}`)))
+    const ended = Promise.withResolvers<ToolResult>()
+    this.#waiting.set(id, ended)
     this.#child.write(`${JSON.stringify({ id, main: TOOLS[tool], args, input })}\n`)
-    return { ended: promise, stop: () => this.#child.write(`${JSON.stringify({ id, stop: true })}\n`) }
+    return { ended: ended.promise, stop: () => this.#child.write(`${JSON.stringify({ id, stop: true })}\n`) }
   }
 
+  /** The verifiable tools end through hooks of the JVM itself, so each gets a JVM of its own. */
   run(tool: ToolName, args: string[], input = ''): Promise<ToolResult> {
+    if (tool.startsWith('kafka-verifiable-')) return runCommand(javaCommand(TOOLS[tool], ...args))
     return this.start(tool, args, input).ended
   }
 

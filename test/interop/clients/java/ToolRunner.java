@@ -43,10 +43,13 @@ public final class ToolRunner {
       if (exitCode == null) exitCode = code;
     }
 
-    void stop() {
+    /** What a JVM does when it ends, asked to or not: each hook once, in the tool's own streams. */
+    void runShutdownHooks() {
+      CURRENT.set(this);
       List<Runnable> hooks;
       synchronized (this) {
         hooks = new ArrayList<>(shutdownHooks);
+        shutdownHooks.clear();
       }
       hooks.forEach(Runnable::run);
     }
@@ -81,7 +84,7 @@ public final class ToolRunner {
       int id = request.get("id").asInt();
       if (request.has("stop")) {
         Job job = JOBS.get(id);
-        if (job != null) new Thread(job::stop).start();
+        if (job != null) new Thread(job::runShutdownHooks).start();
       } else {
         Job job = new Job(request.path("input").asText(""));
         JOBS.put(id, job);
@@ -114,6 +117,7 @@ public final class ToolRunner {
       missing.printStackTrace();
       job.exit(2);
     }
+    job.runShutdownHooks();
     ObjectNode reply = JSON.createObjectNode();
     reply.put("id", id);
     reply.put("exitCode", job.exitCode);

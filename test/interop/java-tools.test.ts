@@ -1,0 +1,269 @@
+// Kafka's own command-line tools, unmodified, against the real process.
+import { afterAll, beforeAll, expect } from 'bun:test'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { type BrokerTarget, startTarget } from '../support/broker-target.ts'
+import { type ToolName, type ToolResult, ToolRunner } from '../support/tool-runner.ts'
+import { interopDescribe, interopTest } from '../support/tools.ts'
+
+const SETUP_TIMEOUT_MS = 60_000
+
+interopDescribe('Kafka tools', ['java'], () => {
+  let target: BrokerTarget
+  let tools: ToolRunner
+  let folder: string
+
+  const javaTest = (name: string, run: () => Promise<void>): void => interopTest(name, ['java'], run)
+
+  /** Runs a tool against the broker and answers its standard output. */
+  const output = (tool: ToolName, args: string[], input = ''): Promise<string> =>
+    tools.output(tool, ['--bootstrap-server', target.bootstrap, ...args], input)
+
+  const attempt = (tool: ToolName, args: string[]): Promise<ToolResult> =>
+    tools.run(tool, ['--bootstrap-server', target.bootstrap, ...args])
+
+  const createTopic = (topic: string, ...more: string[]): Promise<string> =>
+    output('kafka-topics', ['--create', '--topic', topic, ...more])
+
+  async function produceLines(topic: string, lines: string[], ...more: string[]): Promise<void> {
+    await output('kafka-console-producer', ['--topic', topic, ...more], lines.map((line) => `${line}\n`).join(''))
+  }
+
+  async function consumeLines(topic: string, count: number, ...more: string[]): Promise<string[]> {
+    const bounds = ['--from-beginning', '--max-messages', String(count), '--timeout-ms', '20000']
+    const text = await output('kafka-console-consumer', ['--topic', topic, ...bounds, ...more])
+    return text.split('\n').filter((line) => line !== '')
+  }
+
+  function file(name: string, content: unknown): string {
+    const path = join(folder, name)
+    writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
+    return path
+  }
+
+  beforeAll(async () => {
+    folder = mkdtempSync(join(tmpdir(), 'samsa-tools-'))
+    tools = new ToolRunner()
+    target = await startTarget({ 'group.initial.rebalance.delay.ms': '0' })
+  }, SETUP_TIMEOUT_MS)
+
+  afterAll(async () => {
+    await tools?.close()
+    await target?.stop()
+    rmSync(folder, { recursive: true, force: true })
+  }, SETUP_TIMEOUT_MS)
+
+  javaTest('kafka-topics creates, lists, describes, grows and deletes', async () => {
+    expect(await createTopic('life', '--partitions', '2', '--config', 'retention.ms=3600000')).toContain(
+      'Created topic life.',
+    )
+    expect((await output('kafka-topics', ['--list'])).split('\n')).toContain('life')
+    const described = await output('kafka-topics', ['--describe', '--topic', 'life'])
+    expect(described).toMatch(
+      /Topic: life\tTopicId: \S{22}\tPartitionCount: 2\tReplicationFactor: 1\tConfigs: .*retention\.ms=3600000/,
+    )
+    expect(described).toMatch(/Topic: life\tPartition: 1\tLeader: 1\tReplicas: 1\tIsr: 1/)
+    await output('kafka-topics', ['--alter', '--topic', 'life', '--partitions', '5'])
+    expect(await output('kafka-topics', ['--describe', '--topic', 'life'])).toContain('PartitionCount: 5')
+    const again = await attempt('kafka-topics', ['--create', '--topic', 'life'])
+    expect(again.exitCode).toBe(1)
+    expect(again.stdout + again.stderr).toContain("Topic 'life' already exists")
+    await output('kafka-topics', ['--create', '--if-not-exists', '--topic', 'life'])
+    await output('kafka-topics', ['--delete', '--topic', 'life'])
+    expect((await output('kafka-topics', ['--list'])).split('\n')).not.toContain('life')
+  })
+
+  javaTest('kafka-topics filters under-replicated and unavailable partitions', async () => {
+    await createTopic('healthy', '--partitions', '3')
+    expect(await output('kafka-topics', ['--describe', '--under-replicated-partitions'])).toBe('')
+    expect(await output('kafka-topics', ['--describe', '--unavailable-partitions'])).toBe('')
+  })
+
+  for (const codec of ['none', 'gzip', 'snappy', 'lz4', 'zstd']) {
+    javaTest(`console producer and consumer, ${codec}`, async () => {
+      const lines = Array.from({ length: 20 }, (_, i) => `${codec} ${i}`)
+      await produceLines(`console-${codec}`, lines, '--compression-codec', codec, '--command-property', 'linger.ms=20')
+      expect(await consumeLines(`console-${codec}`, lines.length)).toEqual(lines)
+    })
+  }
+
+  javaTest('console producer and consumer with keys, headers and timestamps', async () => {
+    const parsing = ['parse.key=true', 'parse.headers=true', 'null.marker=NULL'].flatMap((each) => [
+      '--reader-property',
+      each,
+    ])
+    await produceLines('rich', ['a:1,b:2\tkey\tvalue', 'a:1\tgone\tNULL'], ...parsing)
+    const printing = [
+      'print.key=true',
+      'print.headers=true',
+      'print.offset=true',
+      'print.partition=true',
+      'print.timestamp=true',
+    ]
+    const lines = await consumeLines('rich', 2, ...printing.flatMap((each) => ['--formatter-property', each]))
+    expect(lines).toEqual([
+      expect.stringMatching(/^CreateTime:\d{13}\tPartition:0\tOffset:0\ta:1,b:2\tkey\tvalue$/),
+      expect.stringMatching(/^CreateTime:\d{13}\tPartition:0\tOffset:1\ta:1\tgone\tnull$/),
+    ])
+  })
+
+  javaTest('console consumer in a group, with kafka-consumer-groups on it', async () => {
+    await createTopic('grouped', '--partitions', '1')
+    await produceLines('grouped', ['1', '2', '3', '4'])
+    expect(await consumeLines('grouped', 4, '--group', 'readers')).toEqual(['1', '2', '3', '4'])
+    expect((await output('kafka-consumer-groups', ['--list'])).split('\n')).toContain('readers')
+    await produceLines('grouped', ['5'])
+    const lag = await output('kafka-consumer-groups', ['--describe', '--group', 'readers'])
+    expect(lag).toMatch(/readers\s+grouped\s+0\s+4\s+5\s+1\s+-\s+-\s+-/)
+    const state = await output('kafka-consumer-groups', ['--describe', '--group', 'readers', '--state'])
+    expect(state).toMatch(/readers\s+127\.0\.0\.1:\d+\s+\(1\)\s+.*Empty\s+0/)
+    const reset = ['--reset-offsets', '--group', 'readers', '--topic', 'grouped', '--to-offset', '2', '--execute']
+    expect(await output('kafka-consumer-groups', reset)).toMatch(/readers\s+grouped\s+0\s+2/)
+    expect(await consumeLines('grouped', 3, '--group', 'readers')).toEqual(['3', '4', '5'])
+    const forgotten = await output('kafka-consumer-groups', [
+      '--delete-offsets',
+      '--group',
+      'readers',
+      '--topic',
+      'grouped',
+    ])
+    expect(forgotten).toMatch(/grouped\s+0\s+Successful/)
+    const deleted = await output('kafka-consumer-groups', ['--delete', '--group', 'readers'])
+    expect(deleted).toContain("Deletion of requested consumer groups ('readers') was successful.")
+    expect((await output('kafka-consumer-groups', ['--list'])).split('\n')).not.toContain('readers')
+  })
+
+  javaTest('kafka-consumer-groups shows the members of a living group and refuses to delete it', async () => {
+    await createTopic('lively', '--partitions', '2')
+    const member = tools.start('kafka-console-consumer', [
+      ...['--bootstrap-server', target.bootstrap, '--topic', 'lively', '--group', 'lively-group'],
+      ...['--command-property', 'client.id=someone'],
+    ])
+    const deadline = performance.now() + 20_000
+    let members = ''
+    while (!/someone.*\s2\s/.test(members) && performance.now() < deadline) {
+      const described = await attempt('kafka-consumer-groups', [
+        '--describe',
+        '--group',
+        'lively-group',
+        '--members',
+        '--verbose',
+      ])
+      members = described.stdout
+    }
+    expect(members).toMatch(/lively-group\s+someone-\S+\s+\/127\.0\.0\.1\s+someone\s+2\s+-\s+lively:0,1/)
+    const refused = await attempt('kafka-consumer-groups', ['--delete', '--group', 'lively-group'])
+    expect(refused.stdout + refused.stderr).toContain('The group is not empty')
+    member.stop()
+    await member.ended
+    expect(await output('kafka-consumer-groups', ['--delete', '--group', 'lively-group'])).toContain('was successful')
+  })
+
+  javaTest('kafka-configs sets, shows and removes a topic config and a broker config', async () => {
+    await createTopic('configured')
+    const topic = ['--entity-type', 'topics', '--entity-name', 'configured']
+    await output('kafka-configs', [
+      ...topic,
+      '--alter',
+      '--add-config',
+      'retention.ms=60000,cleanup.policy=[compact,delete]',
+    ])
+    const described = await output('kafka-configs', [...topic, '--describe'])
+    expect(described).toContain('retention.ms=60000 sensitive=false synonyms={DYNAMIC_TOPIC_CONFIG:retention.ms=60000')
+    expect(described).toContain('cleanup.policy=compact,delete sensitive=false')
+    await output('kafka-configs', [...topic, '--alter', '--delete-config', 'retention.ms'])
+    expect(await output('kafka-configs', [...topic, '--describe'])).not.toContain('retention.ms=60000')
+    const all = await output('kafka-configs', [...topic, '--describe', '--all'])
+    expect(all).toContain('  segment.bytes=1073741824 sensitive=false synonyms={')
+    const invalid = await attempt('kafka-configs', [...topic, '--alter', '--add-config', 'retention.ms=soon'])
+    expect(invalid.exitCode).toBe(1)
+    expect(invalid.stderr + invalid.stdout).toContain('Invalid value soon for configuration retention.ms')
+    const broker = ['--entity-type', 'brokers', '--entity-name', '1']
+    await output('kafka-configs', [...broker, '--alter', '--add-config', 'log.cleaner.threads=2'])
+    expect(await output('kafka-configs', [...broker, '--describe'])).toContain('log.cleaner.threads=2')
+    await output('kafka-configs', [...broker, '--alter', '--delete-config', 'log.cleaner.threads'])
+  })
+
+  javaTest('kafka-get-offsets at the ends and by time', async () => {
+    await createTopic('measured', '--partitions', '2')
+    await produceLines('measured', ['a', 'b', 'c'])
+    const at = async (time: string): Promise<number> => {
+      const rows = (await output('kafka-get-offsets', ['--topic', 'measured', '--time', time])).trim().split('\n')
+      return rows.map((row) => Number(row.split(':')[2])).reduce((sum, offset) => sum + offset, 0)
+    }
+    expect(await at('-1')).toBe(3)
+    expect(await at('latest')).toBe(3)
+    expect(await at('earliest')).toBe(0)
+    expect(await at('1')).toBe(0)
+    // Partitions without an answer are left out, so only the one with the records is shown.
+    const newest = await output('kafka-get-offsets', ['--topic', 'measured', '--time', 'max-timestamp'])
+    expect(newest).toMatch(/^measured:[01]:\d\n$/)
+  })
+
+  javaTest('kafka-delete-records moves the log start', async () => {
+    await createTopic('trimmed')
+    await produceLines('trimmed', ['a', 'b', 'c', 'd'])
+    const plan = { partitions: [{ topic: 'trimmed', partition: 0, offset: 3 }], version: 1 }
+    const deleted = await output('kafka-delete-records', ['--offset-json-file', file('trim.json', plan)])
+    expect(deleted).toContain('partition: trimmed-0\tlow_watermark: 3')
+    expect(await consumeLines('trimmed', 1)).toEqual(['d'])
+  })
+
+  javaTest('kafka-log-dirs reports sizes', async () => {
+    await createTopic('sized', '--partitions', '2')
+    await produceLines('sized', ['some bytes'])
+    const text = await output('kafka-log-dirs', ['--describe', '--topic-list', 'sized', '--broker-list', '1'])
+    const json = JSON.parse(text.split('\n').find((line) => line.startsWith('{')) as string)
+    expect(json.brokers[0].broker).toBe(1)
+    const { partitions, error } = json.brokers[0].logDirs[0]
+    expect(error).toBeNull()
+    expect(partitions.map((each: { partition: string }) => each.partition).sort()).toEqual(['sized-0', 'sized-1'])
+    expect(Math.max(...partitions.map((each: { size: number }) => each.size))).toBeGreaterThan(50)
+  })
+
+  javaTest('producer and consumer performance tools', async () => {
+    await createTopic('fast', '--partitions', '2')
+    const produced = await output('kafka-producer-perf-test', [
+      ...['--topic', 'fast', '--num-records', '20000', '--record-size', '100', '--throughput', '-1'],
+      ...['--command-property', 'compression.type=lz4'],
+    ])
+    expect(produced).toMatch(/^20000 records sent, [\d.]+ records\/sec/m)
+    const consumed = await output('kafka-consumer-perf-test', [
+      '--topic',
+      'fast',
+      '--num-records',
+      '20000',
+      '--timeout',
+      '20000',
+    ])
+    const [, row] = consumed.trim().split('\n') as [string, string]
+    expect(Number(row.split(', ')[4])).toBeGreaterThanOrEqual(20_000)
+  })
+
+  javaTest('verifiable producer and consumer', async () => {
+    await createTopic('verified', '--partitions', '2')
+    const produced = await output('kafka-verifiable-producer', [
+      '--topic',
+      'verified',
+      '--max-messages',
+      '100',
+      '--acks',
+      '-1',
+    ])
+    const acknowledged = produced.split('\n').filter((line) => line.includes('"name":"producer_send_success"'))
+    expect(acknowledged.length).toBe(100)
+    expect(produced).toContain('"sent":100,"acked":100')
+    const stdout = await output('kafka-verifiable-consumer', [
+      ...['--topic', 'verified', '--group-id', 'verifier', '--max-messages', '100', '--reset-policy', 'earliest'],
+    ])
+    const events = stdout
+      .split('\n')
+      .filter((line) => line.startsWith('{'))
+      .map((line) => JSON.parse(line))
+    const consumed = events.filter(({ name }) => name === 'records_consumed').reduce((sum, { count }) => sum + count, 0)
+    expect(consumed).toBe(100)
+    expect(events.some(({ name, success }) => name === 'offsets_committed' && success)).toBe(true)
+    expect(events.map(({ name }) => name)).toContain('partitions_assigned')
+  })
+})
