@@ -190,6 +190,15 @@ export class Connection implements BudgetMember {
     else this.#scheduleFlush()
   }
 
+  /** The broker stops: what still executes will not be answered. */
+  abandonExecuting(): void {
+    if (this.#state !== 'draining') return
+    for (const exchange of this.#exchanges.slice(this.#head, this.#next)) {
+      if (!exchange.isDone) exchange.abandon()
+    }
+    this.#deliver()
+  }
+
   /** Does not wait for the peer to take anything. */
   terminate(reason: string | null): void {
     if (this.#state === 'closed') return

@@ -34,8 +34,14 @@ export const COALESCE_PART_BYTES_MAX = 64 * KIB
 /** One socket write of coalesced parts. */
 export const COALESCED_WRITE_BYTES = 128 * KIB
 
-/** How long a clean stop waits for running requests and unread answers. */
+/** How long a clean stop lets requests execute; what is parked until somebody else acts would never end. */
+export const STOP_EXECUTING_MS = 1_000
+
+/** How long a clean stop waits for answers to be taken and peers to close. */
 export const STOP_GRACE_MS = 5_000
 
 /** Decompressed bytes of one produced batch that is checked record by record. */
 export const DECOMPRESSED_BATCH_BYTES_MAX = 256 * MIB
+
+/** One read while a coordinator's partition is loaded. */
+export const LOAD_CHUNK_BYTES = MIB

@@ -56,6 +56,13 @@ export class Partitions {
     for (const partition of this.all()) partition.wake()
   }
 
+  /** Settings of these topics (null: of all) may differ now. */
+  updateConfigs(topics: readonly string[] | null): void {
+    for (const topic of topics ?? this.#byName.keys()) {
+      if (this.#byName.has(topic)) this.#logs.updateConfig(topic)
+    }
+  }
+
   close(): void {
     this.#stopFollowing()
   }
@@ -63,14 +70,7 @@ export class Partitions {
   #follow(change: ImageChange): void {
     for (const topic of change.deleted) this.#delete(topic)
     for (const topic of change.created) this.#update(topic)
-    for (const topic of change.changed) {
-      this.#update(topic)
-      this.#logs.updateConfig(topic.name)
-    }
-    if (change.configs.some((config) => config.kind === 'broker')) {
-      // Topics inherit from the brokers' defaults.
-      for (const topic of this.#byName.keys()) this.#logs.updateConfig(topic)
-    }
+    for (const topic of change.changed) this.#update(topic)
   }
 
   #update(topic: TopicImage): void {

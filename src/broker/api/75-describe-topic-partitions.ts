@@ -1,6 +1,6 @@
 /** DescribeTopicPartitions: topics and their partitions in pages, sorted by name; for clients with very many of them. */
 import type { TopicImage } from '../../metadata/image.ts'
-import { topicNameProblem } from '../../metadata/topic-names.ts'
+import { invalidTopicName } from '../../metadata/topic-names.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import {
   DescribeTopicPartitionsRequest,
@@ -28,7 +28,7 @@ export default defineApi({
     if (cursor !== null && cursor.partitionIndex < 0) {
       return { throttleTimeMs: 0, topics: [failed(cursor.topicName, ErrorCode.INVALID_REQUEST)] }
     }
-    const limit = Math.max(1, Math.min(request.responsePartitionLimit, broker.config.int(PARTITION_LIMIT_CONFIG)))
+    const limit = Math.max(1, Math.min(request.responsePartitionLimit, broker.config.number(PARTITION_LIMIT_CONFIG)))
     return page(broker, namesFrom(broker, request), cursor, limit)
   },
 })
@@ -52,7 +52,7 @@ function page(broker: BrokerContext, names: readonly string[], cursor: Request['
     const from = name === cursor?.topicName ? cursor.partitionIndex : 0
     if (left === 0) return { throttleTimeMs: 0, topics, nextCursor: { topicName: name, partitionIndex: from } }
     if (topic === undefined) {
-      const isValid = topicNameProblem(name) === null
+      const isValid = invalidTopicName(name) === null
       topics.push(failed(name, isValid ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.INVALID_TOPIC_EXCEPTION))
       continue
     }

@@ -1,0 +1,106 @@
+/**
+ * Sets up the group coordinator for this broker: its settings, its log, and its shards, which come and go with the
+ * partitions of `__consumer_offsets` that this broker leads. Built by the server.
+ */
+import { type GroupCoordinatorConfig, OFFSETS_TOPIC } from '../coordinator/config.ts'
+import type { TopicLookup } from '../coordinator/request-context.ts'
+import { GroupCoordinator } from '../coordinator/runtime.ts'
+import type { BrokerConfig } from '../metadata/broker-config.ts'
+import type { ImageChange, MetadataImage, TopicImage } from '../metadata/image.ts'
+import type { Clock } from '../storage/clock.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { Random } from '../storage/random.ts'
+import type { Timers } from '../storage/timers.ts'
+import { OffsetsLog } from './offsets-log.ts'
+import type { Partitions } from './partitions.ts'
+
+export interface GroupServiceOptions {
+  readonly nodeId: number
+  readonly config: BrokerConfig
+  readonly image: MetadataImage
+  /** Follows the image already: its listeners run before the ones of here. */
+  readonly partitions: Partitions
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: Random
+  readonly logger: Logger
+}
+
+const MS_PER_MINUTE = 60_000
+
+export class GroupService {
+  readonly groups: GroupCoordinator
+  readonly #nodeId: number
+  readonly #stopFollowing: () => void
+  /** Leader epoch under which each shard was loaded. */
+  readonly #loaded = new Map<number, number>()
+
+  constructor(options: GroupServiceOptions) {
+    const { config, image, partitions, clock, timers, random, logger } = options
+    this.#nodeId = options.nodeId
+    this.groups = new GroupCoordinator({
+      config: coordinatorConfig(config),
+      log: new OffsetsLog(partitions),
+      metadata: topicLookup(image),
+      clock,
+      timers,
+      random,
+      logger,
+    })
+    this.#followLeadership(image.topic(OFFSETS_TOPIC))
+    this.#stopFollowing = image.onChange((change) => this.#follow(change))
+  }
+
+  close(): void {
+    this.#stopFollowing()
+    this.groups.close()
+  }
+
+  #follow(change: ImageChange): void {
+    for (const { name } of change.deleted) {
+      if (name === OFFSETS_TOPIC) this.#followLeadership(undefined)
+      else this.groups.topicDeleted(name)
+    }
+    for (const topic of [...change.created, ...change.changed]) {
+      if (topic.name === OFFSETS_TOPIC) this.#followLeadership(topic)
+    }
+  }
+
+  #followLeadership(topic: TopicImage | undefined): void {
+    const led = new Map<number, number>()
+    for (const { index, leader, leaderEpoch } of topic?.partitions ?? []) {
+      if (leader === this.#nodeId) led.set(index, leaderEpoch)
+    }
+    for (const index of [...this.#loaded.keys()]) {
+      if (led.has(index)) continue
+      this.groups.unload(index)
+      this.#loaded.delete(index)
+    }
+    for (const [index, leaderEpoch] of led) {
+      if (this.#loaded.get(index) === leaderEpoch) continue
+      this.#loaded.set(index, leaderEpoch)
+      this.groups.load(index)
+    }
+  }
+}
+
+function coordinatorConfig(config: BrokerConfig): GroupCoordinatorConfig {
+  return {
+    initialRebalanceDelayMs: config.number('group.initial.rebalance.delay.ms'),
+    sessionTimeoutMsMin: config.number('group.min.session.timeout.ms'),
+    sessionTimeoutMsMax: config.number('group.max.session.timeout.ms'),
+    membersMax: config.number('group.max.size'),
+    offsetMetadataMax: config.number('offset.metadata.max.bytes'),
+    offsetsRetentionMs: config.number('offsets.retention.minutes') * MS_PER_MINUTE,
+    offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),
+    offsetsTopicPartitions: config.number('offsets.topic.num.partitions'),
+  }
+}
+
+function topicLookup(image: MetadataImage): TopicLookup {
+  return {
+    topicId: (name) => image.topic(name)?.topicId,
+    topicName: (topicId) => image.topicById(topicId)?.name,
+    partitionCount: (name) => image.topic(name)?.partitions.length,
+  }
+}

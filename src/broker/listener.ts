@@ -1,0 +1,174 @@
+/**
+ * The listening socket and the connections accepted on it: forwards socket events, flushes answers once per turn, and
+ * sweeps for connections that are idle or in the way. Owned by the server.
+ */
+import type { Socket, TCPSocketListener } from 'bun'
+import type { BrokerConfig } from '../metadata/broker-config.ts'
+import type { Clock } from '../storage/clock.ts'
+import { elapsedMs } from '../storage/clock.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { Timers } from '../storage/timers.ts'
+import type { BrokerContext } from './api.ts'
+import { Connection, type ConnectionHost } from './connection.ts'
+import type { Dispatcher } from './dispatch.ts'
+import { STOP_EXECUTING_MS, STOP_GRACE_MS } from './limits.ts'
+import { RequestBudget } from './request-budget.ts'
+import { BrokerStartError } from './start-error.ts'
+
+export interface ListenerOptions {
+  readonly broker: BrokerContext
+  readonly dispatcher: Dispatcher
+  readonly config: BrokerConfig
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly logger: Logger
+}
+
+interface SocketData {
+  connection: Connection | null
+}
+
+const SWEEP_TIMER = 'connections/sweep'
+const STOP_EXECUTING_TIMER = 'connections/stop-executing'
+const STOP_TIMER = 'connections/stop'
+const MAX_SWEEP_INTERVAL_MS = 1_000
+
+export class Listener implements ConnectionHost {
+  readonly broker: BrokerContext
+  readonly dispatcher: Dispatcher
+  readonly logger: Logger
+  readonly timers: Timers
+  readonly budget = new RequestBudget()
+  readonly maxRequestBytes: number
+  readonly #clock: Clock
+  readonly #maxIdleMs: number
+  readonly #connections = new Set<Connection>()
+  #toFlush: Connection[] = []
+  #nextConnectionId = 1
+  #server: TCPSocketListener<SocketData> | null = null
+  #allClosed: (() => void) | null = null
+
+  constructor(options: ListenerOptions) {
+    this.broker = options.broker
+    this.dispatcher = options.dispatcher
+    this.logger = options.logger
+    this.timers = options.timers
+    this.#clock = options.clock
+    this.maxRequestBytes = options.config.number('socket.request.max.bytes')
+    this.#maxIdleMs = options.config.number('connections.max.idle.ms')
+  }
+
+  get connectionCount(): number {
+    return this.#connections.size
+  }
+
+  /** Throws BrokerStartError. Returns the port, which the system chose if 0 was asked for. */
+  listen(host: string, port: number): number {
+    try {
+      this.#server = Bun.listen<SocketData>({
+        hostname: host,
+        port,
+        socket: {
+          open: (socket) => this.#opened(socket),
+          data: (socket, chunk) => socket.data.connection?.onData(chunk),
+          drain: (socket) => socket.data.connection?.onDrain(),
+          close: (socket) => socket.data.connection?.onClosed(),
+          error: (socket, error) => this.#failed(socket, error),
+        },
+      })
+    } catch (error) {
+      throw listenError(host, port, error)
+    }
+    this.#scheduleSweep()
+    return this.#server.port
+  }
+
+  /**
+   * Accepts nothing more, answers what executes, and closes. What does not come to an end by itself (a parked JoinGroup)
+   * is cut after a moment, and peers that do not take their answers or do not close are reset.
+   */
+  async stop(): Promise<void> {
+    this.#server?.stop(false)
+    this.#server = null
+    this.timers.cancel(SWEEP_TIMER)
+    const nowMs = this.#clock.now()
+    for (const connection of [...this.#connections]) connection.close(null)
+    this.timers.schedule(STOP_EXECUTING_TIMER, nowMs + STOP_EXECUTING_MS, () => {
+      for (const connection of [...this.#connections]) connection.abandonExecuting()
+    })
+    this.timers.schedule(STOP_TIMER, nowMs + STOP_GRACE_MS, () => {
+      for (const connection of [...this.#connections]) connection.terminate(null)
+    })
+    if (this.#connections.size > 0) {
+      await new Promise<void>((resolve) => {
+        this.#allClosed = resolve
+      })
+    }
+    this.timers.cancel(STOP_EXECUTING_TIMER)
+    this.timers.cancel(STOP_TIMER)
+  }
+
+  // ConnectionHost
+
+  nowMs(): number {
+    return this.#clock.now()
+  }
+
+  flushLater(connection: Connection): void {
+    this.#toFlush.push(connection)
+    if (this.#toFlush.length === 1) queueMicrotask(this.#flushAll)
+  }
+
+  closed(connection: Connection): void {
+    this.#connections.delete(connection)
+    if (this.#connections.size === 0) this.#allClosed?.()
+  }
+
+  readonly #flushAll = (): void => {
+    const connections = this.#toFlush
+    this.#toFlush = []
+    for (const connection of connections) connection.flush()
+  }
+
+  #opened(socket: Socket<SocketData>): void {
+    const connection = new Connection(this, socket, this.#nextConnectionId++)
+    socket.data = { connection }
+    this.#connections.add(connection)
+  }
+
+  /** A handler of ours threw, or the socket failed. Either way this connection is of no use any more. */
+  #failed(socket: Socket<SocketData>, error: Error): void {
+    this.logger.error('connection failed', { client: socket.data?.connection?.peer, error })
+    socket.data?.connection?.terminate(null)
+  }
+
+  #scheduleSweep(): void {
+    const intervalMs = Math.max(1, Math.min(MAX_SWEEP_INTERVAL_MS, Math.floor(this.#maxIdleMs / 4)))
+    this.timers.schedule(SWEEP_TIMER, this.#clock.now() + intervalMs, () => {
+      this.#sweep()
+      this.#scheduleSweep()
+    })
+  }
+
+  #sweep(): void {
+    const nowMs = this.#clock.now()
+    this.budget.sweep(nowMs)
+    if (this.#maxIdleMs < 0) return
+    for (const connection of [...this.#connections]) {
+      if (connection.isExecuting || elapsedMs(connection.lastActiveMs, nowMs) < this.#maxIdleMs) continue
+      this.logger.debug('closing idle connection', { client: connection.peer })
+      // A peer that leaves its answers unread for so long will not take them any more.
+      if (connection.unreadBytes > 0) connection.terminate(null)
+      else connection.close(null)
+    }
+  }
+}
+
+function listenError(host: string, port: number, error: unknown): BrokerStartError {
+  const code = error instanceof Error && 'code' in error ? String(error.code) : ''
+  if (code === 'EADDRINUSE') {
+    return new BrokerStartError('PORT_IN_USE', `cannot listen on ${host}:${port}: the port is in use`, { cause: error })
+  }
+  const reason = error instanceof Error ? error.message : String(error)
+  return new BrokerStartError('ADDRESS_UNUSABLE', `cannot listen on ${host}:${port}: ${reason}`, { cause: error })
+}
