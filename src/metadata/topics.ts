@@ -227,8 +227,7 @@ export class Topics {
     if (result === undefined) throw new Error(`creating topic ${name} had no result`)
     if (result.errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) return { name, ...refusal(ErrorCode.NONE, null) }
     const { errorCode, errorMessage, numPartitions } = result
-    if (errorCode === ErrorCode.NONE) this.#logger.info('topic created automatically', { topic: name, numPartitions })
-    else this.#logger.warn('topic could not be created automatically', { topic: name, reason: errorMessage })
+    if (errorCode === ErrorCode.NONE) this.#logger.info('topic created on first use', { topic: name, numPartitions })
     return { name, errorCode, errorMessage }
   }
 
