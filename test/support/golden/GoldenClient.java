@@ -218,7 +218,7 @@ public class GoldenClient {
 
     private static void security(Admin admin) {
         ClientQuotaEntity user = new ClientQuotaEntity(Map.of("user", "alice"));
-        step("alter quotas", () -> admin.alterClientQuotas(List.of(new ClientQuotaAlteration(user, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", 1024.5))))).all());
+        step("alter quotas", () -> admin.alterClientQuotas(List.of(new ClientQuotaAlteration(user, List.of(new ClientQuotaAlteration.Op("producer_byte_rate", 1024.0))))).all());
         step("describe quotas", () -> admin.describeClientQuotas(ClientQuotaFilter.contains(List.of(ClientQuotaFilterComponent.ofEntity("user", "alice")))).entities());
         step("alter scram", () -> admin.alterUserScramCredentials(List.of(
             new UserScramCredentialUpsertion("alice", new ScramCredentialInfo(ScramMechanism.SCRAM_SHA_256, 4096), "secret"),

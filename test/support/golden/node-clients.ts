@@ -151,6 +151,7 @@ async function kafkajsMessages(kafka: Kafka): Promise<void> {
   await step('delete records and topic', async () => {
     const admin = kafka.admin()
     await admin.connect()
+    await admin.fetchTopicMetadata({ topics: ['js-events'] })
     await admin.deleteTopicRecords({ topic: 'js-events', partitions: [{ partition: 0, offset: '-1' }] })
     await admin.deleteTopics({ topics: ['js-events'] })
     await admin.disconnect()

@@ -132,7 +132,10 @@ try {
   const proxyPort = await freePort()
   const kafka = await startKafka({
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxyPort}`,
-    'group.share.persister.class.name': 'org.apache.kafka.server.share.persister.DefaultStatePersister',
+    // Few partitions keep the descriptions of internal topics small.
+    'offsets.topic.num.partitions': '2',
+    'transaction.state.log.num.partitions': '2',
+    'share.coordinator.state.topic.num.partitions': '2',
   })
   const proxy = await startRecordingProxy(proxyPort, () => kafka.port)
   try {
