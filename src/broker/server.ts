@@ -9,19 +9,15 @@ import { join, resolve } from 'node:path'
 import { LogManager } from '../log/log-manager.ts'
 import type { Durability } from '../log/types.ts'
 import { BrokerConfig, ConfigurationError } from '../metadata/broker-config.ts'
-import { BrokerRegistration } from '../metadata/brokers.ts'
-import { Configs } from '../metadata/configs.ts'
-import { MetadataImage } from '../metadata/image.ts'
-import { ProducerIds } from '../metadata/producer-ids.ts'
+import type { Configs } from '../metadata/configs.ts'
+import { type Metadata, openMetadata } from '../metadata/metadata.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import { MemoryMetadataStore } from '../metadata/store-memory.ts'
 import { METADATA_FILE, SqliteMetadataStore } from '../metadata/store-sqlite.ts'
-import { Topics } from '../metadata/topics.ts'
 import type { BrokerValue } from '../metadata/values.ts'
 import type { Clock } from '../storage/clock.ts'
 import { realClock } from '../storage/clock-real.ts'
 import type { Disk } from '../storage/disk.ts'
-import { DiskError } from '../storage/disk.ts'
 import { MemoryDisk } from '../storage/disk-memory.ts'
 import { RealDisk } from '../storage/disk-real.ts'
 import type { Logger } from '../storage/logger.ts'
@@ -32,10 +28,13 @@ import { RealTimers } from '../storage/timers-real.ts'
 import { advertisedAddress, configuredAddress, type HostAndPort } from './advertised.ts'
 import { APIS } from './api/index.ts'
 import type { BrokerContext } from './api.ts'
+import { AutoTopics } from './auto-topics.ts'
+import { BrokerRegistration } from './broker-registration.ts'
 import { Dispatcher } from './dispatch.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { FetchWaits } from './fetch-wait.ts'
 import { GroupService } from './group-service.ts'
+import { bumpLeaderEpochs } from './leader-epochs.ts'
 import { Listener } from './listener.ts'
 import { Partitions } from './partitions.ts'
 import { BrokerStartError } from './start-error.ts'
@@ -69,6 +68,14 @@ export { BrokerStartError, type BrokerStartErrorCode } from './start-error.ts'
 /** What is opened one after the other, and closed in the opposite order, also when a later step fails. */
 type Closer = () => Promise<void> | void
 
+interface Parts {
+  readonly host: string
+  readonly port: number
+  readonly context: BrokerContext
+  readonly listener: Listener
+  readonly closers: readonly Closer[]
+}
+
 export class Broker {
   readonly host: string
   readonly port: number
@@ -77,13 +84,7 @@ export class Broker {
   readonly #closers: readonly Closer[]
   #stopping: Promise<void> | null = null
 
-  private constructor(parts: {
-    host: string
-    port: number
-    context: BrokerContext
-    listener: Listener
-    closers: Closer[]
-  }) {
+  private constructor(parts: Parts) {
     this.host = parts.host
     this.port = parts.port
     this.context = parts.context
@@ -137,22 +138,19 @@ interface Storage {
   readonly dataDirectory: string
 }
 
-async function assemble(
-  options: BrokerOptions,
-  closers: Closer[],
-  create: (parts: ConstructorParameters<typeof Broker>[0]) => Broker,
-): Promise<Broker> {
+async function assemble(options: BrokerOptions, closers: Closer[], create: (parts: Parts) => Broker): Promise<Broker> {
   const { nodeId, logger } = options
   const config = readConfig(options)
   const advertised = configuredAddress(options.advertise, config)
   const storage = openStorage(options, closers)
   const { disk, clock, timers, random, dataDirectory } = storage
-  const metadata = await openMetadata(options, config, storage, closers)
-  const { store, image, configs, topics } = metadata
+  const store = openStore(options.storage, storage)
+  closers.push(() => store.close())
+  const { image, configs, topics, producerIds } = await openImage(store, options, config, storage, closers)
   const logs = await openLogs(options, storage, configs, closers)
   if (!logs.cleanStart) {
-    const bumped = await topics.bumpLeaderEpochs(nodeId)
-    if (bumped > 0) logger.info('the last stop was not clean; leader epochs were raised', { partitions: bumped })
+    const bumped = await bumpLeaderEpochs(store, image, nodeId)
+    if (bumped > 0) logger.info('the last stop was not clean; leader epochs were raised', { topics: bumped })
   }
   const partitions = new Partitions({ nodeId, image, logs, logger })
   closers.push(() => partitions.close())
@@ -172,9 +170,10 @@ async function assemble(
     partitions,
     logs,
     groups: groupService.groups,
-    producerIds: new ProducerIds(store),
+    producerIds,
     fetchSessions: new FetchSessions({ random, slots }),
     fetchWaits: new FetchWaits(),
+    autoTopics: new AutoTopics({ topics, config, logger }),
     dataDirectory,
     disk,
     clock,
@@ -195,7 +194,6 @@ async function assemble(
   }
   const registration = await BrokerRegistration.register({
     store,
-    image,
     clock,
     timers,
     logger,
@@ -248,17 +246,16 @@ function ownTimers(clock: Clock, closers: Closer[]): Timers {
   return timers
 }
 
-async function openMetadata(options: BrokerOptions, config: BrokerConfig, storage: Storage, closers: Closer[]) {
-  const { nodeId, logger } = options
-  const { random } = storage
-  const store = openStore(options.storage, storage)
-  closers.push(() => store.close())
-  const image = await MetadataImage.load(store)
-  closers.push(() => image.close())
-  config.follow(image, nodeId)
-  const configs = new Configs({ store, image, broker: config, nodeId })
-  const topics = new Topics({ store, image, configs, config, random, logger })
-  return { store, image, configs, topics }
+async function openImage(
+  store: MetadataStore,
+  options: BrokerOptions,
+  config: BrokerConfig,
+  storage: Storage,
+  closers: Closer[],
+): Promise<Metadata> {
+  const metadata = await openMetadata({ store, config, nodeId: options.nodeId, random: storage.random })
+  closers.push(() => metadata.close())
+  return metadata
 }
 
 function openStore(kind: BrokerOptions['storage'], { clock, timers, dataDirectory }: Storage): MetadataStore {
