@@ -1,0 +1,90 @@
+/**
+ * FindCoordinator: which broker keeps the state of a group. It is the leader of the partition of `__consumer_offsets` that the
+ * group's name hashes to; the first question creates that topic.
+ */
+import { OFFSETS_TOPIC } from '../../coordinator/config.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
+import { FindCoordinatorRequest, FindCoordinatorResponse } from '../../protocol/messages/10-find-coordinator.ts'
+import { defineApi, type RequestContext } from '../api.ts'
+import { liveBrokers } from '../cluster-view.ts'
+
+const KeyType = { GROUP: 0, TRANSACTION: 1, SHARE: 2 } as const
+
+const MANY_KEYS_VERSION = 4
+const SHARE_KEYS_VERSION = 6
+
+interface Coordinator {
+  readonly nodeId: number
+  readonly host: string
+  readonly port: number
+  readonly errorCode: ErrorCode
+  /** Beside the error's own text. */
+  readonly reason: string
+}
+
+function unavailable(errorCode: ErrorCode, reason = ''): Coordinator {
+  return { nodeId: -1, host: '', port: -1, errorCode, reason }
+}
+
+export default defineApi({
+  key: 10,
+  name: 'FindCoordinator',
+  request: FindCoordinatorRequest,
+  response: FindCoordinatorResponse,
+  versions: [0, 6],
+  notes: [
+    'The first request creates __consumer_offsets and is answered COORDINATOR_NOT_AVAILABLE; clients ask again.',
+    'Transaction and share coordinators (key types 1 and 2) are not available yet: COORDINATOR_NOT_AVAILABLE.',
+  ],
+  async handle(context, request) {
+    const { apiVersion } = context
+    if (apiVersion < MANY_KEYS_VERSION) {
+      const { reason, ...found } = await find(context, request.keyType, request.key)
+      const success = found.errorCode === ErrorCode.NONE
+      return { ...found, errorMessage: success ? 'NONE' : reason, coordinators: [] }
+    }
+    const coordinators: ({ key: string; errorMessage: string } & Omit<Coordinator, 'reason'>)[] = []
+    for (const key of request.coordinatorKeys) {
+      const { reason, ...found } = await find(context, request.keyType, key)
+      coordinators.push({ key, ...found, errorMessage: reason })
+    }
+    return { coordinators }
+  },
+})
+
+async function find(context: RequestContext, keyType: number, key: string): Promise<Coordinator> {
+  switch (keyType) {
+    case KeyType.GROUP:
+      if (!context.allowed('DESCRIBE', 'GROUP', key)) return unavailable(ErrorCode.GROUP_AUTHORIZATION_FAILED)
+      return findGroupCoordinator(context, key)
+    case KeyType.TRANSACTION:
+      if (!context.allowed('DESCRIBE', 'TRANSACTIONAL_ID', key)) {
+        return unavailable(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
+      }
+      return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'Transactions are not available yet.')
+    case KeyType.SHARE:
+      if (context.apiVersion < SHARE_KEYS_VERSION || !isShareKey(key)) return unavailable(ErrorCode.INVALID_REQUEST)
+      return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'Share groups are not available yet.')
+    default:
+      return unavailable(ErrorCode.INVALID_REQUEST)
+  }
+}
+
+/** `group:topicId:partition`; the group's name may itself hold colons. */
+function isShareKey(key: string): boolean {
+  return /^.+:[A-Za-z0-9_-]{22}:\d{1,10}$/s.test(key)
+}
+
+async function findGroupCoordinator(context: RequestContext, groupId: string): Promise<Coordinator> {
+  const { broker } = context
+  if (broker.image.topic(OFFSETS_TOPIC) === undefined) {
+    await broker.topics.createAutomatically(OFFSETS_TOPIC)
+    return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'The coordinator is not available.')
+  }
+  const partition = broker.image.topic(OFFSETS_TOPIC)?.partitions[broker.groups.partitionFor(groupId)]
+  const leader = liveBrokers(broker, context.connection).find(({ id }) => id === partition?.leader)
+  if (leader === undefined) {
+    return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'The coordinator is not available.')
+  }
+  return { nodeId: leader.id, host: leader.host, port: leader.port, errorCode: ErrorCode.NONE, reason: '' }
+}

@@ -1,0 +1,33 @@
+/** DescribeGroups: state and members of classic groups. */
+import { ErrorCode } from '../../protocol/errors.ts'
+import { DescribeGroupsRequest, DescribeGroupsResponse } from '../../protocol/messages/15-describe-groups.ts'
+import { defineApi } from '../api.ts'
+import { OPERATIONS_NOT_REQUESTED } from '../cluster-view.ts'
+
+/** READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS: every operation that groups have, as a bit field. */
+const ALL_GROUP_OPERATIONS = 3400
+
+export default defineApi({
+  key: 15,
+  name: 'DescribeGroups',
+  request: DescribeGroupsRequest,
+  response: DescribeGroupsResponse,
+  versions: [0, 6],
+  notes: [
+    'An unknown group is in state Dead; v6 adds the error GROUP_ID_NOT_FOUND.',
+    'Protocol, subscriptions and assignments are shown while the group is Stable.',
+  ],
+  handleLater(context, request, reply) {
+    context.broker.groups.describeGroups(context, request.groups, (groups) => {
+      if (!request.includeAuthorizedOperations) {
+        reply({ groups })
+        return
+      }
+      const withOperations = groups.map((group) => {
+        const hidden = group.errorCode === ErrorCode.GROUP_AUTHORIZATION_FAILED
+        return { ...group, authorizedOperations: hidden ? OPERATIONS_NOT_REQUESTED : ALL_GROUP_OPERATIONS }
+      })
+      reply({ groups: withOperations })
+    })
+  },
+})
