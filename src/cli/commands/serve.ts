@@ -1,13 +1,14 @@
 /** `samsa serve`: runs a broker until it is told to stop. */
 import { readFileSync } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { Broker, BrokerStartError } from '../../broker/server.ts'
+import { Broker } from '../../broker/server.ts'
+import { BrokerStartError } from '../../broker/start-error.ts'
 import { formatHostPort, type HostPort, parseHostPort } from '../../client/address.ts'
 import { ConfigurationError } from '../../metadata/broker-config.ts'
 import { DEVELOPMENT_DEFAULTS } from '../../metadata/development-defaults.ts'
 import { parseProperties, propertiesFromEnvironment } from '../../metadata/properties-file.ts'
 import type { Logger } from '../../storage/logger.ts'
-import { CliError, usageError } from '../errors.ts'
+import { CliError, EXIT_FAILURE, EXIT_USAGE, usageError } from '../errors.ts'
 import { createLogger, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../logger.ts'
 import { collect, type KeyValue, keyValue, nonNegativeInteger } from '../options.ts'
 import { print, wantsColour } from '../output.ts'
@@ -149,7 +150,9 @@ async function startBroker(settings: ServeSettings, logger: Logger): Promise<Bro
     })
   } catch (error) {
     if (error instanceof ConfigurationError) throw usageError(`configuration: ${error.problems.join('; ')}`)
-    if (error instanceof BrokerStartError) throw new CliError(`not started: ${error.message}`)
+    if (error instanceof BrokerStartError) {
+      throw new CliError(`not started: ${error.message}`, error.code === 'BAD_CONFIG' ? EXIT_USAGE : EXIT_FAILURE)
+    }
     throw error
   }
 }
