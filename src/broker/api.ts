@@ -18,7 +18,6 @@ import type { Clock } from '../storage/clock.ts'
 import type { Disk } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Timers } from '../storage/timers.ts'
-import type { AutoTopics } from './auto-topics.ts'
 import type { Connection } from './connection.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { FetchWaits } from './fetch-wait.ts'
@@ -41,7 +40,6 @@ export interface BrokerContext {
   readonly producerIds: ProducerIds
   readonly fetchSessions: FetchSessions
   readonly fetchWaits: FetchWaits
-  readonly autoTopics: AutoTopics
   readonly dataDirectory: string
   readonly disk: Disk
   readonly clock: Clock

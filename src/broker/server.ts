@@ -9,6 +9,7 @@ import { join, resolve } from 'node:path'
 import { LogManager } from '../log/log-manager.ts'
 import type { Durability } from '../log/types.ts'
 import { BrokerConfig, ConfigurationError } from '../metadata/broker-config.ts'
+import { BrokerRegistration } from '../metadata/brokers.ts'
 import type { Configs } from '../metadata/configs.ts'
 import { type Metadata, openMetadata } from '../metadata/metadata.ts'
 import type { MetadataStore } from '../metadata/store.ts'
@@ -28,13 +29,10 @@ import { RealTimers } from '../storage/timers-real.ts'
 import { advertisedAddress, configuredAddress, type HostAndPort } from './advertised.ts'
 import { APIS } from './api/index.ts'
 import type { BrokerContext } from './api.ts'
-import { AutoTopics } from './auto-topics.ts'
-import { BrokerRegistration } from './broker-registration.ts'
 import { Dispatcher } from './dispatch.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { FetchWaits } from './fetch-wait.ts'
 import { GroupService } from './group-service.ts'
-import { bumpLeaderEpochs } from './leader-epochs.ts'
 import { Listener } from './listener.ts'
 import { Partitions } from './partitions.ts'
 import { BrokerStartError } from './start-error.ts'
@@ -149,8 +147,8 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   const { image, configs, topics, producerIds } = await openImage(store, options, config, storage, closers)
   const logs = await openLogs(options, storage, configs, closers)
   if (!logs.cleanStart) {
-    const bumped = await bumpLeaderEpochs(store, image, nodeId)
-    if (bumped > 0) logger.info('the last stop was not clean; leader epochs were raised', { topics: bumped })
+    const bumped = await topics.bumpLeaderEpochs(nodeId)
+    if (bumped > 0) logger.info('the last stop was not clean; leader epochs were raised', { partitions: bumped })
   }
   const partitions = new Partitions({ nodeId, image, logs, logger })
   closers.push(() => partitions.close())
@@ -173,7 +171,6 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     producerIds,
     fetchSessions: new FetchSessions({ random, slots }),
     fetchWaits: new FetchWaits(),
-    autoTopics: new AutoTopics({ topics, config, logger }),
     dataDirectory,
     disk,
     clock,
@@ -194,6 +191,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   }
   const registration = await BrokerRegistration.register({
     store,
+    image,
     clock,
     timers,
     logger,
@@ -253,7 +251,13 @@ async function openImage(
   storage: Storage,
   closers: Closer[],
 ): Promise<Metadata> {
-  const metadata = await openMetadata({ store, config, nodeId: options.nodeId, random: storage.random })
+  const metadata = await openMetadata({
+    store,
+    config,
+    nodeId: options.nodeId,
+    random: storage.random,
+    logger: options.logger,
+  })
   closers.push(() => metadata.close())
   return metadata
 }

@@ -8,7 +8,7 @@ import { invalidTopicName } from '../../metadata/topic-names.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { MetadataRequest, MetadataResponse } from '../../protocol/messages/03-metadata.ts'
 import { type Infer, type Input, ZERO_UUID } from '../../protocol/schema.ts'
-import { defineApi, type RequestContext } from '../api.ts'
+import { type BrokerContext, defineApi, type RequestContext } from '../api.ts'
 import {
   ALL_CLUSTER_OPERATIONS,
   ALL_TOPIC_OPERATIONS,
@@ -92,7 +92,7 @@ function byId(context: RequestContext, request: Request, ids: readonly string[])
 function byName(context: RequestContext, request: Request, names: readonly string[]): TopicAnswer[] {
   const { broker } = context
   const toCreate: string[] = []
-  const mayCreate = request.allowAutoTopicCreation && broker.autoTopics.isEnabled
+  const mayCreate = request.allowAutoTopicCreation && broker.config.boolean('auto.create.topics.enable')
   const answers = [...new Set(names)].map((name) => {
     if (!context.allowed('DESCRIBE', 'TOPIC', name)) {
       return unknown(request, context, name, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
@@ -103,8 +103,15 @@ function byName(context: RequestContext, request: Request, names: readonly strin
     if (mayCreate && mayCreateTopic(context, name)) toCreate.push(name)
     return unknown(request, context, name, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
   })
-  if (toCreate.length > 0) broker.autoTopics.create(toCreate)
+  for (const name of toCreate) createInBackground(broker, name)
   return answers
+}
+
+/** The client asks again in a moment, and by then the topic is there. Topics logs the outcome. */
+function createInBackground(broker: BrokerContext, topic: string): void {
+  broker.topics.createAutomatically(topic).catch((error: unknown) => {
+    broker.logger.error('topic could not be created on first use', { topic, error })
+  })
 }
 
 function mayCreateTopic(context: RequestContext, name: string): boolean {
