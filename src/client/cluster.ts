@@ -174,6 +174,7 @@ export class Cluster {
 
   private async open(address: HostPort): Promise<Connection> {
     if (this.closed) throw new ClientError('CONNECTION_CLOSED', `no connection to ${formatHostPort(address)}: closed`)
-    return Connection.connect({ ...address, clientId: this.clientId, timeoutMs: this.timeoutMs })
+    const { host, port } = address
+    return Connection.connect({ host, port, clientId: this.clientId, timeoutMs: this.timeoutMs })
   }
 }
