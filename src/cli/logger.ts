@@ -5,7 +5,7 @@
  * What must hold: a reader that stalls must not stall the broker. A full pipe is retried for a moment, then lines are
  * dropped and counted until the pipe takes one again.
  */
-import { writeSync } from 'node:fs'
+import { constants, fstatSync, openSync, writeSync } from 'node:fs'
 import type { LogFields, Logger } from '../storage/logger.ts'
 
 export const LOG_LEVELS = ['debug', 'info', 'warn', 'error'] as const
@@ -88,7 +88,22 @@ function oneLine(text: string): string {
   return text.replace(/[\x00-\x1f\x7f]/g, (char) => JSON.stringify(char).slice(1, -1).replace('\x7f', '\\u007f'))
 }
 
-function lineWriter(fd: number): (line: string) => boolean {
+/**
+ * Writing to a full pipe blocks the whole process unless the pipe is non-blocking. Opening it again gives it a description
+ * of its own with that flag, and leaves the one shared with other processes alone. Other kinds of files never fill up.
+ */
+function withoutBlocking(fd: number): number {
+  try {
+    if (!fstatSync(fd).isFIFO()) return fd
+    return openSync(`/proc/self/fd/${fd}`, constants.O_WRONLY | constants.O_NONBLOCK)
+  } catch {
+    // No /proc, or a pipe of another user: then a reader that stalls can stall us.
+    return fd
+  }
+}
+
+function lineWriter(stream: number): (line: string) => boolean {
+  const fd = withoutBlocking(stream)
   let rest: Uint8Array = new Uint8Array(0)
   let retries = FULL_PIPE_RETRIES
   const drain = (): boolean => {
