@@ -109,16 +109,14 @@ describe('tracked files', () => {
     const machinePath = new RegExp(
       `(^|[\\s'"\`(=:])/(${['work', 'farm', 'root', 'home/[a-z]+', 'Users/[A-Za-z]+', word('tmp/sam', 'sa')].join('|')})/`,
     )
-    const registry = new RegExp(
-      [
-        'registry\\.' + 'npmjs',
-        'registry\\.' + 'yarnpkg',
-        'npm' + 'mirror',
-        'artifactory',
-        'nexus\\.',
-        'repo1\\.' + 'maven',
-      ].join('|'),
-    )
+    const hosts = [
+      word('registry\\.', 'npmjs'),
+      word('registry\\.', 'yarnpkg'),
+      word('npm', 'mirror'),
+      word('arti', 'factory'),
+      word('repo1\\.', 'maven'),
+    ]
+    const registry = new RegExp(hosts.join('|'))
     const found: string[] = []
     for (const path of tracked) {
       if (BINARY.test(path) || NOT_OURS.test(path)) continue
