@@ -21,5 +21,5 @@ export const GATHER_BUFFER_BYTES = 64 * 1024
 /** Records of at least this size become a part of their own in a written message; smaller ones are copied in. */
 export const PASS_THROUGH_BYTES = 64 * 1024
 
-/** Strings up to this length are looked up among the recently read ones before a new one is made. */
-export const MAX_INTERNED_STRING_BYTES = 64
+/** Strings up to this length are looked up among the recently read ones; comparing longer ones costs more than it saves. */
+export const MAX_INTERNED_STRING_BYTES = 32

@@ -1,0 +1,252 @@
+import { describe, expect, test } from 'bun:test'
+import { ProtocolError } from '../../src/protocol/errors.ts'
+import {
+  decodeRequestHeader,
+  decodeResponse,
+  encodeRequest,
+  encodeResponse,
+  FrameReader,
+  writeResponse,
+} from '../../src/protocol/frame.ts'
+import { MAX_FRAME_BYTES, SMALL_PIECE_BYTES } from '../../src/protocol/limits.ts'
+import { HeartbeatRequest, HeartbeatResponse } from '../../src/protocol/messages/12-heartbeat.ts'
+import { ApiVersionsRequest, ApiVersionsResponse } from '../../src/protocol/messages/18-api-versions.ts'
+import { Reader } from '../../src/protocol/reader.ts'
+import { Writer } from '../../src/protocol/writer.ts'
+
+function framed(payload: Buffer): Buffer {
+  const size = Buffer.alloc(4)
+  size.writeInt32BE(payload.length)
+  return Buffer.concat([size, payload])
+}
+
+function pattern(length: number, seed = 0): Buffer {
+  const bytes = Buffer.alloc(length)
+  for (let index = 0; index < length; index++) bytes[index] = (index * 31 + seed) & 0xff
+  return bytes
+}
+
+interface Received {
+  readonly chunks: Buffer[]
+  readonly length: number
+}
+
+function pushAll(reader: FrameReader, chunks: readonly Buffer[]): Received[] {
+  const received: Received[] = []
+  for (const chunk of chunks) reader.push(chunk, (pieces, length) => received.push({ chunks: pieces, length }))
+  return received
+}
+
+function payloads(received: readonly Received[]): Buffer[] {
+  for (const { chunks, length } of received) expect(Buffer.concat(chunks).length).toBe(length)
+  return received.map(({ chunks }) => Buffer.concat(chunks))
+}
+
+describe('frames', () => {
+  const sent = [pattern(5), pattern(0), pattern(300, 7), pattern(1), pattern(0)]
+  const stream = Buffer.concat(sent.map(framed))
+
+  test('are found at every split point', () => {
+    for (let cut = 0; cut <= stream.length; cut++) {
+      const reader = new FrameReader()
+      expect(payloads(pushAll(reader, [stream.subarray(0, cut), stream.subarray(cut)]))).toEqual(sent)
+      expect(reader.pendingBytes).toBe(0)
+    }
+  })
+
+  test('are found at every pair of split points around the sizes', () => {
+    for (let first = 0; first <= 20; first++) {
+      for (let second = first; second <= 20; second++) {
+        const chunks = [stream.subarray(0, first), stream.subarray(first, second), stream.subarray(second)]
+        expect(payloads(pushAll(new FrameReader(), chunks))).toEqual(sent)
+      }
+    }
+  })
+
+  test('are found in any even cut of the stream', () => {
+    for (let step = 1; step < 40; step++) {
+      const chunks: Buffer[] = []
+      for (let at = 0; at < stream.length; at += step) chunks.push(stream.subarray(at, at + step))
+      expect(payloads(pushAll(new FrameReader(), chunks))).toEqual(sent)
+    }
+  })
+
+  test('a frame within one chunk is a view of it', () => {
+    const chunk = framed(pattern(100))
+    const [frame] = pushAll(new FrameReader(), [chunk])
+    expect(frame!.chunks.length).toBe(1)
+    expect(frame!.chunks[0]!.buffer).toBe(chunk.buffer)
+  })
+
+  test('a small frame over two chunks is one buffer', () => {
+    const stream = framed(pattern(1000))
+    const [frame] = pushAll(new FrameReader(), [stream.subarray(0, 300), stream.subarray(300)])
+    expect(frame!.chunks.length).toBe(1)
+    expect(frame!.chunks[0]!.equals(pattern(1000))).toBe(true)
+  })
+
+  test('a large frame stays a list of the chunks it came in', () => {
+    const stream = framed(pattern(1_000_000))
+    const chunks = [stream.subarray(0, 400_000), stream.subarray(400_000, 800_000), stream.subarray(800_000)]
+    const [frame] = pushAll(new FrameReader(), chunks)
+    expect(frame!.chunks.map((chunk) => chunk.length)).toEqual([399_996, 400_000, 200_004])
+    for (const piece of frame!.chunks) expect(piece.buffer).toBe(stream.buffer)
+    expect(Buffer.concat(frame!.chunks).equals(pattern(1_000_000))).toBe(true)
+  })
+
+  test('a remainder below a quarter of its chunk does not keep the chunk', () => {
+    const first = pattern(400_000)
+    const second = pattern(200_000, 3)
+    const stream = Buffer.concat([framed(first), framed(second)])
+    const chunk = stream.subarray(0, 500_000)
+    const received = pushAll(new FrameReader(), [chunk, stream.subarray(500_000)])
+    expect(payloads(received)).toEqual([first, second])
+    expect(received[0]!.chunks[0]!.buffer).toBe(stream.buffer)
+    expect(received[1]!.chunks[0]!.buffer).not.toBe(stream.buffer)
+  })
+
+  test('the head of a frame is in one piece even when it came in many', () => {
+    const body = pattern(200_000)
+    const stream = framed(body)
+    const chunks = [stream.subarray(0, 5), stream.subarray(5, 7), stream.subarray(7)]
+    const [frame] = pushAll(new FrameReader(), chunks)
+    expect(frame!.chunks[0]!.length).toBeGreaterThanOrEqual(512)
+    expect(Buffer.concat(frame!.chunks).equals(body)).toBe(true)
+  })
+
+  test('a large frame in tiny packets becomes few buffers', () => {
+    const body = pattern(300_000)
+    const stream = framed(body)
+    const chunks: Buffer[] = []
+    for (let at = 0; at < stream.length; at += 100) chunks.push(stream.subarray(at, at + 100))
+    const [frame] = pushAll(new FrameReader(), chunks)
+    expect(frame!.chunks.length).toBeLessThan(10)
+    expect(Buffer.concat(frame!.chunks).equals(body)).toBe(true)
+  })
+
+  test('pieces around the size at which they are kept as they are', () => {
+    for (const piece of [SMALL_PIECE_BYTES - 1, SMALL_PIECE_BYTES, SMALL_PIECE_BYTES + 1]) {
+      const body = pattern(piece * 5 + 17)
+      const stream = framed(body)
+      const chunks: Buffer[] = []
+      for (let at = 0; at < stream.length; at += piece) chunks.push(stream.subarray(at, at + piece))
+      expect(payloads(pushAll(new FrameReader(), chunks))).toEqual([body])
+    }
+  })
+
+  test('an announcement sets no memory aside', () => {
+    const readers: FrameReader[] = []
+    const size = Buffer.alloc(4)
+    size.writeInt32BE(MAX_FRAME_BYTES)
+    const before = process.memoryUsage().arrayBuffers
+    for (let index = 0; index < 100; index++) {
+      const reader = new FrameReader()
+      pushAll(reader, [size, pattern(10)])
+      expect(reader.pendingBytes).toBe(14)
+      readers.push(reader)
+    }
+    expect(process.memoryUsage().arrayBuffers - before).toBeLessThan(1_000_000)
+    expect(readers.length).toBe(100)
+  })
+
+  test('a size that is negative or above the limit is a protocol error, also byte by byte', () => {
+    for (const size of [-1, -2147483648, 101, 2147483647]) {
+      const announced = Buffer.alloc(4)
+      announced.writeInt32BE(size)
+      expect(() => pushAll(new FrameReader(100), [announced])).toThrow(ProtocolError)
+      const reader = new FrameReader(100)
+      const bytes = [...announced].map((byte) => Buffer.from([byte]))
+      expect(() => pushAll(reader, bytes)).toThrow(ProtocolError)
+    }
+    expect(payloads(pushAll(new FrameReader(100), [framed(pattern(100))]))).toEqual([pattern(100)])
+  })
+
+  test('an HTTP request is a protocol error', () => {
+    expect(() => pushAll(new FrameReader(), [Buffer.from('GET / HTTP/1.1\r\n\r\n')])).toThrow('1195725856')
+  })
+
+  test('the limit can be changed between frames', () => {
+    const reader = new FrameReader(10)
+    pushAll(reader, [framed(pattern(10))])
+    reader.maxFrameBytes = 1000
+    expect(payloads(pushAll(reader, [framed(pattern(500))]))).toEqual([pattern(500)])
+  })
+})
+
+describe('headers', () => {
+  const payloadOf = (parts: Buffer[]): Buffer => Buffer.concat(parts).subarray(4)
+
+  test('a flexible request has a client id with a 16-bit length and a tag section', () => {
+    const value = { clientSoftwareName: 'x', clientSoftwareVersion: '1' }
+    const parts = encodeRequest(ApiVersionsRequest, 3, 7, 'me', value)
+    expect(Buffer.concat(parts).toString('hex')).toBe(
+      '00000012' + '00120003' + '00000007' + '00026d65' + '00' + '0278' + '0231' + '00',
+    )
+    const reader = new Reader([payloadOf(parts)])
+    expect(decodeRequestHeader(reader)).toEqual({ apiKey: 18, apiVersion: 3, correlationId: 7, clientId: 'me' })
+    expect(reader.remaining).toBe(5)
+  })
+
+  test('a request that is not flexible has no tag section, and the client id may be null', () => {
+    const parts = encodeRequest(HeartbeatRequest, 0, 1, null, { groupId: 'g', generationId: 2, memberId: 'm' })
+    expect(payloadOf(parts).toString('hex')).toBe('000c0000' + '00000001' + 'ffff' + '000167' + '00000002' + '00016d')
+  })
+
+  test('unknown tagged fields in a request header are skipped', () => {
+    const reader = new Reader([Buffer.from('0012000300000007ffff' + '02' + '0501aa' + '7f00' + 'bb', 'hex')])
+    expect(decodeRequestHeader(reader).clientId).toBeNull()
+    expect(reader.uint8()).toBe(0xbb)
+  })
+
+  test('the header of an ApiVersions version from the future is still read', () => {
+    const reader = new Reader([Buffer.from('0012006300000007ffff00', 'hex')])
+    expect(decodeRequestHeader(reader)).toEqual({ apiKey: 18, apiVersion: 99, correlationId: 7, clientId: null })
+  })
+
+  test('the header of an unknown key is read as far as the client id', () => {
+    const reader = new Reader([Buffer.from('03e7000000000007ffff00', 'hex')])
+    expect(decodeRequestHeader(reader)).toMatchObject({ apiKey: 999, correlationId: 7 })
+  })
+
+  test('the response to ApiVersions never has a tag section in its header', () => {
+    for (const version of [0, 3, 4]) {
+      const parts = encodeResponse(ApiVersionsResponse, 18, version, 5, {
+        errorCode: 35,
+        apiKeys: [],
+        throttleTimeMs: 0,
+      })
+      expect(payloadOf(parts).toString('hex').slice(0, 12)).toBe('000000050023')
+      const reader = new Reader([payloadOf(parts)])
+      expect(reader.int32()).toBe(5)
+      expect(decodeResponse(ApiVersionsResponse, version, reader).errorCode).toBe(35)
+    }
+  })
+
+  test('the response to any other flexible request has one', () => {
+    const value = { errorCode: 27, throttleTimeMs: 0 }
+    expect(payloadOf(encodeResponse(HeartbeatResponse, 12, 3, 5, value)).toString('hex')).toBe(
+      '00000005' + '00000000' + '001b',
+    )
+    expect(payloadOf(encodeResponse(HeartbeatResponse, 12, 4, 5, value)).toString('hex')).toBe(
+      '00000005' + '00' + '00000000' + '001b' + '00',
+    )
+  })
+
+  test('a response that cannot be written leaves nothing behind for the next one', () => {
+    const broken = { errorCode: 0, apiKeys: null as never }
+    expect(() => encodeResponse(ApiVersionsResponse, 18, 0, 1, broken)).toThrow('apiKeys')
+    const parts = encodeResponse(HeartbeatResponse, 12, 0, 5, { errorCode: 0 })
+    expect(Buffer.concat(parts).toString('hex')).toBe('00000006' + '00000005' + '0000')
+  })
+
+  test('many responses collect in one writer', () => {
+    const writer = new Writer()
+    for (let id = 0; id < 3; id++) writeResponse(writer, HeartbeatResponse, 0, id, { errorCode: id })
+    const received = pushAll(new FrameReader(), writer.finish())
+    expect(payloads(received).map((payload) => payload.toString('hex'))).toEqual([
+      '000000000000',
+      '000000010001',
+      '000000020002',
+    ])
+  })
+})
