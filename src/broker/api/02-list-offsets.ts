@@ -102,7 +102,7 @@ async function find(partition: Partition, timestamp: number, end: number): Promi
       return { timestamp: -1, offset: end, leaderEpoch: partition.leaderEpoch }
     case EARLIEST:
     case EARLIEST_LOCAL:
-      return { timestamp: -1, offset: log.logStartOffset, leaderEpoch: log.epochAtStart }
+      return { timestamp: -1, offset: log.logStartOffset, leaderEpoch: log.epochs.epochAt(log.logStartOffset) }
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
       return null
