@@ -11,6 +11,7 @@ import type { Infer } from '../protocol/schema.ts'
 import { formatHostPort, type HostPort } from './address.ts'
 import { Connection } from './connection.ts'
 import { brokerError, ClientError } from './errors.ts'
+import { RETRY_BACKOFF_MS, retrying } from './retry.ts'
 
 export interface ClusterOptions {
   readonly bootstrap: readonly HostPort[]
@@ -22,7 +23,6 @@ export type Metadata = Infer<typeof MetadataResponse>
 export type TopicMetadata = Metadata['topics'][number]
 export type PartitionMetadata = TopicMetadata['partitions'][number]
 
-export const RETRY_BACKOFF_MS = 100
 /** How long a topic may stay unknown after a broker was asked to create it. */
 const CREATION_WAIT_MS = 5_000
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -142,9 +142,8 @@ export class Cluster {
     }
   }
 
-  async groupCoordinator(groupId: string): Promise<Connection> {
-    const deadlineMs = performance.now() + this.timeoutMs
-    for (;;) {
+  groupCoordinator(groupId: string): Promise<Connection> {
+    return retrying(this.timeoutMs, async () => {
       const connection = await this.any()
       const version = connection.versionFor(FindCoordinatorRequest)
       const keys = version >= FIRST_BATCHED_COORDINATOR ? { coordinatorKeys: [groupId] } : { key: groupId }
@@ -153,15 +152,12 @@ export class Cluster {
         keyType: GROUP_COORDINATOR,
       })
       const row = answer.coordinators[0] ?? answer
-      if (row.errorCode === 0) {
-        this.addresses.set(row.nodeId, { host: row.host, port: row.port })
-        return this.broker(row.nodeId)
-      }
-      if (!isRetriable(row.errorCode) || performance.now() > deadlineMs) {
+      if (row.errorCode !== 0) {
         throw brokerError(row.errorCode, `find the coordinator of group '${groupId}'`, row.errorMessage)
       }
-      await Bun.sleep(RETRY_BACKOFF_MS)
-    }
+      this.addresses.set(row.nodeId, { host: row.host, port: row.port })
+      return this.broker(row.nodeId)
+    })
   }
 
   async close(): Promise<void> {

@@ -14,6 +14,7 @@ import { Reader } from '../protocol/reader.ts'
 import type { Cluster } from './cluster.ts'
 import type { Connection } from './connection.ts'
 import { brokerError, ClientError } from './errors.ts'
+import { retrying } from './retry.ts'
 
 export interface ListedGroup {
   readonly groupId: string
@@ -54,12 +55,14 @@ const LAST_OFFSET_FETCH_BY_NAME = 9
 export async function listGroups(cluster: Cluster): Promise<ListedGroup[]> {
   const { brokers } = await cluster.metadata([])
   const perBroker = await Promise.all(
-    brokers.map(async ({ nodeId }) => {
-      const connection = await cluster.broker(nodeId)
-      const answer = await connection.send(ListGroupsRequest, ListGroupsResponse, {})
-      if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `list the groups of broker ${nodeId}`)
-      return answer.groups
-    }),
+    brokers.map(({ nodeId }) =>
+      retrying(cluster.timeoutMs, async () => {
+        const connection = await cluster.broker(nodeId)
+        const answer = await connection.send(ListGroupsRequest, ListGroupsResponse, {})
+        if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `list the groups of broker ${nodeId}`)
+        return answer.groups
+      }),
+    ),
   )
   const groups = perBroker.flat().map(({ groupId, protocolType, groupState: state, groupType: type }) => {
     return { groupId, protocolType, state, type }
@@ -67,11 +70,13 @@ export async function listGroups(cluster: Cluster): Promise<ListedGroup[]> {
   return groups.sort((a, b) => (a.groupId < b.groupId ? -1 : 1))
 }
 
-export async function describeGroup(cluster: Cluster, groupId: string): Promise<GroupDescription> {
-  const connection = await cluster.groupCoordinator(groupId)
-  const coordinator = await coordinatorOf(cluster, connection)
-  const modern = await describeModern(connection, groupId)
-  return { ...(modern ?? (await describeClassic(connection, groupId))), coordinator }
+export function describeGroup(cluster: Cluster, groupId: string): Promise<GroupDescription> {
+  return retrying(cluster.timeoutMs, async () => {
+    const connection = await cluster.groupCoordinator(groupId)
+    const coordinator = await coordinatorOf(cluster, connection)
+    const modern = await describeModern(connection, groupId)
+    return { ...(modern ?? (await describeClassic(connection, groupId))), coordinator }
+  })
 }
 
 async function coordinatorOf(cluster: Cluster, connection: Connection): Promise<GroupDescription['coordinator']> {
@@ -159,7 +164,11 @@ export interface CommittedOffset {
 }
 
 /** Everything the group has committed, sorted by topic and partition. */
-export async function committedOffsets(cluster: Cluster, groupId: string): Promise<CommittedOffset[]> {
+export function committedOffsets(cluster: Cluster, groupId: string): Promise<CommittedOffset[]> {
+  return retrying(cluster.timeoutMs, () => fetchCommitted(cluster, groupId))
+}
+
+async function fetchCommitted(cluster: Cluster, groupId: string): Promise<CommittedOffset[]> {
   const coordinator = await cluster.groupCoordinator(groupId)
   const maxVersion = LAST_OFFSET_FETCH_BY_NAME
   const version = coordinator.versionFor(OffsetFetchRequest, maxVersion)

@@ -10,11 +10,12 @@ import { ErrorCode, isRetriable } from '../protocol/errors.ts'
 import { FetchRequest, FetchResponse } from '../protocol/messages/01-fetch.ts'
 import { type Infer, type RecordsData, ZERO_UUID } from '../protocol/schema.ts'
 import type { Record } from '../records/batch.ts'
-import { type Cluster, RETRY_BACKOFF_MS, type TopicMetadata } from './cluster.ts'
+import type { Cluster, TopicMetadata } from './cluster.ts'
 import type { Connection } from './connection.ts'
 import { brokerError, ClientError } from './errors.ts'
 import { nextOffsetAfter, readRecords } from './fetched-records.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from './offsets.ts'
+import { RETRY_BACKOFF_MS } from './retry.ts'
 
 export interface ConsumerOptions {
   readonly topic: TopicMetadata

@@ -10,9 +10,10 @@ import { ProduceRequest, ProduceResponse } from '../protocol/messages/00-produce
 import { InitProducerIdRequest, InitProducerIdResponse } from '../protocol/messages/22-init-producer-id.ts'
 import { ZERO_UUID } from '../protocol/schema.ts'
 import { buildBatch, type CodecId, type RecordInput } from '../records/batch.ts'
-import { type Cluster, RETRY_BACKOFF_MS, type TopicMetadata } from './cluster.ts'
+import type { Cluster, TopicMetadata } from './cluster.ts'
 import { brokerError, ClientError } from './errors.ts'
 import { partitionForKey } from './partitioner.ts'
+import { RETRY_BACKOFF_MS, retrying } from './retry.ts'
 
 export type Acks = -1 | 0 | 1
 
@@ -298,16 +299,13 @@ function mayRetry(failure: ClientError): boolean {
 async function askProducerId(cluster: Cluster): Promise<{ producerId: number; producerEpoch: number } | null> {
   const connection = await cluster.any()
   if (!connection.versions.has(InitProducerIdRequest.key)) return null
-  const deadlineMs = performance.now() + cluster.timeoutMs
-  for (;;) {
-    const answer = await connection.send(InitProducerIdRequest, InitProducerIdResponse, {
-      transactionalId: null,
-      transactionTimeoutMs: 0,
-    })
-    if (answer.errorCode === 0) return { producerId: answer.producerId, producerEpoch: answer.producerEpoch }
-    if (!isRetriable(answer.errorCode) || performance.now() > deadlineMs) {
-      throw brokerError(answer.errorCode, 'get a producer id')
-    }
-    await Bun.sleep(RETRY_BACKOFF_MS)
-  }
+  return retrying(cluster.timeoutMs, async () => {
+    const { errorCode, producerId, producerEpoch } = await connection.send(
+      InitProducerIdRequest,
+      InitProducerIdResponse,
+      { transactionalId: null, transactionTimeoutMs: 0 },
+    )
+    if (errorCode !== 0) throw brokerError(errorCode, 'get a producer id')
+    return { producerId, producerEpoch }
+  })
 }

@@ -95,7 +95,8 @@ function describeCommand(): Command {
 }
 
 async function describe(cluster: Cluster, groupId: string): Promise<DescribedGroup> {
-  const [group, committed] = await Promise.all([describeGroup(cluster, groupId), committedOffsets(cluster, groupId)])
+  const group = await describeGroup(cluster, groupId)
+  const committed = await committedOffsets(cluster, groupId)
   const rows = new Map<string, Omit<OffsetRow, 'logEndOffset' | 'lag'>>()
   const unread = { consumerId: null, host: null, clientId: null }
   for (const { topic, partition, offset } of committed) {

@@ -1,43 +1,10 @@
-/** `samsa serve`: runs a broker until it is told to stop. */
-import { readFileSync } from 'node:fs'
+/** `samsa serve`: its options. What it does is in ../serve/run.ts, loaded once the options are known to be right. */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { Broker } from '../../broker/server.ts'
-import { BrokerStartError } from '../../broker/start-error.ts'
 import { formatHostPort, type HostPort, parseHostPort } from '../../client/address.ts'
-import { ConfigurationError } from '../../metadata/broker-config.ts'
-import { DEVELOPMENT_DEFAULTS } from '../../metadata/development-defaults.ts'
-import { parseProperties, propertiesFromEnvironment } from '../../metadata/properties-file.ts'
-import type { Logger } from '../../storage/logger.ts'
-import { CliError, EXIT_FAILURE, EXIT_USAGE, usageError } from '../errors.ts'
-import { createLogger, LOG_FORMATS, LOG_LEVELS, type LogFormat, type LogLevel } from '../logger.ts'
-import { collect, type KeyValue, keyValue, nonNegativeInteger } from '../options.ts'
-import { print, wantsColour } from '../output.ts'
-import {
-  DEFAULT_DATA_DIRECTORY,
-  DEFAULT_LISTEN,
-  DURABILITIES,
-  type Durability,
-  resolveSettings,
-  type ServeSettings,
-  STORAGES,
-  type Storage,
-} from '../serve/settings.ts'
-import { failOnUncaught, stopOnSignals } from '../serve/shutdown.ts'
-import { VERSION } from '../version.ts'
-
-interface ServeOptions {
-  readonly listen?: HostPort
-  readonly advertise?: HostPort
-  readonly http: HostPort | 'off'
-  readonly data?: string
-  readonly storage?: Storage
-  readonly durability?: Durability
-  readonly nodeId?: number
-  readonly config?: string
-  readonly set?: readonly KeyValue[]
-  readonly logFormat: LogFormat
-  readonly logLevel: LogLevel
-}
+import { LOG_FORMATS, LOG_LEVELS } from '../logger.ts'
+import { collect, keyValue, nonNegativeInteger } from '../options.ts'
+import type { ServeOptions } from '../serve/run.ts'
+import { DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DURABILITIES, STORAGES } from '../serve/settings.ts'
 
 const HELP = `
 Durability: what an acknowledged record survives
@@ -99,96 +66,7 @@ export function command(): Command {
         .env('SAMSA_LOG_LEVEL'),
     )
     .addHelpText('after', HELP)
-    .action(serve)
-}
-
-async function serve(options: ServeOptions): Promise<void> {
-  const logger = createLogger({
-    format: options.logFormat,
-    level: options.logLevel,
-    colour: wantsColour(process.stderr),
-  })
-  const settings = settingsFrom(options)
-  for (const warning of settings.warnings) logger.warn(warning)
-  failOnUncaught(logger)
-  const starting = startBroker(settings, logger)
-  stopOnSignals(async () => (await starting).stop(), logger)
-  const broker = await starting
-  announceDefaults(settings, options, logger)
-  await printReady(broker, settings, options.logFormat)
-}
-
-function settingsFrom(options: ServeOptions): ServeSettings {
-  const file = options.config === undefined ? new Map<string, string>() : readProperties(options.config)
-  const settings = resolveSettings(options, { environment: propertiesFromEnvironment(process.env), file })
-  if (typeof settings === 'string') throw usageError(settings)
-  return settings
-}
-
-function readProperties(path: string): Map<string, string> {
-  try {
-    return parseProperties(readFileSync(path, 'utf8'))
-  } catch (error) {
-    const { code, message } = error as NodeJS.ErrnoException
-    throw usageError(
-      `configuration file '${path}' cannot be read: ${code === 'ENOENT' ? 'it does not exist' : message}`,
-    )
-  }
-}
-
-async function startBroker(settings: ServeSettings, logger: Logger): Promise<Broker> {
-  try {
-    return await Broker.start({
-      listen: settings.listen,
-      ...(settings.advertise === null ? {} : { advertise: settings.advertise }),
-      dataDirectory: settings.dataDirectory,
-      storage: settings.storage,
-      durability: settings.durability,
-      nodeId: settings.nodeId,
-      config: settings.properties,
-      logger,
-    })
-  } catch (error) {
-    if (error instanceof ConfigurationError) throw usageError(`configuration: ${error.problems.join('; ')}`)
-    if (error instanceof BrokerStartError) {
-      throw new CliError(`not started: ${error.message}`, error.code === 'BAD_CONFIG' ? EXIT_USAGE : EXIT_FAILURE)
-    }
-    throw error
-  }
-}
-
-/** What a person who knows Kafka would otherwise be surprised by. */
-function announceDefaults(settings: ServeSettings, options: ServeOptions, logger: Logger): void {
-  const inForce = [...DEVELOPMENT_DEFAULTS].filter(([name]) => !settings.properties.has(name))
-  if (inForce.length > 0) logger.info("defaults that differ from Kafka's", Object.fromEntries(inForce))
-  if (settings.advertise === null) logger.info('clients are told the address they dialled; --advertise names another')
-  if (options.http !== 'off') {
-    const wanted = formatHostPort(options.http)
-    logger.info(`the HTTP console is not part of this version; nothing listens on ${wanted} (--http off)`)
-  }
-  if (settings.storage === 'disk' && process.env.UV_THREADPOOL_SIZE === undefined) {
-    logger.info('UV_THREADPOOL_SIZE is not set: with 16, slow syncs do not delay reads; `npm start` sets it')
-  }
-}
-
-/** The one line on stdout that scripts wait for. */
-async function printReady(broker: Broker, settings: ServeSettings, format: LogFormat): Promise<void> {
-  const address = formatHostPort({ host: broker.host, port: broker.port })
-  const data = settings.storage === 'memory' ? 'none' : settings.dataDirectory
-  const topics = broker.topicCount
-  const ms = Math.round(performance.now())
-  const facts = [
-    `node ${settings.nodeId}`,
-    settings.storage === 'memory' ? 'data in memory' : `data ${data}`,
-    `durability ${settings.durability}`,
-    `${topics} topic${topics === 1 ? '' : 's'}`,
-    `${ms} ms`,
-  ]
-  const message = `samsa ${VERSION} ready on ${address} (${facts.join(', ')})`
-  if (format === 'text') return print(message)
-  const { nodeId, durability, storage } = settings
-  const fields = { version: VERSION, address, nodeId, storage, data, durability, topics, ms }
-  await print(JSON.stringify({ time: new Date().toISOString(), level: 'info', message, ...fields }))
+    .action(async (options: ServeOptions) => (await import('../serve/run.ts')).serve(options))
 }
 
 function address(text: string): HostPort {
