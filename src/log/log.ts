@@ -1,6 +1,27 @@
-// One partition's log.
+// One partition's log: its segments, its offsets, what it knows of its producers and leader epochs.
+// Writing lives in log-append.ts, reading in log-read.ts, searching by time in log-search.ts, loading in log-loader.ts; this file
+// holds the state they share and everything that changes the set of segments.
+//
+// Offsets, always: logStartOffset <= recoveryPoint? <= writtenOffset <= logEndOffset, and logStartOffset <= highWatermark <= writtenOffset.
+// (Before the first sync the recovery point may lie below the log start.) Readers never see what is not written.
 
-import type { ErrorCode } from '../protocol/errors.ts'
+import { ErrorCode } from '../protocol/errors.ts'
+import { DiskError } from '../storage/disk.ts'
+import { BatchCursor } from './batch-cursor.ts'
+import { formatEpochCheckpoint, type SegmentFacts } from './checkpoints.ts'
+import { LEADER_EPOCHS_FILE, offsetFileName, offsetInName, SNAPSHOT_SUFFIX, TXN_INDEX_SUFFIX } from './file-names.ts'
+import type { LeaderEpochs } from './leader-epochs.ts'
+import { LogWriter } from './log-append.ts'
+import { type LogDamage, LogReader } from './log-read.ts'
+import { LogSearch } from './log-search.ts'
+import { encodeSnapshot } from './producer-snapshot.ts'
+import type { ProducerState } from './producer-state.ts'
+import { segmentsToDelete } from './retention.ts'
+import { Segment } from './segment.ts'
+import type { SegmentList } from './segment-list.ts'
+import { locateNow, walkSegment } from './segment-scan.ts'
+import type { LogServices } from './services.ts'
+import type { AbortedEntry } from './txn-index.ts'
 import type {
   AbortedTransaction,
   ActiveProducer,
@@ -16,35 +37,536 @@ import type {
 
 export type * from './types.ts'
 
-export declare class Log {
+/** Everything that loading finds out about a log. */
+export interface LogState {
   readonly topic: string
   readonly partition: number
   readonly topicId: string
+  readonly directory: string
   readonly config: LogConfig
+  readonly segments: SegmentList
+  readonly producers: ProducerState
+  readonly epochs: LeaderEpochs
   readonly logStartOffset: number
-  /** Next offset to be assigned: what is queued counts. */
   readonly logEndOffset: number
-  /** What is in the file. */
-  readonly writtenOffset: number
   readonly recoveryPoint: number
-  readonly lastStableOffset: number
-  readonly sizeBytes: number
-  readonly latestEpoch: number
-  /** Settable: a partition with several replicas takes over moving it (see `highWatermarkFollowsLog`). */
+  /** From the checkpoint; 0 if it has none. */
+  readonly checkpointedHighWatermark: number
+  /** Offset of the newest producer snapshot, -1 without one. */
+  readonly snapshotOffset: number
+  /** Names or contents in the folder that are perhaps not on the device. */
+  readonly folderUnsynced: boolean
+}
+
+const HEADER_BYTES = 64
+/** Between two snapshots in the same segment at least this much was appended. */
+const SNAPSHOT_EVERY_BYTES = 1024 * 1024
+
+export class Log {
+  readonly topic: string
+  readonly partition: number
+  /** Empty if the folder did not say. */
+  topicId: string
+  readonly segments: SegmentList
+  readonly producers: ProducerState
+  readonly epochs: LeaderEpochs
+  /** Where the log's high watermark was before the start; for a partition with several replicas to begin with. */
+  readonly checkpointedHighWatermark: number
+  directory: string
+  config: LogConfig
+  logStartOffset: number
+  /** Everything below is on the device. */
+  recoveryPoint: number
   highWatermark: number
-  highWatermarkFollowsLog: boolean
+  /** With one replica the high watermark is the log's end. A partition with several turns this off and moves it by itself. */
+  highWatermarkFollowsLog = true
   /** Called once per flush, after the high watermark has moved and the appends' `done`s were called. */
-  onAppended: ((log: Log) => void) | null
-  append(batch: CheckedBatch, options: AppendOptions): AppendInfo
-  read(fetchOffset: number, options: ReadOptions): ReadResult | Promise<ReadResult>
-  /** Aborted transactions that a read_committed reader of [fetchOffset, nextOffset) must know. */
-  abortedTransactions(fetchOffset: number, nextOffset: number): AbortedTransaction[]
-  offsetForTimestamp(timestamp: number, upTo: number): Promise<OffsetAndTimestamp | null>
-  maxTimestamp(): Promise<OffsetAndTimestamp | null>
-  endOffsetForEpoch(epoch: number): EpochEnd
+  onAppended: ((log: Log) => void) | null = null
+  /** Counts cuts and removals of segments: a read that waited meanwhile must not trust what it holds. */
+  cuts = 0
+  closed = false
+  /** Files in the folder that were replaced without a sync. */
+  readonly unsyncedFiles = new Set<string>()
+  /** Names in the folder, or the folder's own, may not be on the device. */
+  folderUnsynced: boolean
+  /** The folder's own name in the data folder may not be on the device. */
+  parentUnsynced = false
+  /** A sync has failed that nobody waited for: what it should have made durable can not be known to be, until a restart has checked. */
+  syncBroken = false
+  /** Offset of the newest snapshot on file. */
+  snapshotOffset: number
+  #snapshotVersion: number
+  /** Size of the log when the newest snapshot was written. */
+  #snapshotAtBytes: number
+  readonly #services: LogServices
+  readonly #writer: LogWriter
+  readonly #reader: LogReader
+  readonly #search: LogSearch
+  readonly #reportedDamage = new Set<string>()
+
+  constructor(state: LogState, services: LogServices) {
+    this.topic = state.topic
+    this.partition = state.partition
+    this.topicId = state.topicId
+    this.directory = state.directory
+    this.config = state.config
+    this.segments = state.segments
+    this.producers = state.producers
+    this.epochs = state.epochs
+    this.logStartOffset = state.logStartOffset
+    this.recoveryPoint = state.recoveryPoint
+    this.checkpointedHighWatermark = Math.max(
+      state.logStartOffset,
+      Math.min(state.checkpointedHighWatermark, state.logEndOffset),
+    )
+    this.highWatermark = state.logEndOffset
+    this.snapshotOffset = state.snapshotOffset
+    this.folderUnsynced = state.folderUnsynced
+    this.#snapshotVersion = state.producers.version
+    this.#snapshotAtBytes = state.segments.sizeBytes
+    this.#services = services
+    this.#writer = new LogWriter(this, services, state.logEndOffset)
+    this.#reader = new LogReader(this, services)
+    this.#search = new LogSearch(this, this.#reader, services)
+  }
+
+  get name(): string {
+    return `${this.topic}-${this.partition}`
+  }
+
+  /** Next offset to be assigned: what is queued counts. */
+  get logEndOffset(): number {
+    return this.#writer.endOffset
+  }
+
+  /** Offset after the last batch in the file. */
+  get writtenOffset(): number {
+    return this.#writer.writtenOffset
+  }
+
+  get durableOffset(): number {
+    return this.recoveryPoint
+  }
+
+  get lastStableOffset(): number {
+    const unstable = this.producers.firstUnstableOffset(this.highWatermark)
+    if (unstable === null) return this.highWatermark
+    return Math.min(this.highWatermark, Math.max(unstable, this.logStartOffset))
+  }
+
+  get sizeBytes(): number {
+    return this.segments.sizeBytes
+  }
+
+  get latestEpoch(): number {
+    return this.epochs.latest
+  }
+
+  /** Whether an append is acknowledged only once it is on the device. */
+  get acknowledgesSynced(): boolean {
+    return this.#services.durability === 'fsync' || this.config.flushMessages === 1
+  }
+
+  // ---- appending ----------------------------------------------------------------------------------------------
+
+  append(batch: CheckedBatch, options: AppendOptions): AppendInfo {
+    if (this.closed) return refusedAppend(this, 'the log is closed')
+    return this.#writer.append(batch, options)
+  }
+
+  /** Writes what is queued; for the end of the turn. */
+  writeQueued(): void {
+    this.#writer.writeQueued()
+  }
+
+  /** Tells those whose appends are done; for the end of the turn, after `writeQueued`. */
+  complete(): void {
+    this.#writer.complete()
+    const unsynced = this.writtenOffset - this.recoveryPoint
+    if (unsynced >= this.config.flushMessages && !this.acknowledgesSynced) this.#services.syncSoon(this)
+  }
+
+  get hasAppendsUnderWay(): boolean {
+    return this.#writer.hasWork
+  }
+
+  /** The log's own end moved: so does the high watermark if it follows. */
+  advanceTo(offset: number): boolean {
+    if (!this.highWatermarkFollowsLog || offset <= this.highWatermark) return false
+    this.highWatermark = offset
+    return true
+  }
+
+  /** Largest timestamp of the segment's first batch, -1 if it has none. */
+  firstTimestampOf(segment: Segment): number {
+    if (segment.firstTimestamp === null) {
+      const header = Buffer.alloc(HEADER_BYTES)
+      const cursor = new BatchCursor()
+      const count = segment.file().readNow(header, 0, HEADER_BYTES, 0)
+      segment.firstTimestamp = cursor.load(header, 0, count) ? cursor.maxTimestamp : -1
+    }
+    return segment.firstTimestamp
+  }
+
+  /** A batch of a new leader epoch begins at the offset. */
+  startEpoch(epoch: number, startOffset: number): void {
+    if (epoch < 0 || epoch < this.epochs.latest) return
+    if (this.epochs.assign(epoch, startOffset)) this.saveEpochs()
+  }
+
   /** This broker starts to lead with this epoch, at the log's end. */
-  assignEpoch(epoch: number): void
-  deleteRecordsTo(offset: number): ErrorCode
-  activeProducers(): ActiveProducer[]
-  truncateTo(offset: number): void
+  assignEpoch(epoch: number): void {
+    this.startEpoch(epoch, this.logEndOffset)
+  }
+
+  forgetEpochsAbove(endOffset: number): void {
+    if (this.epochs.truncateEnd(endOffset + 1)) this.saveEpochs()
+  }
+
+  addAborted(segment: Segment, entry: AbortedEntry): void {
+    segment.loadIndexes()
+    segment.txnIndex.append(entry)
+    segment.txnIndex.file.writeOut(this.#services.disk)
+    this.folderUnsynced = true
+    this.unsyncedFiles.add(offsetFileName(segment.baseOffset, TXN_INDEX_SUFFIX))
+  }
+
+  saveEpochs(): void {
+    try {
+      this.#services.disk.writeWhole(
+        `${this.directory}/${LEADER_EPOCHS_FILE}`,
+        formatEpochCheckpoint(this.epochs.entries),
+      )
+      this.unsyncedFiles.add(LEADER_EPOCHS_FILE)
+      this.folderUnsynced = true
+    } catch (error) {
+      // The file can be rebuilt from the batches; a full disk must not stop reading.
+      if (!(error instanceof DiskError)) throw error
+      this.#services.logger.warn('Cannot write the leader epochs', { file: error.path, reason: error.message })
+    }
+  }
+
+  /** Seals the active segment and begins a new one at the log's end. Everything queued has been written. */
+  rollSegment(nowMs: number): void {
+    const active = this.segments.active
+    const baseOffset = this.writtenOffset
+    if (active.sizeBytes === 0 && active.baseOffset === baseOffset) return
+    active.seal()
+    this.saveSnapshot()
+    const next = this.newSegment(baseOffset, nowMs)
+    next.create()
+    this.segments.push(next)
+    this.folderUnsynced = true
+    this.#services.syncSoon(this)
+  }
+
+  newSegment(baseOffset: number, nowMs: number): Segment {
+    const { directory } = this
+    return new Segment({ services: this.#services, directory, baseOffset, config: () => this.config, openedMs: nowMs })
+  }
+
+  // ---- reading ------------------------------------------------------------------------------------------------
+
+  read(fetchOffset: number, options: ReadOptions): ReadResult | Promise<ReadResult> {
+    return this.#reader.read(fetchOffset, options)
+  }
+
+  /** Aborted transactions that a reader at read_committed must know who was given [fetchOffset, nextOffset). */
+  abortedTransactions(fetchOffset: number, nextOffset: number): AbortedTransaction[] {
+    return this.#search.abortedTransactions(fetchOffset, nextOffset)
+  }
+
+  /** First record at or after the timestamp, if it lies below `upTo`. Rejects with LogDamage or DiskError. */
+  offsetForTimestamp(timestamp: number, upTo: number): Promise<OffsetAndTimestamp | null> {
+    return this.#search.offsetForTimestamp(timestamp, upTo)
+  }
+
+  /** The first record with the largest timestamp. Rejects like `offsetForTimestamp`. */
+  maxTimestamp(): Promise<OffsetAndTimestamp | null> {
+    return this.#search.maxTimestamp()
+  }
+
+  endOffsetForEpoch(epoch: number): EpochEnd {
+    return this.epochs.endOffsetFor(epoch, this.logEndOffset)
+  }
+
+  activeProducers(): ActiveProducer[] {
+    return this.producers.active()
+  }
+
+  /** One line per damaged place, however often it is read. */
+  reportDamage(error: LogDamage | DiskError): void {
+    if (this.#reportedDamage.has(error.message)) return
+    this.#reportedDamage.add(error.message)
+    const position = 'position' in error ? { position: error.position } : {}
+    const file = 'file' in error ? error.file : error.path
+    this.#services.logger.error('Cannot read from the log; the partition answers with an error there', {
+      log: this.name,
+      file,
+      ...position,
+      reason: error.message,
+    })
+  }
+
+  // ---- the log's ends -----------------------------------------------------------------------------------------
+
+  /** DeleteRecords. -1 stands for the high watermark. What is answered with success survives a kill at any time. */
+  deleteRecordsTo(offset: number): ErrorCode {
+    const target = offset === -1 ? this.highWatermark : offset
+    if (target < 0 || target > this.highWatermark) return ErrorCode.OFFSET_OUT_OF_RANGE
+    if (target <= this.logStartOffset) return ErrorCode.NONE
+    const before = this.logStartOffset
+    this.logStartOffset = target
+    try {
+      this.#services.saveLogStarts()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.logStartOffset = before
+      this.#services.logger.error('Cannot make a new log start durable', { log: this.name, reason: error.message })
+      return ErrorCode.KAFKA_STORAGE_ERROR
+    }
+    this.#startMoved()
+    return ErrorCode.NONE
+  }
+
+  #startMoved(): void {
+    if (this.epochs.truncateStart(this.logStartOffset)) this.saveEpochs()
+    if (this.highWatermark < this.logStartOffset) this.highWatermark = this.logStartOffset
+  }
+
+  /** Deletes the oldest segments that retention lets go. Returns how many went. */
+  runRetention(nowMs: number): number {
+    if (this.closed) return 0
+    const { segments } = this
+    const decisions = segmentsToDelete({
+      segments: segments.all.map((segment) => ({
+        sizeBytes: segment.sizeBytes,
+        upperBound: segments.upperBound(segment),
+        isActive: segment === segments.active,
+        largestTimestamp: () => segment.largestTimestamp(),
+      })),
+      logStartOffset: this.logStartOffset,
+      highWatermark: this.highWatermark,
+      config: this.config,
+      nowMs,
+    })
+    let count = 0
+    for (const decision of decisions) count += decision.count
+    if (count === 0) return 0
+    if (count === segments.count) {
+      this.#writer.writeQueued()
+      if (this.highWatermark < this.writtenOffset) count--
+      else this.rollSegment(nowMs)
+    }
+    const gone = segments.all.slice(0, count)
+    if (gone.length === 0) return 0
+    const firstKept = segments.all[count]!
+    // The start is raised first: nobody may be sent to a segment that goes.
+    if (firstKept.baseOffset > this.logStartOffset) {
+      this.logStartOffset = firstKept.baseOffset
+      this.#startMoved()
+    }
+    const reasons = decisions.map((decision) => `${decision.count} by ${decision.reason}`).join(', ')
+    this.#services.logger.info('Deleting old segments', {
+      log: this.name,
+      reasons,
+      logStartOffset: this.logStartOffset,
+    })
+    this.#removeSegments(gone)
+    this.#services.checkpointSoon()
+    return gone.length
+  }
+
+  #removeSegments(gone: readonly Segment[]): void {
+    this.cuts++
+    this.#reader.forgetPlaces()
+    this.segments.remove(new Set(gone))
+    for (const segment of gone) {
+      segment.delete(this.config.fileDeleteDelayMs)
+      if (segment.baseOffset !== this.snapshotOffset) {
+        this.#services.disk.remove(`${this.directory}/${offsetFileName(segment.baseOffset, SNAPSHOT_SUFFIX)}`)
+      }
+    }
+    this.folderUnsynced = true
+  }
+
+  /** Cuts everything from the offset on: the log of a follower that went another way than its leader. */
+  truncateTo(offset: number): void {
+    this.#writer.writeQueued()
+    this.#writer.complete()
+    if (offset >= this.logEndOffset) return
+    if (offset < this.logStartOffset) {
+      this.startOver(offset)
+      return
+    }
+    const endOffset = this.cutSegments(offset)
+    this.#afterCut(endOffset)
+    this.#search.rebuildProducers(this.#services.clock.now())
+  }
+
+  /** Deletes everything and begins anew at the offset. */
+  startOver(offset: number): void {
+    const nowMs = this.#services.clock.now()
+    const gone = this.segments.all
+    this.cuts++
+    this.#reader.forgetPlaces()
+    for (const segment of gone) segment.delete(0)
+    const first = this.newSegment(offset, nowMs)
+    first.create()
+    this.segments.replaceAll([first])
+    this.logStartOffset = offset
+    this.#afterCut(offset)
+    this.producers.load([])
+    this.epochs.truncateEnd(0)
+    this.saveEpochs()
+    this.#services.checkpointSoon()
+  }
+
+  #afterCut(endOffset: number): void {
+    this.#writer.reset(endOffset)
+    if (this.epochs.truncateEnd(endOffset)) this.saveEpochs()
+    this.recoveryPoint = Math.min(this.recoveryPoint, endOffset)
+    this.logStartOffset = Math.min(this.logStartOffset, endOffset)
+    this.highWatermark = Math.min(this.highWatermark, endOffset)
+    this.removeSnapshots((snapshotOffset) => snapshotOffset > endOffset)
+    this.#services.checkpointSoon()
+  }
+
+  /** Removes batches from the one that holds the offset on. Returns the new end: that batch's base offset. */
+  cutSegments(offset: number): number {
+    this.cuts++
+    this.#reader.forgetPlaces()
+    const gone = this.segments.all.filter((segment) => segment.baseOffset > offset)
+    this.segments.remove(new Set(gone))
+    for (const segment of gone) segment.delete(0)
+    const holding = this.segments.active
+    const { position, baseOffset } = locateNow(holding, offset, this.#services.pool)
+    const endOffset = position < holding.sizeBytes ? baseOffset : Math.min(offset, holding.endOffset)
+    holding.unseal()
+    holding.truncate(position, endOffset)
+    this.#recomputeMaxTimestamp(holding)
+    this.folderUnsynced = true
+    return endOffset
+  }
+
+  #recomputeMaxTimestamp(segment: Segment): void {
+    const { timeIndex, offsetIndex } = segment
+    const last = timeIndex.count - 1
+    segment.maxTimestamp = timeIndex.lastTimestamp
+    segment.offsetOfMaxTimestamp = last < 0 ? segment.baseOffset : timeIndex.offsetAt(last)
+    const from = offsetIndex.count === 0 ? 0 : offsetIndex.positionAt(offsetIndex.count - 1)
+    const options = { pool: this.#services.pool, position: from, nextOffset: segment.baseOffset, verify: false }
+    walkSegment(segment, options, (cursor) => {
+      if (cursor.maxTimestamp > segment.maxTimestamp) {
+        segment.maxTimestamp = cursor.maxTimestamp
+        segment.offsetOfMaxTimestamp = cursor.lastOffset
+      }
+      return false
+    })
+  }
+
+  // ---- producer snapshots -------------------------------------------------------------------------------------
+
+  /** Writes the producers' state at the end of what is written. Nothing may be queued. */
+  saveSnapshot(): void {
+    const offset = this.writtenOffset
+    if (this.snapshotOffset === offset && this.#snapshotVersion === this.producers.version) return
+    const name = offsetFileName(offset, SNAPSHOT_SUFFIX)
+    this.#services.disk.writeWhole(`${this.directory}/${name}`, encodeSnapshot(this.producers.entries()))
+    this.unsyncedFiles.add(name)
+    this.folderUnsynced = true
+    this.#snapshotAtBytes = this.sizeBytes
+    const previous = this.snapshotOffset
+    this.snapshotOffset = offset
+    this.#snapshotVersion = this.producers.version
+    // Only those at a segment's beginning, and the newest, are worth keeping.
+    if (previous >= 0 && previous < offset && !this.segments.all.some((segment) => segment.baseOffset === previous)) {
+      const old = offsetFileName(previous, SNAPSHOT_SUFFIX)
+      this.unsyncedFiles.delete(old)
+      this.#services.disk.remove(`${this.directory}/${old}`)
+    }
+  }
+
+  removeSnapshots(which: (offset: number) => boolean): void {
+    let newest = -1
+    for (const name of this.#services.disk.list(this.directory)) {
+      const offset = offsetInName(name, SNAPSHOT_SUFFIX)
+      if (offset === null) continue
+      if (which(offset)) {
+        this.unsyncedFiles.delete(name)
+        this.#services.disk.remove(`${this.directory}/${name}`)
+      } else newest = Math.max(newest, offset)
+    }
+    this.snapshotOffset = newest
+  }
+
+  expireProducers(nowMs: number): void {
+    this.producers.expire(nowMs, this.config.producerIdExpirationMs)
+  }
+
+  // ---- becoming durable ---------------------------------------------------------------------------------------
+
+  get needsSync(): boolean {
+    return this.recoveryPoint < this.writtenOffset || this.folderUnsynced
+  }
+
+  /** Before a sync that nobody waits for: what makes a later recovery short. */
+  prepareSync(): void {
+    this.#writer.writeQueued()
+    this.segments.active.writeIndexes({ closing: false })
+    const bytes = Math.abs(this.sizeBytes - this.#snapshotAtBytes)
+    if (this.producers.size > 0 && bytes >= SNAPSHOT_EVERY_BYTES && !this.#writer.hasQueued) this.saveSnapshot()
+  }
+
+  /** Called by the syncer, after everything below the offset has reached the device. */
+  synced(durableOffset: number): void {
+    if (durableOffset > this.recoveryPoint && durableOffset <= this.writtenOffset) this.recoveryPoint = durableOffset
+    this.#writer.synced(this.recoveryPoint)
+  }
+
+  syncFailed(error: unknown): void {
+    const reason = error instanceof Error ? error.message : String(error)
+    this.#services.logger.error('A sync has failed', { log: this.name, reason })
+    if (this.acknowledgesSynced) this.#writer.syncFailed()
+    else this.syncBroken = true
+  }
+
+  // ---- end ----------------------------------------------------------------------------------------------------
+
+  /** What a clean stop writes down about every segment. */
+  segmentFacts(): SegmentFacts[] {
+    return this.segments.all.map((segment) => segment.facts())
+  }
+
+  /** Before the last sync of a clean stop: indexes and snapshot on file. */
+  prepareStop(): void {
+    this.#writer.writeQueued()
+    this.#writer.complete()
+    const { active } = this.segments
+    active.releasePreallocation()
+    active.writeIndexes({ closing: true })
+    this.saveSnapshot()
+  }
+
+  close(): void {
+    if (this.closed) return
+    this.#writer.writeQueued()
+    this.closed = true
+    this.cuts++
+    this.#writer.complete()
+    this.#writer.abandon()
+    for (const segment of this.segments.all) segment.close()
+  }
+}
+
+function refusedAppend(log: Log, errorMessage: string): AppendInfo {
+  return {
+    errorCode: ErrorCode.KAFKA_STORAGE_ERROR,
+    errorMessage,
+    baseOffset: -1,
+    lastOffset: -1,
+    logAppendTimeMs: -1,
+    logStartOffset: log.logStartOffset,
+    duplicate: false,
+  }
 }

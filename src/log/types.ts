@@ -1,7 +1,7 @@
 // What the log's callers hand in and get back.
 
 import type { ErrorCode } from '../protocol/errors.ts'
-import type { BatchHeader } from '../records/batch.ts'
+import type { BatchHeader } from '../records/header.ts'
 
 /** When an append counts as done: never on a device, once in the page cache, or once on the device. */
 export type Durability = 'memory' | 'os' | 'fsync'

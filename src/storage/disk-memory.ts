@@ -165,6 +165,10 @@ export class MemoryDisk implements Disk {
     }
   }
 
+  async removeLater(path: string): Promise<void> {
+    this.remove(path, { recursive: true })
+  }
+
   readWhole(path: string): Buffer | null {
     const content = this.#names.get(path)
     if (content === undefined) return null
@@ -355,11 +359,7 @@ class Content {
   }
 
   #pageFor(index: number, bytes: number): Buffer {
-    while (this.#pages.length < index) {
-      const previous = this.#pages.length
-      this.#pages.push(Buffer.alloc(PAGE_BYTES))
-      if (previous === 0) continue
-    }
+    while (this.#pages.length < index) this.#pages.push(Buffer.alloc(PAGE_BYTES))
     const page = this.#pages[index]
     if (page !== undefined && page.length >= bytes) return page
     let size = index > 0 ? PAGE_BYTES : Math.max(SMALLEST_PAGE_BYTES, page?.length ?? 0)

@@ -25,6 +25,7 @@ import {
   writeSync,
   writevSync,
 } from 'node:fs'
+import { rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Disk, DiskError, type DiskFile, type FileStat, type Lock } from './disk.ts'
 import { type Libc, libc, NOT_SUPPORTED, WOULD_BLOCK } from './libc.ts'
@@ -96,6 +97,14 @@ export class RealDisk implements Disk {
     })
   }
 
+  async removeLater(path: string): Promise<void> {
+    try {
+      await rm(path, { recursive: true, force: true })
+    } catch (error) {
+      throw failure(error, path, 'remove')
+    }
+  }
+
   readWhole(path: string): Buffer | null {
     try {
       return readFileSync(path)
@@ -131,6 +140,7 @@ export class RealDisk implements Disk {
       } finally {
         closeSync(descriptor)
       }
+      if (!existsSync(temporary)) return // `replaceWhole` came in between: its content is the newer one
       renameSync(temporary, path)
     } catch (error) {
       throw failure(error, path, 'replace')
@@ -255,6 +265,11 @@ class RealFile implements DiskFile {
   #inFlight = 0
   #closed = false
 
+  /** The number of a closed descriptor may belong to another file already. */
+  #checkOpen(): void {
+    if (this.#closed) throw new DiskError('EBADF', this.path, `${this.path} was closed`)
+  }
+
   constructor(path: string, descriptor: number, sizeBytes: number, calls: Libc) {
     this.path = path
     this.#descriptor = descriptor
@@ -264,6 +279,7 @@ class RealFile implements DiskFile {
   }
 
   writev(chunks: readonly Uint8Array[], position: number): void {
+    this.#checkOpen()
     let total = 0
     for (let index = 0; index < chunks.length; index++) total += chunks[index]!.length
     try {
@@ -300,6 +316,7 @@ class RealFile implements DiskFile {
   }
 
   readNow(buffer: Uint8Array, offset: number, length: number, position: number): number {
+    this.#checkOpen()
     return attempt(this.path, `read ${length} bytes at position ${position} of`, () => {
       let done = 0
       while (done < length) {
@@ -312,6 +329,7 @@ class RealFile implements DiskFile {
   }
 
   readHot(buffer: Uint8Array, offset: number, length: number, position: number): number {
+    this.#checkOpen()
     if (length === 0 || position >= this.sizeBytes) return 0
     if (this.#readCached !== null) {
       const count = this.#readCached(this.#descriptor, buffer, offset, length, position)
@@ -323,6 +341,7 @@ class RealFile implements DiskFile {
   }
 
   async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
+    this.#checkOpen()
     let done = 0
     this.#inFlight++
     try {
@@ -348,6 +367,7 @@ class RealFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
+    this.#checkOpen()
     this.#inFlight++
     try {
       await synced(fdatasync, this.#descriptor)
@@ -359,10 +379,12 @@ class RealFile implements DiskFile {
   }
 
   syncNow(): void {
+    this.#checkOpen()
     attempt(this.path, 'sync', () => fdatasyncSync(this.#descriptor))
   }
 
   truncate(sizeBytes: number): void {
+    this.#checkOpen()
     attempt(this.path, `cut to ${sizeBytes} bytes`, () => ftruncateSync(this.#descriptor, sizeBytes))
     this.sizeBytes = sizeBytes
   }

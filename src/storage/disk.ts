@@ -41,12 +41,14 @@ export interface Disk {
   rename(from: string, to: string): void
   /** Removes a file, or with `recursive` a folder with all it holds. What is not there is fine. */
   remove(path: string, options?: { recursive?: boolean }): void
+  /** Removes a folder with all it holds on the thread pool: large files take their time. */
+  removeLater(path: string): Promise<void>
   readWhole(path: string): Buffer | null
   /** Writes a small file without any sync: atomic for a reader (tmp + rename), not against power loss. */
   writeWhole(path: string, bytes: Uint8Array): void
   /** Replaces a small file durably: `<path>.tmp`, fsync, rename, fsync of the folder. Blocks for the syncs. */
   replaceWhole(path: string, bytes: Uint8Array): void
-  /** The same with the syncs on the thread pool. Calls for one path must not overlap. */
+  /** The same with the syncs on the thread pool. Calls for one path must not overlap; a `replaceWhole` in between wins. */
   replaceWholeLater(path: string, bytes: Uint8Array): Promise<void>
   setModified(path: string, modifiedMs: number): void
   syncDirectory(directory: string): void

@@ -1,0 +1,403 @@
+// The writing half of a log: checks and queues batches, writes what was queued in one go, undoes what could not be written.
+//
+// An append goes through up to four stations, each a list in order of offset:
+//   queued     base offset assigned, bytes in memory; the log end offset counts it
+//   written    in the file, `done` not yet called (that is left for the end of the turn)
+//   unsynced   only where acknowledging needs the device: written, waiting for the next shared sync
+//   done       the high watermark has passed it, `done` was called
+// A failed write fails everything queued, a failed sync everything unsynced and what came after. Both put the producers' entries
+// back one by one, newest first, and cut the file, so that the log is as if those appends had never been asked for.
+
+import { ErrorCode } from '../protocol/errors.ts'
+import { iterateRecords } from '../records/batch.ts'
+import { type EndTransactionMarker, readEndTransactionMarker } from '../records/control.ts'
+import {
+  type BatchHeader,
+  isControl,
+  NONE,
+  patchBaseOffset,
+  patchLeaderEpoch,
+  timestampType,
+} from '../records/header.ts'
+import { DiskError } from '../storage/disk.ts'
+import type { Log } from './log.ts'
+import { fitsRelative } from './offset-index.ts'
+import type { ProducerEntry } from './producer-state.ts'
+import type { LogServices } from './services.ts'
+import type { AbortedEntry } from './txn-index.ts'
+import type { AppendInfo, AppendOptions, CheckedBatch } from './types.ts'
+
+/** More waiting bytes than this are not left for the end of the turn. */
+const WRITE_AT_ONCE_BYTES = 1024 * 1024
+
+/** One append under way. A repetition of an append under way is one of size 0 at the same offset. */
+interface Waiting {
+  readonly baseOffset: number
+  readonly lastOffset: number
+  readonly sizeBytes: number
+  readonly maxTimestamp: number
+  readonly producerId: number
+  readonly previousProducer: ProducerEntry | undefined
+  readonly aborted: AbortedEntry | null
+  readonly done: (error: ErrorCode) => void
+  error: ErrorCode
+}
+
+const NO_APPENDS: readonly Waiting[] = []
+
+export class LogWriter {
+  readonly #log: Log
+  readonly #services: LogServices
+  /** Next offset to be assigned. */
+  endOffset: number
+  /** Offset after the last batch in the file. */
+  writtenOffset: number
+  #queued: Waiting[] = []
+  #chunks: Buffer[] = []
+  #queuedBytes = 0
+  /** Written or failed since the last completion. */
+  #completing: Waiting[] = []
+  #unsynced: Waiting[] = []
+  /** The file may hold more than its batches: it has to be cut before the next write. */
+  #mustCut = false
+  #completionAsked = false
+
+  constructor(log: Log, services: LogServices, endOffset: number) {
+    this.#log = log
+    this.#services = services
+    this.endOffset = endOffset
+    this.writtenOffset = endOffset
+  }
+
+  get hasQueued(): boolean {
+    return this.#queued.length > 0
+  }
+
+  get hasWork(): boolean {
+    return this.#queued.length > 0 || this.#completing.length > 0 || this.#unsynced.length > 0
+  }
+
+  append(batch: CheckedBatch, options: AppendOptions): AppendInfo {
+    const { header } = batch
+    if (this.#services.gate.refuses(options.nowMs))
+      return this.#refused(ErrorCode.KAFKA_STORAGE_ERROR, 'no writes at present')
+    if (header.sizeBytes > this.#log.config.segmentBytes) {
+      const reason = `batch of ${header.sizeBytes} bytes does not fit a segment of ${this.#log.config.segmentBytes}`
+      return this.#refused(ErrorCode.RECORD_LIST_TOO_LARGE, reason)
+    }
+    const marker = isControl(header) ? readMarker(batch) : null
+    const early = this.#checkProducer(header, options, marker)
+    if (early !== null) return early
+    if (this.#mustRoll(header, options.nowMs)) {
+      // What is queued belongs into the old segment. If it cannot be written, the producer's state is not what it was.
+      if (!this.writeQueued()) {
+        const late = this.#checkProducer(header, options, marker)
+        if (late !== null) return late
+      }
+      if (this.#mustRoll(header, options.nowMs) && !this.#roll(options.nowMs)) {
+        return this.#refused(ErrorCode.KAFKA_STORAGE_ERROR, 'cannot start a new segment')
+      }
+    }
+    return this.#queue(batch, options, marker)
+  }
+
+  /** Assigns the offsets and queues the bytes. Everything has been checked. */
+  #queue(batch: CheckedBatch, options: AppendOptions, marker: EndTransactionMarker | null): AppendInfo {
+    const log = this.#log
+    const { header, chunks } = batch
+    const baseOffset = this.endOffset
+    header.baseOffset = baseOffset
+    header.partitionLeaderEpoch = options.leaderEpoch
+    patchBaseOffset(chunks[0]!, 0, baseOffset)
+    patchLeaderEpoch(chunks[0]!, 0, options.leaderEpoch)
+    if (options.leaderEpoch !== log.latestEpoch) log.startEpoch(options.leaderEpoch, baseOffset)
+    const producerId = header.producerId
+    const previousProducer = producerId === NONE ? undefined : log.producers.get(producerId)
+    const aborted = producerId === NONE ? null : log.producers.apply(header, marker)
+    const active = log.segments.active
+    if (active.sizeBytes === 0 && this.#queuedBytes === 0) active.firstTimestamp = header.maxTimestamp
+    const lastOffset = baseOffset + header.lastOffsetDelta
+    this.#queued.push({
+      baseOffset,
+      lastOffset,
+      sizeBytes: header.sizeBytes,
+      maxTimestamp: header.maxTimestamp,
+      producerId,
+      previousProducer,
+      aborted,
+      done: options.done,
+      error: ErrorCode.NONE,
+    })
+    for (let index = 0; index < chunks.length; index++) this.#chunks.push(chunks[index]!)
+    this.#queuedBytes += header.sizeBytes
+    this.endOffset = lastOffset + 1
+    this.#askForCompletion()
+    if (this.#queuedBytes > WRITE_AT_ONCE_BYTES) this.writeQueued()
+    return {
+      errorCode: ErrorCode.NONE,
+      errorMessage: null,
+      baseOffset,
+      lastOffset,
+      logAppendTimeMs: timestampType(header) === 'LogAppendTime' ? header.maxTimestamp : NONE,
+      logStartOffset: log.logStartOffset,
+      duplicate: false,
+    }
+  }
+
+  /** An answer that ends the append here: an error, or the offsets of the first time. Null if the batch is new and in order. */
+  #checkProducer(header: BatchHeader, options: AppendOptions, marker: EndTransactionMarker | null): AppendInfo | null {
+    if (header.producerId === NONE) return null
+    const check = this.#log.producers.check(header, options.origin, marker)
+    if (check.kind === 'accept') return null
+    if (check.kind === 'refuse') return this.#refused(check.errorCode, check.reason)
+    this.#waitLike(check.firstOffset, check.lastOffset, options.done)
+    return {
+      errorCode: ErrorCode.NONE,
+      errorMessage: null,
+      baseOffset: check.firstOffset,
+      lastOffset: check.lastOffset,
+      logAppendTimeMs: this.#log.config.timestampType === 'LogAppendTime' ? check.timestamp : NONE,
+      logStartOffset: this.#log.logStartOffset,
+      duplicate: true,
+    }
+  }
+
+  /** A repetition is done when the append it repeats is. */
+  #waitLike(baseOffset: number, lastOffset: number, done: (error: ErrorCode) => void): void {
+    const waiting: Waiting = {
+      baseOffset,
+      lastOffset,
+      sizeBytes: 0,
+      maxTimestamp: NONE,
+      producerId: NONE,
+      previousProducer: undefined,
+      aborted: null,
+      done,
+      error: ErrorCode.NONE,
+    }
+    if (lastOffset >= this.writtenOffset) this.#queued.push(waiting)
+    else if (this.#unsynced.length > 0 && lastOffset >= this.#log.durableOffset) this.#unsynced.push(waiting)
+    else this.#completing.push(waiting)
+    this.#askForCompletion()
+  }
+
+  #refused(errorCode: ErrorCode, errorMessage: string): AppendInfo {
+    const logStartOffset = this.#log.logStartOffset
+    return {
+      errorCode,
+      errorMessage,
+      baseOffset: NONE,
+      lastOffset: NONE,
+      logAppendTimeMs: NONE,
+      logStartOffset,
+      duplicate: false,
+    }
+  }
+
+  // ---- rolling ------------------------------------------------------------------------------------------------
+
+  #mustRoll(header: BatchHeader, nowMs: number): boolean {
+    const { config, segments } = this.#log
+    const active = segments.active
+    const sizeBytes = active.sizeBytes + this.#queuedBytes
+    if (sizeBytes > config.segmentBytes - header.sizeBytes) return true
+    if (sizeBytes > 0) {
+      const { segmentMs, maxCompactionLagMs, cleanupPolicy } = config
+      const longestMs = cleanupPolicy.compact ? Math.min(segmentMs, maxCompactionLagMs) : segmentMs
+      const firstMs = this.#log.firstTimestampOf(active)
+      const waitedMs = firstMs >= 0 ? header.maxTimestamp - firstMs : nowMs - active.openedMs
+      if (waitedMs > longestMs - active.jitterMs) return true
+    }
+    return (
+      active.isIndexFull(this.#queued.length) ||
+      !fitsRelative(this.endOffset + header.lastOffsetDelta, active.baseOffset)
+    )
+  }
+
+  /** Seals the active segment and starts the next one at the log's end. Nothing is queued. */
+  #roll(nowMs: number): boolean {
+    try {
+      this.#cutIfNeeded()
+      this.#log.rollSegment(nowMs)
+      return true
+    } catch (error) {
+      this.#writeFailed(error)
+      return false
+    }
+  }
+
+  // ---- writing ------------------------------------------------------------------------------------------------
+
+  /** Writes everything queued; false if that failed and everything queued was taken back. */
+  writeQueued(): boolean {
+    if (this.#queued.length === 0) return true
+    const active = this.#log.segments.active
+    if (this.#queuedBytes > 0) {
+      try {
+        this.#cutIfNeeded()
+        active.loadIndexes()
+        active.preallocateFor(this.#queuedBytes)
+        active.file().writev(this.#chunks, active.sizeBytes)
+        this.#services.gate.succeeded()
+      } catch (error) {
+        this.#writeFailed(error)
+        this.#failQueued()
+        return false
+      }
+    }
+    for (const append of this.#queued) {
+      if (append.sizeBytes > 0) active.noteAppended(append.lastOffset, append.sizeBytes, append.maxTimestamp)
+      if (append.aborted !== null) this.#log.addAborted(active, append.aborted)
+    }
+    this.writtenOffset = this.endOffset
+    this.#completing = this.#completing.length === 0 ? this.#queued : this.#completing.concat(this.#queued)
+    this.#queued = []
+    this.#chunks = []
+    this.#queuedBytes = 0
+    return true
+  }
+
+  #writeFailed(error: unknown): void {
+    if (!(error instanceof DiskError)) throw error
+    const active = this.#log.segments.active
+    this.#mustCut = true
+    if (error.code === 'ENOSPC') this.#services.spaceRanOut()
+    this.#services.gate.failed(error, this.#services.clock.now(), { file: active.path, position: active.sizeBytes })
+    try {
+      this.#cutIfNeeded()
+    } catch (failure) {
+      // The cut stays due: no write happens before it has succeeded.
+      if (!(failure instanceof DiskError)) throw failure
+    }
+  }
+
+  #cutIfNeeded(): void {
+    if (!this.#mustCut) return
+    this.#log.segments.active.cutToSize()
+    this.#mustCut = false
+  }
+
+  #failQueued(): void {
+    this.#undo(this.#queued)
+    for (const append of this.#queued) {
+      append.error = ErrorCode.KAFKA_STORAGE_ERROR
+      this.#completing.push(append)
+    }
+    this.#queued = []
+    this.#chunks = []
+    this.#queuedBytes = 0
+    this.endOffset = this.writtenOffset
+    const active = this.#log.segments.active
+    if (active.sizeBytes === 0) active.firstTimestamp = null
+    this.#log.forgetEpochsAbove(this.writtenOffset)
+    this.#askForCompletion()
+  }
+
+  #undo(appends: readonly Waiting[]): void {
+    for (let index = appends.length - 1; index >= 0; index--) {
+      const append = appends[index]!
+      if (append.producerId === NONE) continue
+      this.#log.producers.undo(append.producerId, append.previousProducer, append.baseOffset)
+    }
+  }
+
+  // ---- completing ---------------------------------------------------------------------------------------------
+
+  #askForCompletion(): void {
+    if (this.#completionAsked) return
+    this.#completionAsked = true
+    this.#services.endOfTurn(this.#log)
+  }
+
+  /** End of the turn, after `writeQueued`: moves the high watermark and tells who waits, or leaves both to the next sync. */
+  complete(): void {
+    this.#completionAsked = false
+    const completing = this.#completing
+    this.#completing = []
+    const log = this.#log
+    if (log.acknowledgesSynced) {
+      let failed = NO_APPENDS
+      for (const append of completing) {
+        if (append.error === ErrorCode.NONE && append.lastOffset >= log.durableOffset) this.#unsynced.push(append)
+        else failed = failed.concat(append)
+      }
+      if (this.#unsynced.length > 0) this.#services.syncNow(log)
+      this.#tell(failed)
+      return
+    }
+    log.advanceTo(this.writtenOffset)
+    this.#tell(completing)
+    log.onAppended?.(log)
+  }
+
+  /** A sync has finished: everything below the offset is durable. */
+  synced(durableOffset: number): void {
+    if (!this.#log.acknowledgesSynced && this.#unsynced.length === 0) return
+    const durable = this.#unsynced.filter((append) => append.lastOffset < durableOffset)
+    this.#unsynced = this.#unsynced.filter((append) => append.lastOffset >= durableOffset)
+    if (this.#unsynced.length > 0) this.#services.syncNow(this.#log)
+    const moved = this.#log.advanceTo(durableOffset)
+    this.#tell(durable)
+    if (moved || durable.length > 0) this.#log.onAppended?.(this.#log)
+  }
+
+  /**
+   * A sync that somebody waited for has failed. What was not durable may be lost whatever is done now, so it leaves the log: all that
+   * wait get the error, and the log ends where it is known to be durable.
+   */
+  syncFailed(): void {
+    if (this.#unsynced.length === 0) return
+    const lost = this.#unsynced
+      .concat(this.#completing.filter((append) => append.error === ErrorCode.NONE))
+      .concat(this.#queued)
+    const answered = this.#completing.filter((append) => append.error !== ErrorCode.NONE)
+    this.#undo(lost)
+    for (const append of lost) append.error = ErrorCode.KAFKA_STORAGE_ERROR
+    this.#unsynced = []
+    this.#queued = []
+    this.#chunks = []
+    this.#queuedBytes = 0
+    this.#completing = answered.concat(lost)
+    // Repetitions have no bytes of their own; what they repeat is among the lost.
+    const firstLost = lost.reduce(
+      (lowest, append) => (append.sizeBytes > 0 ? Math.min(lowest, append.baseOffset) : lowest),
+      this.endOffset,
+    )
+    this.#log.cutSegments(firstLost)
+    this.reset(firstLost)
+    this.#log.forgetEpochsAbove(firstLost)
+    this.#askForCompletion()
+  }
+
+  /** The log was cut or emptied from outside; nothing is under way. */
+  reset(endOffset: number): void {
+    this.endOffset = endOffset
+    this.writtenOffset = endOffset
+  }
+
+  /** Fails everything under way: the log goes away. */
+  abandon(): void {
+    const all = this.#completing.concat(this.#unsynced, this.#queued)
+    this.#completing = []
+    this.#unsynced = []
+    this.#queued = []
+    this.#chunks = []
+    this.#queuedBytes = 0
+    for (const append of all)
+      append.done(append.error === ErrorCode.NONE ? ErrorCode.KAFKA_STORAGE_ERROR : append.error)
+  }
+
+  #tell(appends: readonly Waiting[]): void {
+    for (let index = 0; index < appends.length; index++) {
+      const append = appends[index]!
+      append.done(append.error)
+    }
+  }
+}
+
+/** The end-of-transaction marker in a control batch; null for control batches of another kind. */
+function readMarker(batch: CheckedBatch): EndTransactionMarker | null {
+  const bytes = batch.chunks.length === 1 ? batch.chunks[0]! : Buffer.concat(batch.chunks)
+  for (const record of iterateRecords(bytes)) return readEndTransactionMarker(record)
+  return null
+}

@@ -1,0 +1,116 @@
+// Looking things up in a log other than by offset: by time, aborted transactions, and the replay of its producers.
+
+import { firstRecordAtOrAfter, RecordError } from '../records/batch.ts'
+import { BatchCursor } from './batch-cursor.ts'
+import type { Log } from './log.ts'
+import { LogDamage, type LogReader, type ReadSteps, runSteps } from './log-read.ts'
+import { loadNewestSnapshot, replayProducers } from './producer-replay.ts'
+import type { Segment } from './segment.ts'
+import type { LogServices } from './services.ts'
+import type { AbortedEntry } from './txn-index.ts'
+import type { AbortedTransaction, OffsetAndTimestamp } from './types.ts'
+
+const LOCATE_BYTES = 16 * 1024
+
+export class LogSearch {
+  readonly #log: Log
+  readonly #reader: LogReader
+  readonly #services: LogServices
+
+  constructor(log: Log, reader: LogReader, services: LogServices) {
+    this.#log = log
+    this.#reader = reader
+    this.#services = services
+  }
+
+  async offsetForTimestamp(timestamp: number, upTo: number): Promise<OffsetAndTimestamp | null> {
+    const log = this.#log
+    for (let segment = log.segments.all[0] ?? null; segment !== null; segment = log.segments.after(segment)) {
+      if (segment.sizeBytes === 0 || segment.largestTimestamp() < timestamp) continue
+      const found = await runSteps(this.#firstAtOrAfter(segment, timestamp, log.logStartOffset))
+      // A segment that has it only below the log start says nothing about the later ones.
+      if (found !== null) return found.offset < upTo ? found : null
+    }
+    return null
+  }
+
+  async maxTimestamp(): Promise<OffsetAndTimestamp | null> {
+    const log = this.#log
+    let best: Segment | null = null
+    for (const segment of log.segments.all) {
+      if (segment.sizeBytes > 0 && segment.maxTimestamp > (best?.maxTimestamp ?? -1)) best = segment
+    }
+    if (best === null) return null
+    return runSteps(this.#firstAtOrAfter(best, best.maxTimestamp, log.logStartOffset))
+  }
+
+  /** First record of the segment with at least this timestamp and this offset. */
+  *#firstAtOrAfter(segment: Segment, timestamp: number, startOffset: number): ReadSteps<OffsetAndTimestamp | null> {
+    const { pool } = this.#services
+    segment.loadIndexes()
+    // Up to the entry at or below the timestamp nothing is above it, except in the entry's own batch.
+    const from = Math.max(segment.timeIndex.offsetFor(timestamp), Math.min(startOffset, segment.endOffset - 1))
+    let position = yield* this.#reader.locate(segment, from)
+    const cursor = new BatchCursor()
+    const buffer = pool.take(LOCATE_BYTES)
+    try {
+      while (position < segment.sizeBytes) {
+        const count = yield { segment, buffer, length: Math.min(buffer.length, segment.sizeBytes - position), position }
+        let at = 0
+        while (cursor.load(buffer, at, count)) {
+          const problem = cursor.problem(segment.baseOffset, segment.sizeBytes - position - at)
+          if (problem !== null) throw new LogDamage(segment.path, position + at, problem)
+          if (cursor.maxTimestamp >= timestamp && cursor.lastOffset >= startOffset) {
+            const { leaderEpoch, sizeBytes } = cursor
+            const found = yield* this.#searchBatch(segment, position + at, sizeBytes, timestamp, startOffset)
+            if (found !== null) return { ...found, leaderEpoch }
+          }
+          at += cursor.sizeBytes
+        }
+        if (at === 0) throw new LogDamage(segment.path, position, 'incomplete batch')
+        position += at
+      }
+      return null
+    } finally {
+      pool.give(buffer)
+    }
+  }
+
+  *#searchBatch(
+    segment: Segment,
+    position: number,
+    sizeBytes: number,
+    timestamp: number,
+    startOffset: number,
+  ): ReadSteps<{ offset: number; timestamp: number } | null> {
+    const { pool } = this.#services
+    const buffer = pool.take(sizeBytes)
+    try {
+      const count = yield { segment, buffer, length: sizeBytes, position }
+      if (count < sizeBytes) throw new LogDamage(segment.path, position, 'incomplete batch')
+      return firstRecordAtOrAfter(buffer.subarray(0, sizeBytes), timestamp, startOffset)
+    } catch (error) {
+      if (error instanceof RecordError) throw new LogDamage(segment.path, position, error.message)
+      throw error
+    } finally {
+      pool.give(buffer)
+    }
+  }
+
+  abortedTransactions(fetchOffset: number, nextOffset: number): AbortedTransaction[] {
+    const { segments } = this.#log
+    const found: AbortedEntry[] = []
+    for (let segment = segments.floor(fetchOffset); segment !== null; segment = segments.after(segment)) {
+      segment.loadIndexes()
+      if (segment.txnIndex.collect(fetchOffset, nextOffset, found)) break
+    }
+    return found.map((entry) => ({ producerId: entry.producerId, firstOffset: entry.firstOffset }))
+  }
+
+  /** After a cut: the producers' state as of the log's new end. */
+  rebuildProducers(nowMs: number): void {
+    const log = this.#log
+    const from = loadNewestSnapshot(log, log.logEndOffset, nowMs, this.#services)
+    replayProducers(log, { from, to: log.logEndOffset, pool: this.#services.pool })
+  }
+}

@@ -1,0 +1,40 @@
+// What a log needs from outside: handed to every log by the LogManager.
+
+import type { BufferPool } from '../storage/buffer-pool.ts'
+import type { Clock } from '../storage/clock.ts'
+import type { Disk } from '../storage/disk.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { Random } from '../storage/random.ts'
+import type { Log } from './log.ts'
+import type { OpenFiles } from './open-files.ts'
+import type { Durability } from './types.ts'
+import type { WriteGate } from './write-gate.ts'
+
+export interface LogServices {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly random: Random
+  readonly logger: Logger
+  readonly pool: BufferPool
+  readonly durability: Durability
+  /** Segments that are written to. */
+  readonly activeFiles: OpenFiles
+  /** Segments that are only read. */
+  readonly sealedFiles: OpenFiles
+  /** Whether the directory takes writes: shared by its logs. */
+  readonly gate: WriteGate
+  /** The log has queued or finished something: call its `writeQueued` and `complete` at the end of this turn. */
+  endOfTurn(log: Log): void
+  /** Somebody waits for the log to be durable. */
+  syncNow(log: Log): void
+  /** The log has bytes that should become durable without anybody waiting. */
+  syncSoon(log: Log): void
+  /** A write found no space: gives back what was only reserved. */
+  spaceRanOut(): void
+  /** Writes the log-start checkpoint, durably, before returning. */
+  saveLogStarts(): void
+  /** Something in the checkpoint files changed and should be written at the next opportunity. */
+  checkpointSoon(): void
+  /** Removes a file later. */
+  removeLater(path: string, delayMs: number): void
+}
