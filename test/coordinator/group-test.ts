@@ -110,9 +110,17 @@ export class TestLog implements CoordinatorLog {
 /** A call whose answer may come later. */
 export class Call<Answer> {
   readonly answers: Answer[] = []
+  #then: ((answer: Answer) => void) | null = null
 
   readonly reply = (answer: Answer): void => {
     this.answers.push(answer)
+    this.#then?.(answer)
+  }
+
+  /** Calls back with the answer, now or when it comes. */
+  whenAnswered(look: (answer: Answer) => void): void {
+    if (this.isParked) this.#then = look
+    else look(this.answer)
   }
 
   get isParked(): boolean {
@@ -204,9 +212,14 @@ export class GroupTest {
     this.log.flush()
   }
 
+  /** The shard of the default group, and of every other where there is one partition. */
   get shard(): GroupShard {
-    const shard = this.coordinator.shard(0)
-    if (shard === undefined) throw new Error('partition 0 is not loaded')
+    return this.shardOf('group')
+  }
+
+  shardOf(groupId: string): GroupShard {
+    const shard = this.coordinator.shard(this.coordinator.partitionFor(groupId))
+    if (shard === undefined) throw new Error(`the partition of group ${groupId} is not loaded`)
     return shard
   }
 
@@ -379,7 +392,7 @@ export class GroupTest {
       calls.push(this.join({ ...fields, memberId: ids[0] ?? '' }))
       for (const call of calls) if (call.isParked) throw new Error('the rebalance did not end')
     }
-    const generation = this.shard.groups.get(fields.groupId ?? 'group')?.generation ?? -1
+    const generation = this.shardOf(fields.groupId ?? 'group').groups.get(fields.groupId ?? 'group')?.generation ?? -1
     const members = ids.map((memberId) => ({ memberId, generation }))
     const assignments = Object.fromEntries(ids.map((memberId, index) => [memberId, String(index)]))
     const group = { groupId: fields.groupId ?? 'group' }
