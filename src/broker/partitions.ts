@@ -96,8 +96,8 @@ export class Partitions {
   #openLog(partition: Partition): void {
     const { topic, topicId, index } = partition
     try {
-      const existing = this.#logs.get(topic, index)
-      partition.attachLog(existing ?? this.#logs.create({ topic, topicId, partition: index }))
+      // An existing log of this topic id is opened, one of another id set aside.
+      partition.attachLog(this.#logs.create({ topic, topicId, partition: index }))
     } catch (error) {
       this.#logger.error('partition is unavailable: its log cannot be opened', { topic, partition: index, error })
     }

@@ -6,13 +6,14 @@
  * marked clean only after everything is on disk.
  */
 import { join, resolve } from 'node:path'
+import { LogDirectoryError } from '../log/log-directory.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { Durability } from '../log/types.ts'
 import { BrokerConfig, ConfigurationError } from '../metadata/broker-config.ts'
 import { BrokerRegistration } from '../metadata/brokers.ts'
 import type { Configs } from '../metadata/configs.ts'
 import { type Metadata, openMetadata } from '../metadata/metadata.ts'
-import type { MetadataStore } from '../metadata/store.ts'
+import { type MetadataStore, MetadataStoreError } from '../metadata/store.ts'
 import { MemoryMetadataStore } from '../metadata/store-memory.ts'
 import { METADATA_FILE, SqliteMetadataStore } from '../metadata/store-sqlite.ts'
 import type { BrokerValue } from '../metadata/values.ts'
@@ -145,7 +146,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   const store = openStore(options.storage, storage)
   closers.push(() => store.close())
   const { image, configs, topics, producerIds } = await openImage(store, options, config, storage, closers)
-  const logs = await openLogs(options, storage, configs, closers)
+  const logs = await openLogs(options, config, storage, configs, closers)
   if (!logs.cleanStart) {
     const bumped = await topics.bumpLeaderEpochs(nodeId)
     if (bumped > 0) logger.info('the last stop was not clean; leader epochs were raised', { partitions: bumped })
@@ -268,32 +269,58 @@ function openStore(kind: BrokerOptions['storage'], { clock, timers, dataDirector
   try {
     return new SqliteMetadataStore({ path, clock, timers })
   } catch (error) {
-    throw new BrokerStartError('DATA_UNUSABLE', `the metadata file ${path} cannot be opened: ${reasonOf(error)}`, {
-      cause: error,
-    })
+    const cause = error instanceof MetadataStoreError && error.cause !== undefined ? error.cause : error
+    const code = isRefusedWrite(cause) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'
+    const message = error instanceof MetadataStoreError ? error.message : `metadata file ${path}: ${reasonOf(error)}`
+    throw new BrokerStartError(code, message, { cause: error })
   }
 }
 
 async function openLogs(
   options: BrokerOptions,
+  config: BrokerConfig,
   storage: Storage,
   configs: Configs,
   closers: Closer[],
 ): Promise<LogManager> {
   const { disk, clock, timers, random, dataDirectory } = storage
-  const logs = await LogManager.open({
-    disk,
-    clock,
-    timers,
-    random,
-    logger: options.logger,
-    directories: [dataDirectory],
-    durability: options.durability,
-    nodeId: options.nodeId,
-    configFor: (topic) => configs.logConfig(topic),
-  })
-  closers.push(() => logs.close())
-  return logs
+  try {
+    const logs = await LogManager.open({
+      disk,
+      clock,
+      timers,
+      random,
+      logger: options.logger,
+      directories: [dataDirectory],
+      durability: options.durability,
+      nodeId: options.nodeId,
+      configFor: (topic) => configs.logConfig(topic),
+      retentionCheckIntervalMs: config.number('log.retention.check.interval.ms'),
+    })
+    closers.push(() => logs.close())
+    return logs
+  } catch (error) {
+    if (!(error instanceof LogDirectoryError)) throw error
+    if (error.isLocked) throw new BrokerStartError('DATA_LOCKED', error.message, { cause: error })
+    const code = isRefusedWrite(error.cause) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'
+    throw new BrokerStartError(code, error.message, { cause: error })
+  }
+}
+
+/** The errors of a disk that reads but does not take writes. */
+const REFUSED_WRITE_CODES: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  'SQLITE_CANTOPEN',
+  'SQLITE_READONLY',
+  'SQLITE_FULL',
+])
+
+function isRefusedWrite(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && REFUSED_WRITE_CODES.has(String(error.code))
 }
 
 /** In the opposite order of opening. One that fails does not keep the others open; the first failure is returned. */
