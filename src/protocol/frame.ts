@@ -210,16 +210,6 @@ export function writeRequest<S extends MessageSchema>(
 // Encoding is synchronous, so that everybody can share one writer and its slab.
 const sharedWriter = new Writer()
 
-function finished(write: () => void): Buffer[] {
-  try {
-    write()
-    return sharedWriter.finish()
-  } catch (error) {
-    sharedWriter.discard()
-    throw error
-  }
-}
-
 /** A whole response frame, size included, as parts to be sent in order. */
 export function encodeResponse<S extends MessageSchema>(
   schema: S,
@@ -228,7 +218,13 @@ export function encodeResponse<S extends MessageSchema>(
   correlationId: number,
   value: Input<S>,
 ): Buffer[] {
-  return finished(() => writeResponse(sharedWriter, schema, version, correlationId, value))
+  try {
+    writeResponse(sharedWriter, schema, version, correlationId, value)
+  } catch (error) {
+    sharedWriter.discard()
+    throw error
+  }
+  return sharedWriter.finish()
 }
 
 /** A whole request frame, size included, as parts to be sent in order. */
@@ -239,7 +235,13 @@ export function encodeRequest<S extends MessageSchema>(
   clientId: string | null,
   value: Input<S>,
 ): Buffer[] {
-  return finished(() => writeRequest(sharedWriter, schema, version, correlationId, clientId, value))
+  try {
+    writeRequest(sharedWriter, schema, version, correlationId, clientId, value)
+  } catch (error) {
+    sharedWriter.discard()
+    throw error
+  }
+  return sharedWriter.finish()
 }
 
 /** Reads a response after its correlation id (`reader.int32()`), by which the caller knows what it answers. */
