@@ -68,6 +68,7 @@ class Simulation {
     else if (dice < 0.1) groups.log.isHeld = !groups.log.isHeld
     else if (dice < 0.16) this.settleOne()
     else if (dice < 0.165) this.crash()
+    else if (dice < 0.18) this.refuseOne()
     else if (dice < 0.22) this.read(GROUPS[random.below(GROUPS.length)]!)
     else this.act(this.clients[random.below(this.clients.length)]!)
     if (!groups.log.isHeld) groups.log.flush()
@@ -81,9 +82,30 @@ class Simulation {
     this.groups.log.settle(fails ? ErrorCode.KAFKA_STORAGE_ERROR : ErrorCode.NONE)
     // What another load may have brought back is another story of generations.
     if (fails) this.life++
+    if (fails && this.random.next() < 0.5) this.crash()
+  }
+
+  /** The disk is full, for the time of one request. */
+  refuseOne(): void {
+    this.groups.log.refuseWith = ErrorCode.KAFKA_STORAGE_ERROR
+    const { loads } = this.groups.log
+    this.act(this.clients[this.random.below(this.clients.length)]!)
+    this.groups.log.refuseWith = ErrorCode.NONE
+    if (this.groups.log.loads > loads) this.life++
   }
 
   crash(): void {
+    const settled = this.groups.log.pendingCount === 0
+    const before = this.durable()
+    this.restart()
+    if (settled) expect(this.durable()).toEqual(before)
+  }
+
+  durable(): unknown {
+    return [0, 1].map((partition) => structuredClone(this.groups.coordinator.shard(partition)?.durable))
+  }
+
+  restart(): void {
     this.counts.crashes++
     this.life++
     // Calls of connections that broke are answered to nobody.
@@ -224,11 +246,7 @@ class Simulation {
     this.groups.sleep(400_000)
     this.check()
     expect(this.calls.filter(({ isParked }) => isParked)).toEqual([])
-    const durable = [0, 1].map((partition) => structuredClone(this.groups.coordinator.shard(partition)?.durable))
-    this.groups.crash()
-    expect([0, 1].map((partition) => structuredClone(this.groups.coordinator.shard(partition)?.durable))).toEqual(
-      durable,
-    )
+    this.crash()
     for (const groupId of GROUPS) this.read(groupId)
   }
 }
