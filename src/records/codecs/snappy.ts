@@ -3,8 +3,16 @@
  * most 32 KiB each behind its length), which Java clients write and so do we, and one bare raw block, which librdkafka
  * writes. Several streams may follow one another.
  */
-import { compressSync, uncompressSync } from 'snappy'
 import { corrupt, tooLarge } from './bounded.ts'
+
+type Snappy = typeof import('snappy')
+let loaded: Snappy | null = null
+
+/** Loaded at first use: the package takes longer to load than the rest of a start. */
+function snappy(): Snappy {
+  loaded ??= require('snappy') as Snappy
+  return loaded
+}
 
 /** 0x82 "SNAPPY" 0, version 1, lowest compatible version 1. */
 const STREAM_HEADER = Buffer.from('82534e41505059000000000100000001', 'hex')
@@ -19,7 +27,7 @@ const UNCOMPRESS_OPTIONS = { copyOutputData: true, asBuffer: true }
 export function compressSnappy(data: Buffer): Buffer {
   const parts: Buffer[] = [STREAM_HEADER]
   for (let start = 0; start < data.length; start += CHUNK_INPUT_BYTES) {
-    const block = compressSync(data.subarray(start, start + CHUNK_INPUT_BYTES))
+    const block = snappy().compressSync(data.subarray(start, start + CHUNK_INPUT_BYTES))
     const length = Buffer.allocUnsafe(4)
     length.writeInt32BE(block.length, 0)
     parts.push(length, block)
@@ -61,7 +69,7 @@ function decompressBlock(block: Buffer, maxBytes: number): Buffer {
   if (claimed > maxBytes) throw tooLarge('snappy', maxBytes)
   try {
     // The declared type is `string | Buffer`; asBuffer makes it a Buffer.
-    return uncompressSync(block, UNCOMPRESS_OPTIONS) as Buffer
+    return snappy().uncompressSync(block, UNCOMPRESS_OPTIONS) as Buffer
   } catch (error) {
     throw corrupt('snappy', error instanceof Error ? error.message : String(error), error)
   }
