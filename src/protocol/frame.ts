@@ -8,7 +8,7 @@
 import { ApiKey } from './api-keys.ts'
 import { decode, encode } from './codec.ts'
 import { ProtocolError } from './errors.ts'
-import { GATHER_BUFFER_BYTES, MAX_FRAME_BYTES, SMALL_PIECE_BYTES } from './limits.ts'
+import { GATHER_BUFFER_BYTES, MAX_FRAME_BYTES, MAX_RESPONSE_ARRAY_ELEMENTS, SMALL_PIECE_BYTES } from './limits.ts'
 import { MESSAGES } from './messages/index.ts'
 import type { Reader } from './reader.ts'
 import { type Infer, type Input, isFlexible, type MessageSchema } from './schema.ts'
@@ -246,6 +246,7 @@ export function encodeRequest<S extends MessageSchema>(
 
 /** Reads a response after its correlation id (`reader.int32()`), by which the caller knows what it answers. */
 export function decodeResponse<S extends MessageSchema>(schema: S, version: number, reader: Reader): Infer<S> {
+  reader.maxArrayElements = MAX_RESPONSE_ARRAY_ELEMENTS
   if (hasFlexibleResponseHeader(schema, version)) reader.skipTaggedFields()
   return decode(schema, reader, version)
 }

@@ -9,8 +9,11 @@ export const MAX_UNAUTHENTICATED_FRAME_BYTES = 512 * 1024
 /** Longest string the protocol can carry: lengths are int16, also where the compact form could express more. */
 export const MAX_STRING_BYTES = 0x7fff
 
-/** Array elements in one message, counted over all its arrays: bounds the objects one frame can unfold into. */
-export const MAX_ARRAY_ELEMENTS = 4_000_000
+/** Array elements in one request, counted over all its arrays: bounds the objects one frame can unfold into. */
+export const MAX_REQUEST_ARRAY_ELEMENTS = 1_000_000
+
+/** The same for a response, which may describe every partition of a large cluster. */
+export const MAX_RESPONSE_ARRAY_ELEMENTS = 16_000_000
 
 /** Pieces of an unfinished frame below this size are copied together, so that many tiny packets stay a few buffers. */
 export const SMALL_PIECE_BYTES = 16 * 1024

@@ -6,7 +6,7 @@
 // throws a ProtocolError. Strings and `bytes` are copies; `records` are views of the chunks.
 
 import { ProtocolError } from './errors.ts'
-import { MAX_ARRAY_ELEMENTS, MAX_STRING_BYTES } from './limits.ts'
+import { MAX_REQUEST_ARRAY_ELEMENTS, MAX_STRING_BYTES } from './limits.ts'
 import type { RecordsData } from './schema.ts'
 import { readString, readUuid, UUID_BYTES } from './strings.ts'
 
@@ -26,6 +26,8 @@ export class Reader {
   private bytesLater = 0
   private bytesTotal = 0
   private elements = 0
+  /** Over all arrays of one message. */
+  maxArrayElements = MAX_REQUEST_ARRAY_ELEMENTS
 
   constructor(chunks: readonly Buffer[] = NO_CHUNKS) {
     this.reset(chunks)
@@ -289,7 +291,9 @@ export class Reader {
       throw this.malformed(`an array of ${count} elements cannot fit into the ${this.remaining} bytes left`)
     }
     this.elements += count
-    if (this.elements > MAX_ARRAY_ELEMENTS) throw this.malformed(`more than ${MAX_ARRAY_ELEMENTS} array elements`)
+    if (this.elements > this.maxArrayElements) {
+      throw this.malformed(`more than ${this.maxArrayElements} array elements`)
+    }
     return count
   }
 

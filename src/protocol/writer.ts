@@ -10,6 +10,8 @@ import type { RecordsData } from './schema.ts'
 import { UUID_BYTES, writeUuid } from './strings.ts'
 
 const SLAB_BYTES = 64 * 1024
+/** A part of at least this size is closed when it needs more room; a smaller one moves to a larger slab. */
+const SPLIT_BYTES = 32 * 1024
 /** A slab with less room than this is not worth starting a message in. */
 const MIN_ROOM_BYTES = 512
 /** Up to this length writing ASCII character by character beats a call into the runtime. */
@@ -26,6 +28,8 @@ export class Writer {
   private framePart = 0
   private frameOffset = 0
   private frameBytesBefore = 0
+  /** A tagged field must stay in one part until its size is known. */
+  private openTaggedFields = 0
 
   constructor(slabBytes: number = SLAB_BYTES) {
     this.bytes = Buffer.allocUnsafeSlow(slabBytes)
@@ -105,6 +109,7 @@ export class Writer {
   string(value: string): void {
     const length = value.length
     if (length <= SHORT_STRING_CHARACTERS) {
+      if (this.position + 2 + length > this.bytes.length) this.grow(2 + length)
       this.int16(length)
       if (this.ascii(value)) return
       this.position -= 2
@@ -122,6 +127,7 @@ export class Writer {
   compactString(value: string): void {
     const length = value.length
     if (length <= SHORT_STRING_CHARACTERS) {
+      if (this.position + 1 + length > this.bytes.length) this.grow(1 + length)
       this.int8(length + 1)
       if (this.ascii(value)) return
       this.position -= 1
@@ -195,6 +201,7 @@ export class Writer {
     this.unsignedVarint(tag)
     // One byte for the size, as it nearly always is; a larger one makes room afterwards.
     this.int8(0)
+    this.openTaggedFields++
     return this.position - this.start
   }
 
@@ -211,6 +218,7 @@ export class Writer {
     } else {
       this.bytes[this.start + begin - 1] = size
     }
+    this.openTaggedFields--
   }
 
   /** Begins a frame with its size to be filled in by `endFrame`. Frames do not nest. */
@@ -234,6 +242,7 @@ export class Writer {
   discard(): void {
     this.parts = []
     this.partBytes = 0
+    this.openTaggedFields = 0
     this.position = this.start
   }
 
@@ -265,9 +274,9 @@ export class Writer {
     this.start = this.position
   }
 
+  /** Writes an ASCII string for which there is room; writes nothing and returns false if it is not ASCII. */
   private ascii(value: string): boolean {
     const length = value.length
-    if (this.position + length > this.bytes.length) this.grow(length)
     const { bytes, position } = this
     for (let index = 0; index < length; index++) {
       const code = value.charCodeAt(index)
@@ -284,9 +293,14 @@ export class Writer {
     this.position += byteLength
   }
 
-  /** Makes room for `count` more bytes. The part being written moves to a new slab; closed parts stay where they are. */
+  /** Makes room for `count` more bytes, in a new slab. Closed parts stay where they are. */
   private grow(count: number): void {
     const written = this.position - this.start
+    if (written >= SPLIT_BYTES && this.openTaggedFields === 0) {
+      this.closePart()
+      this.newSlab(Math.max(SLAB_BYTES, count))
+      return
+    }
     const { bytes, start } = this
     this.newSlab(Math.max(SLAB_BYTES, 2 * (written + count)))
     bytes.copy(this.bytes, 0, start, start + written)

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ProtocolError } from '../../src/protocol/errors.ts'
-import { MAX_ARRAY_ELEMENTS } from '../../src/protocol/limits.ts'
+import { MAX_REQUEST_ARRAY_ELEMENTS } from '../../src/protocol/limits.ts'
 import { Reader } from '../../src/protocol/reader.ts'
 
 const hex = (text: string): Buffer => Buffer.from(text.replaceAll(' ', ''), 'hex')
@@ -113,10 +113,10 @@ describe('impossible lengths are refused before anything is allocated', () => {
 
   test('more elements than one message may have in all its arrays together', () => {
     const half = Buffer.alloc(4)
-    half.writeInt32BE(MAX_ARRAY_ELEMENTS / 2)
-    const read = new Reader([half, half, half, Buffer.alloc(MAX_ARRAY_ELEMENTS)])
-    expect(read.arrayLength(1)).toBe(MAX_ARRAY_ELEMENTS / 2)
-    expect(read.arrayLength(1)).toBe(MAX_ARRAY_ELEMENTS / 2)
+    half.writeInt32BE(MAX_REQUEST_ARRAY_ELEMENTS / 2)
+    const read = new Reader([half, half, half, Buffer.alloc(MAX_REQUEST_ARRAY_ELEMENTS)])
+    expect(read.arrayLength(1)).toBe(MAX_REQUEST_ARRAY_ELEMENTS / 2)
+    expect(read.arrayLength(1)).toBe(MAX_REQUEST_ARRAY_ELEMENTS / 2)
     expect(() => read.arrayLength(1)).toThrow('array elements')
   })
 })

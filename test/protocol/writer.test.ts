@@ -3,6 +3,8 @@ import { EncodeError } from '../../src/protocol/errors.ts'
 import { PASS_THROUGH_BYTES } from '../../src/protocol/limits.ts'
 import { Writer } from '../../src/protocol/writer.ts'
 
+const SLAB = 64 * 1024
+
 function written(write: (writer: Writer) => void): string {
   const writer = new Writer()
   write(writer)
@@ -166,6 +168,34 @@ describe('buffers', () => {
       const all = Buffer.concat(writer.finish())
       expect(all.length).toBe(size + 8 + 5)
       expect(all.subarray(size).toString('hex')).toBe('0000000000000002' + '0003656e64')
+    }
+  })
+
+  test('a large message made of small pieces is a list of parts, no piece copied twice', () => {
+    const writer = new Writer()
+    writer.beginFrame()
+    for (let index = 0; index < 200; index++) writer.records([Buffer.alloc(10_000, index)])
+    writer.endFrame()
+    const parts = writer.finish()
+    expect(parts.length).toBeGreaterThan(10)
+    const all = Buffer.concat(parts)
+    expect(all.readInt32BE(0)).toBe(200 * 10_004)
+    for (let index = 0; index < 200; index++) expect(all[4 + 10_004 * index + 10_003]).toBe(index)
+  })
+
+  test('strings and tagged fields stay whole wherever a slab ends', () => {
+    for (let room = 0; room < 40; room++) {
+      const writer = new Writer(SLAB)
+      const before = Buffer.alloc(SLAB - room, 1)
+      writer.raw(before)
+      writer.string('grün')
+      writer.compactString('grün')
+      const begin = writer.beginTaggedField(1)
+      writer.raw(Buffer.alloc(200, 2))
+      writer.endTaggedField(begin)
+      const all = Buffer.concat(writer.finish())
+      const expected = `0005${'6772c3bc6e'}06${'6772c3bc6e'}01c801${'02'.repeat(200)}`
+      expect(all.subarray(SLAB - room).toString('hex')).toBe(expected)
     }
   })
 
