@@ -409,7 +409,7 @@ function rebuild(
   const stored = compress(codec, section, levelFor(codec, options.levels))
   header.sizeBytes = BATCH_HEADER_BYTES + stored.length
   if (header.sizeBytes > options.maxMessageBytes) {
-    const reason = `record batch of ${header.sizeBytes} bytes after compressing it with ${CODEC_NAMES[codec]} exceeds max.message.bytes ${options.maxMessageBytes}`
+    const reason = `record batch of ${header.sizeBytes} bytes once stored as ${CODEC_NAMES[codec]} exceeds max.message.bytes ${options.maxMessageBytes}`
     return refuse(ErrorCode.MESSAGE_TOO_LARGE, reason, false)
   }
   header.attributes = storedAttributes(header, codec, options)
