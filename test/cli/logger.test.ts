@@ -1,8 +1,11 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { closeSync, constants, mkdtempSync, openSync, readSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { createLogger, type LoggerOptions } from '../../src/cli/logger.ts'
+
+/** Processes are started, and the machine may be busy. */
+setDefaultTimeout(30_000)
 
 const NOW = new Date('2026-01-31T12:00:00.123Z')
 

@@ -1,11 +1,14 @@
 /** The tools against a running broker: Samsa, or a real Kafka with SAMSA_INTEROP_TARGET=kafka, which judges the tests. */
-import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
+import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { writeFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { Kafka } from 'kafkajs'
 import { type BrokerTarget, startTarget } from '../support/broker-target.ts'
 import { Child } from '../support/child-process.ts'
 import { type Ended, environment, type RunOptions, SAMSA, samsa, withFolder } from './program.ts'
+
+/** Processes are started, and the machine may be busy. */
+setDefaultTimeout(30_000)
 
 let broker: BrokerTarget
 beforeAll(async () => {

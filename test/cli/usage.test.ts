@@ -1,6 +1,9 @@
 /** What the program says when it is asked for help or used wrongly. No broker is needed. */
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { samsa } from './program.ts'
+
+/** Processes are started, and the machine may be busy. */
+setDefaultTimeout(30_000)
 
 const COMMANDS = [
   ['serve'],
