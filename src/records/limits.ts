@@ -10,6 +10,3 @@ export const DEFAULT_MAX_DECOMPRESSED_BYTES = 64 * 1024 * 1024
  * all would make the refusal many times larger than the request.
  */
 export const MAX_RECORD_ERRORS = 10_000
-
-/** Smallest possible record: length, attributes, timestamp delta, offset delta, key length, value length, header count. */
-export const MIN_RECORD_BYTES = 7
