@@ -7,13 +7,13 @@ import type { CoordinatorLog, LoadSink } from '../coordinator/coordinator-log.ts
 import type { Log } from '../log/log.ts'
 import type { ReadResult } from '../log/types.ts'
 import { ErrorCode, errorName } from '../protocol/errors.ts'
-import { BATCH_HEADER_BYTES, buildBatch, isControl, iterateRecords, readBatchHeader } from '../records/batch.ts'
+import { BATCH_HEADER_BYTES, buildBatch, readBatchHeader } from '../records/batch.ts'
+import { CommittedRecords, type KeyAndValue } from './committed-records.ts'
 import { LOAD_CHUNK_BYTES } from './limits.ts'
 import type { Partition } from './partition.ts'
 import type { Partitions } from './partitions.ts'
 
 type AppendArguments = Parameters<CoordinatorLog['append']>
-type KeyAndValue = { readonly key: Buffer | null; readonly value: Buffer | null }
 
 export class OffsetsLog implements CoordinatorLog {
   readonly #partitions: Partitions
@@ -62,6 +62,7 @@ export class OffsetsLog implements CoordinatorLog {
     const log = this.#leading(index)?.log
     if (log == null) throw new Error(`${OFFSETS_TOPIC}-${index} is not led by this broker`)
     const end = log.logEndOffset
+    const committed = new CommittedRecords()
     let offset = log.logStartOffset
     while (offset < end && !loading.isStopped) {
       const read = await readChunk(log, offset, end)
@@ -70,7 +71,7 @@ export class OffsetsLog implements CoordinatorLog {
         if (read.errorCode !== ErrorCode.NONE) {
           throw new Error(`reading ${OFFSETS_TOPIC}-${index} at ${offset}: ${errorName(read.errorCode)}`)
         }
-        const records = recordsIn(read.data)
+        const records = recordsIn(read.data, committed)
         if (records.length > 0) sink.records(records)
         // Offsets may have gaps after compaction, but reading always gets on.
         if (read.nextOffset <= offset) return
@@ -91,17 +92,12 @@ function readChunk(log: Log, offset: number, end: number): ReadResult | Promise<
   return log.read(offset, { maxBytes: LOAD_CHUNK_BYTES, upTo: end, atLeastOne: true })
 }
 
-/** Copies: the chunk's buffer goes back to the pool. */
-function recordsIn(data: Buffer): KeyAndValue[] {
+function recordsIn(data: Buffer, committed: CommittedRecords): KeyAndValue[] {
   const records: KeyAndValue[] = []
   for (let position = 0; position + BATCH_HEADER_BYTES <= data.length; ) {
     const header = readBatchHeader(data, position)
-    const batch = data.subarray(position, position + header.sizeBytes)
+    committed.take(header, data.subarray(position, position + header.sizeBytes), records)
     position += header.sizeBytes
-    if (isControl(header)) continue
-    for (const { key, value } of iterateRecords(batch)) {
-      records.push({ key: key && Buffer.from(key), value: value && Buffer.from(value) })
-    }
   }
   return records
 }
