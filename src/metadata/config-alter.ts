@@ -42,7 +42,7 @@ export interface AlterTarget {
   readonly broker: BrokerConfig
 }
 
-function refuse(errorCode: ErrorCode, errorMessage: string): AlterOutcome {
+function refuse(errorCode: ErrorCode, errorMessage: string | null): { readonly ok: false } & ConfigError {
   return { ok: false, errorCode, errorMessage }
 }
 
@@ -86,16 +86,17 @@ export function replaceAll(
   return judgeChange(target, values)
 }
 
-function malformedOperations(operations: readonly ConfigOperation[]): AlterOutcome | null {
+/** What no kind of resource accepts: a name twice, a value that is missing. */
+export function malformedOperations(
+  operations: readonly ConfigOperation[],
+): ({ readonly ok: false } & ConfigError) | null {
   if (new Set(operations.map(({ name }) => name)).size < operations.length) {
     return refuse(ErrorCode.INVALID_REQUEST, 'Error due to duplicate config keys')
   }
   const missing = operations.filter((entry) => entry.operation !== AlterOperation.DELETE && entry.value === null)
-  if (missing.length > 0) {
-    const names = missing.map(({ name }) => name).join(',')
-    return refuse(ErrorCode.INVALID_REQUEST, `Null value not supported for : ${names}`)
-  }
-  return null
+  if (missing.length === 0) return null
+  const names = missing.map(({ name }) => name).join(',')
+  return refuse(ErrorCode.INVALID_REQUEST, `Null value not supported for : ${names}`)
 }
 
 /** Changes `values`, or says why it cannot. */
@@ -114,8 +115,7 @@ function applyOperation(
     case AlterOperation.APPEND:
     case AlterOperation.SUBTRACT: {
       if (definitionFor(target.kind, name)?.type !== 'list') {
-        const verb = operation === AlterOperation.APPEND ? 'append to' : 'subtract from'
-        return refuse(ErrorCode.INVALID_CONFIG, `Can't ${verb} config ${name} because its type is not LIST.`)
+        return refuse(ErrorCode.INVALID_CONFIG, notAList(target.kind, name, operation))
       }
       const items = listItems(values.get(name) ?? effectiveText(target, name) ?? '')
       const given = listItems(value ?? '')
@@ -127,8 +127,17 @@ function applyOperation(
       return null
     }
     default:
-      return refuse(ErrorCode.UNKNOWN_SERVER_ERROR, `Unknown operation ${operation} for config ${name}`)
+      return target.kind === 'broker'
+        ? refuse(ErrorCode.INVALID_REQUEST, `Unknown operations type ${operation}`)
+        : refuse(ErrorCode.UNKNOWN_SERVER_ERROR, null)
   }
+}
+
+function notAList(kind: ConfigKind, name: string, operation: number): string {
+  const verb = operation === AlterOperation.APPEND ? 'append' : 'subtract'
+  return kind === 'broker'
+    ? `Config value ${verb} is not allowed for config key: ${name}`
+    : `Can't ${verb.toUpperCase()} to key ${name} because its type is not LIST.`
 }
 
 function listItems(text: string): string[] {
@@ -270,7 +279,7 @@ function judgeBrokerConfigs(target: AlterTarget, values: ReadonlyMap<string, str
   const perBroker = target.name !== ''
   const { current } = target
   if (!perBroker && current.has(CLUSTER_ONLY) && !values.has(CLUSTER_ONLY)) {
-    return invalidConfig(`Cluster level ${CLUSTER_ONLY} cannot be removed while ELR is enabled.`)
+    return invalidConfig(`Cluster-level ${CLUSTER_ONLY} cannot be removed while ELR is enabled.`)
   }
   if (perBroker && values.has(CLUSTER_ONLY)) {
     return invalidConfig(`Broker-level ${CLUSTER_ONLY} cannot be altered while ELR is enabled.`)
@@ -291,7 +300,7 @@ function judgeBrokerConfigs(target: AlterTarget, values: ReadonlyMap<string, str
   if (!perBroker && ownOnly.length > 0) {
     return refuse(
       ErrorCode.INVALID_REQUEST,
-      `Cannot update these configs at default cluster level, broker configs must be specified: [${ownOnly.join(', ')}]`,
+      `Cannot update these configs at default cluster level, broker id must be specified: [${ownOnly.join(', ')}]`,
     )
   }
   return judgeBrokerValues(target, given) ?? { ok: true, values }
@@ -315,10 +324,10 @@ function judgeBrokerValues(target: AlterTarget, given: readonly (readonly [strin
     if (!THREAD_COUNTS.has(name) || typeof parsed.value !== 'number') continue
     const before = target.broker.number(name)
     if (parsed.value > before * 2 || parsed.value < Math.floor(before / 2)) {
-      const direction = parsed.value > before ? 'greater than double' : 'less than half'
+      const limit = parsed.value > before ? 'at most double' : 'at least half'
       return refuse(
         ErrorCode.INVALID_REQUEST,
-        `Dynamic thread count update validation failed for ${name}=${parsed.value}: value should not be ${direction} the current value ${before}`,
+        `Invalid value ${parsed.value} for configuration ${name}: a dynamic change must be ${limit} the current value ${before}`,
       )
     }
   }

@@ -3,7 +3,7 @@
  * which a value is described. Used by broker-config.ts and configs.ts.
  */
 import type { ConfigDefinition, ConfigType } from './config-definitions/definition.ts'
-import type { ConfigScalar } from './config-definitions/validators.ts'
+import { type ConfigScalar, invalidValue } from './config-definitions/validators.ts'
 
 export type ParsedValue =
   | { readonly ok: true; readonly value: ConfigScalar; readonly text: string | null }
@@ -20,20 +20,18 @@ const DOUBLE = /^[+-]?(NaN|Infinity|(?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:[eE][+-]?[0-9
 
 /** The value of a property given as text, or why it has none. `text` is the canonical spelling. */
 export function parseConfigValue(definition: ConfigDefinition, given: string | null): ParsedValue {
-  const parsed = given === null ? { ok: true as const, value: null, text: null } : parseAs(definition.type, given)
-  if (!parsed.ok) return { ok: false, reason: invalid(definition, given, parsed.reason) }
-  const refusal = definition.validator?.check(parsed.value) ?? null
-  // Unset is allowed wherever the default is unset.
-  if (refusal !== null && !(given === null && definition.defaultValue === null)) {
-    return { ok: false, reason: invalid(definition, parsed.text, refusal) }
+  const { name, type, validator } = definition
+  const parsed = given === null ? { ok: true as const, value: null, text: null } : parseAs(type, given)
+  if (!parsed.ok) {
+    return { ok: false, reason: invalidValue({ name, shown: type === 'password' ? HIDDEN : given }, parsed.reason) }
   }
-  return parsed
+  // Unset is allowed wherever the default is unset.
+  if (validator === null || (given === null && definition.defaultValue === null)) return parsed
+  const refusal = validator.check(parsed.value, { name, shown: type === 'password' ? HIDDEN : parsed.text })
+  return refusal === null ? parsed : { ok: false, reason: refusal }
 }
 
-function invalid(definition: ConfigDefinition, given: string | null, reason: string): string {
-  const shown = definition.type === 'password' ? '[hidden]' : given
-  return `Invalid value ${shown} for configuration ${definition.name}: ${reason}`
-}
+const HIDDEN = '[hidden]'
 
 function parseAs(type: ConfigType, given: string): ParsedValue {
   const trimmed = given.trim()

@@ -15,6 +15,7 @@ import {
   type ConfigError,
   type ConfigOperation,
   judgeTopicConfigs,
+  malformedOperations,
   replaceAll,
 } from './config-alter.ts'
 import { GROUP_DEFINITIONS } from './config-definitions/index.ts'
@@ -88,6 +89,23 @@ function failed(errorCode: ErrorCode, errorMessage: string | null): ConfigError 
   return { errorCode, errorMessage }
 }
 
+function refused(errorMessage: string): ConfigError {
+  return failed(ErrorCode.INVALID_REQUEST, errorMessage)
+}
+
+const INTEGER = /^[+-]?[0-9]+$/
+
+/** Whether there are such resources in Kafka; of those, client metrics have no configs here. */
+export function isResourceType(type: number): boolean {
+  return Object.values<number>(ResourceType).includes(type)
+}
+
+function unsupportedReason(type: number): string {
+  return type === ResourceType.CLIENT_METRICS
+    ? 'Client metrics are not supported: no receiver is configured'
+    : `Unknown resource type ${type}`
+}
+
 export class Configs {
   readonly #store: MetadataStore
   readonly #image: MetadataImage
@@ -144,9 +162,15 @@ export class Configs {
     return parsed.ok ? parsed.value : null
   }
 
-  /** All configs of a topic with these of its own, sorted by name: what CreateTopics answers. */
+  /**
+   * All configs of a topic with these of its own, sorted by name: what CreateTopics answers. Its own ones are spelled as they
+   * were given.
+   */
   describeTopicConfigs(own: ReadonlyMap<string, string>): DescribedConfig[] {
-    return describeTopic(this.#broker, own)
+    return describeTopic(this.#broker, own).map((config) => ({
+      ...config,
+      value: own.get(config.name) ?? config.value,
+    }))
   }
 
   /** What a new topic may be given. null: these configs are fine. */
@@ -181,7 +205,7 @@ export class Configs {
   ): Promise<AlterResult[]> {
     return this.#alterEach(alterations, validateOnly, async (alteration) => {
       if (alteration.type === ResourceType.BROKER_LOGGER) {
-        return failed(ErrorCode.INVALID_REQUEST, `Unsupported config resource type: ${alteration.type}`)
+        return refused(unsupportedReason(alteration.type))
       }
       return this.#alterOne(alteration, validateOnly, (target) => replaceAll(target, alteration.configs))
     })
@@ -204,7 +228,7 @@ export class Configs {
   }
 
   #describeAll(type: number, name: string): DescribeResult {
-    const refusal = this.#refuseResource(type, name)
+    const refusal = this.#refuseDescription(type, name)
     if (refusal !== null) return { ...refusal, configs: [] }
     return { ...OK, configs: this.#describeKnown(type, name) }
   }
@@ -235,43 +259,53 @@ export class Configs {
         sensitive: false,
         synonyms: [],
         type: 0,
-        documentation: null,
+        documentation: '',
       },
     ]
   }
 
-  /** Why there is no such resource here; null: there is. */
-  #refuseResource(type: number, name: string): ConfigError | null {
-    switch (type) {
-      case ResourceType.TOPIC: {
-        const reason = invalidTopicName(name)
-        if (reason !== null) return failed(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
-        return this.#image.topic(name) === undefined ? failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null) : null
-      }
-      case ResourceType.BROKER:
-        return name === '' ? null : this.#refuseBrokerName(name)
-      case ResourceType.BROKER_LOGGER:
-        return name === ''
-          ? failed(ErrorCode.INVALID_REQUEST, 'Broker id must not be empty')
-          : this.#refuseBrokerName(name)
-      case ResourceType.GROUP:
-        return name === '' ? failed(ErrorCode.INVALID_REQUEST, 'Group name must not be empty') : null
-      case ResourceType.CLIENT_METRICS:
-        return failed(ErrorCode.INVALID_REQUEST, 'Client metrics are not supported: no receiver is configured')
-      default:
-        return failed(ErrorCode.INVALID_REQUEST, `Unsupported resource type: ${type}`)
+  /** Why this resource cannot be described; null: it can. */
+  #refuseDescription(type: number, name: string): ConfigError | null {
+    const isBroker = type === ResourceType.BROKER || type === ResourceType.BROKER_LOGGER
+    if (type === ResourceType.TOPIC) {
+      const reason = invalidTopicName(name)
+      if (reason !== null) return failed(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+      return this.#image.topic(name) === undefined ? failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null) : null
     }
+    if (type === ResourceType.GROUP) return name === '' ? refused('Group name must not be empty') : null
+    if (!isBroker) return refused(unsupportedReason(type))
+    if (name === '') return type === ResourceType.BROKER ? null : refused('Broker id must not be empty')
+    if (!INTEGER.test(name)) return refused(`Broker id must be an integer, but it is: ${name}`)
+    if (Number(name) === this.#nodeId) return null
+    const expected = type === ResourceType.BROKER ? `${this.#nodeId} or empty string,` : this.#nodeId
+    return refused(`Unexpected broker id, expected ${expected} but received ${name}`)
   }
 
-  #refuseBrokerName(name: string): ConfigError | null {
-    if (!/^[+-]?[0-9]+$/.test(name)) {
-      return failed(ErrorCode.INVALID_REQUEST, `Broker id must be an integer, but it is: ${name}`)
+  /** Why this resource cannot be changed; null: it can. */
+  #refuseAlteration(type: number, name: string): ConfigError | null {
+    switch (type) {
+      case ResourceType.TOPIC: {
+        if (name === '') return refused('Default topic resources are not allowed.')
+        const reason = invalidTopicName(name)
+        if (reason !== null) return failed(ErrorCode.INVALID_TOPIC_EXCEPTION, reason)
+        if (this.#image.topic(name) !== undefined) return null
+        return failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, `The topic '${name}' does not exist.`)
+      }
+      case ResourceType.GROUP:
+        return name === '' ? refused('Default group resources are not allowed.') : null
+      case ResourceType.BROKER:
+      case ResourceType.BROKER_LOGGER:
+        if (name === '' && type === ResourceType.BROKER) return null
+        if (!INTEGER.test(name)) return refused(`Node id must be an integer, but it is: ${name}`)
+        if (Number(name) === this.#nodeId) return null
+        return refused(
+          type === ResourceType.BROKER
+            ? `Unexpected broker id, expected ${this.#nodeId}, but received ${name}`
+            : `Unexpected node id. Expected ${this.#nodeId}, but received ${name}`,
+        )
+      default:
+        return refused(unsupportedReason(type))
     }
-    if (Number(name) === this.#nodeId) return null
-    return failed(
-      ErrorCode.INVALID_REQUEST,
-      `Unexpected broker id, expected ${this.#nodeId} or empty string, but received ${name}`,
-    )
   }
 
   async #alterEach<A extends ConfigResource>(
@@ -288,7 +322,7 @@ export class Configs {
       const result =
         (count.get(keyOf(alteration)) ?? 0) > 1
           ? failed(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
-          : (this.#refuseResource(type, name) ?? (await this.#storing(() => alterOne(alteration), validateOnly)))
+          : (this.#refuseAlteration(type, name) ?? (await this.#storing(() => alterOne(alteration), validateOnly)))
       results.push({ type, name, ...result })
     }
     return results
@@ -318,7 +352,7 @@ export class Configs {
       if (validateOnly || sameValues(current, outcome.values)) return OK
       if (await this.#save(kind, storedName, outcome.values, revision)) return OK
       // Somebody else changed it first, or the topic went away: the image knows by now.
-      const gone = this.#refuseResource(type, name)
+      const gone = this.#refuseAlteration(type, name)
       if (gone !== null) return gone
     }
     return failed(ErrorCode.REQUEST_TIMED_OUT, 'The configuration is being changed by others')
@@ -343,31 +377,33 @@ export class Configs {
   }
 
   async #alterLogger({ operations }: IncrementalAlteration, validateOnly: boolean): Promise<ConfigError> {
-    const logger = this.#loggerLevel
-    let level: string | null = logger?.level ?? null
-    const seen = new Set<string>()
-    for (const { name, operation, value } of operations) {
-      if (seen.has(name)) return failed(ErrorCode.INVALID_REQUEST, 'Error due to duplicate config keys')
-      seen.add(name)
-      if (logger === null || name !== ROOT_LOGGER) {
-        return failed(ErrorCode.INVALID_CONFIG, `Logger ${name} does not exist!`)
-      }
-      if (operation === AlterOperation.SET) {
-        if (value === null || !LOGGER_LEVELS.includes(value)) {
-          return failed(
-            ErrorCode.INVALID_CONFIG,
-            `Cannot set the log level of ${name} to ${value} as it is not a supported log level. Valid log levels are ${LOGGER_LEVELS.join(', ')}`,
-          )
-        }
-        level = value
-      } else if (operation === AlterOperation.DELETE) {
-        return failed(ErrorCode.INVALID_REQUEST, `Cannot unset the log level of the ${ROOT_LOGGER} logger`)
-      } else {
-        return failed(ErrorCode.INVALID_REQUEST, `Log level cannot be changed by operation ${operation}`)
-      }
+    const malformed = malformedOperations(operations)
+    if (malformed !== null) return malformed
+    for (const operation of operations) {
+      const refusal = this.#refuseLoggerChange(operation)
+      if (refusal !== null) return refusal
     }
-    if (!validateOnly && level !== null) logger?.setLevel(level)
+    if (!validateOnly) for (const { value } of operations) this.#loggerLevel?.setLevel(value)
     return OK
+  }
+
+  #refuseLoggerChange({ name, operation, value }: ConfigOperation): ConfigError | null {
+    if (operation === AlterOperation.APPEND || operation === AlterOperation.SUBTRACT) {
+      const verb = operation === AlterOperation.APPEND ? 'APPEND' : 'SUBTRACT'
+      return refused(`${verb} operation is not allowed for the BROKER_LOGGER resource`)
+    }
+    if (operation !== AlterOperation.SET && operation !== AlterOperation.DELETE) {
+      return failed(ErrorCode.UNKNOWN_SERVER_ERROR, null)
+    }
+    if (this.#loggerLevel === null || name !== ROOT_LOGGER) {
+      return failed(ErrorCode.INVALID_CONFIG, `Logger ${name} does not exist!`)
+    }
+    if (operation === AlterOperation.DELETE) return refused('Removing the log level of the root logger is not allowed')
+    if (value !== null && LOGGER_LEVELS.includes(value)) return null
+    return failed(
+      ErrorCode.INVALID_CONFIG,
+      `Cannot set the log level of ${name} to ${value} as it is not a supported log level. Valid log levels are ${[...LOGGER_LEVELS].sort().join(', ')}`,
+    )
   }
 }
 

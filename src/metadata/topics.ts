@@ -283,10 +283,7 @@ export class Topics {
       else if (numPartitions > 0) total += numPartitions
     }
     if (total <= MAX_PARTITIONS_PER_REQUEST) return null
-    return refuse(
-      ErrorCode.POLICY_VIOLATION,
-      `Excessively large number of partitions per request: ${total} is more than ${MAX_PARTITIONS_PER_REQUEST}.`,
-    )
+    return refuse(ErrorCode.POLICY_VIOLATION, 'Excessively large number of partitions per request.')
   }
 
   /** The rules of a new topic, in Kafka's order. */

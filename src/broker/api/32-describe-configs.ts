@@ -1,5 +1,5 @@
 /** DescribeConfigs: what applies to topics, this broker, the cluster's default, groups and the logger, and why. */
-import type { DescribedConfig } from '../../metadata/configs.ts'
+import { type DescribedConfig, isResourceType } from '../../metadata/configs.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { DescribeConfigsRequest, DescribeConfigsResponse } from '../../protocol/messages/32-describe-configs.ts'
 import type { Infer, Input } from '../../protocol/schema.ts'
@@ -19,9 +19,16 @@ export default defineApi({
     'Documentation is given for the properties of topics and groups, in words of our own.',
     'Client metrics have no configs here: INVALID_REQUEST.',
     'There is one logger, `root`.',
+    'A resource type that does not exist spoils the whole request, as in Kafka.',
   ],
   handle(context, request) {
-    return { throttleTimeMs: 0, results: request.resources.map((resource) => row(context, request, resource)) }
+    const { resources } = request
+    const unsupported = resources.find(({ resourceType }) => !isResourceType(resourceType))
+    const results =
+      unsupported === undefined
+        ? resources.map((resource) => row(context, request, resource))
+        : resources.map((resource) => refusedRow(resource, `Unknown resource type ${unsupported.resourceType}`))
+    return { throttleTimeMs: 0, results }
   },
 })
 
@@ -35,12 +42,16 @@ function row(context: RequestContext, request: Request, resource: Request['resou
   const { errorCode, errorMessage, configs } = result
   return {
     errorCode,
-    // Successes carry an empty text, not null.
-    errorMessage: errorCode === ErrorCode.NONE ? '' : errorMessage,
+    // Kafka's answers without a reason carry an empty text, not null.
+    errorMessage: errorMessage ?? '',
     resourceType,
     resourceName,
     configs: configs.map((config) => configRow(config, request)),
   }
+}
+
+function refusedRow({ resourceType, resourceName }: Request['resources'][number], errorMessage: string): Row {
+  return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage, resourceType, resourceName, configs: [] }
 }
 
 function configRow(config: DescribedConfig, request: Request): Row['configs'][number] {
@@ -52,6 +63,7 @@ function configRow(config: DescribedConfig, request: Request): Row['configs'][nu
     isSensitive: config.sensitive,
     synonyms: request.includeSynonyms ? config.synonyms : [],
     configType: config.type,
-    documentation: request.includeDocumentation ? config.documentation : null,
+    // Loggers have none, and say so in every answer.
+    documentation: request.includeDocumentation || config.documentation === '' ? config.documentation : null,
   }
 }

@@ -30,7 +30,7 @@ export interface DefinitionRow {
   readonly type: ConfigType
   readonly default: string | null
   readonly valid?: Validator
-  /** Default: read-only. */
+  /** Default: read-only in the broker's tables; topics and groups have nothing that is. */
   readonly mode?: UpdateMode
   /** Default: medium. */
   readonly importance?: Importance
@@ -39,13 +39,22 @@ export interface DefinitionRow {
 
 export type DefinitionTable = Readonly<Record<string, DefinitionRow>>
 
-export function definitionsOf(table: DefinitionTable, internal = false): ConfigDefinition[] {
+export interface TableOptions {
+  readonly internal?: boolean
+  /** For rows that do not say. */
+  readonly mode?: UpdateMode
+}
+
+export function definitionsOf(
+  table: DefinitionTable,
+  { internal = false, mode = 'read-only' }: TableOptions = {},
+): ConfigDefinition[] {
   return Object.entries(table).map(([name, row]) => ({
     name,
     type: row.type,
     defaultValue: row.default,
     validator: row.valid ?? null,
-    mode: row.mode ?? 'read-only',
+    mode: row.mode ?? mode,
     importance: row.importance ?? 'medium',
     internal,
     documentation: row.documentation ?? null,

@@ -34,15 +34,15 @@ export const BROKER_DEFINITIONS: DefinitionMap = byName([
   ...definitionsOf(brokerShareConfigs),
   ...definitionsOf(brokerTieredConfigs),
   ...definitionsOf(brokerTransactionsConfigs),
-  ...definitionsOf(brokerInternalConfigs, true),
+  ...definitionsOf(brokerInternalConfigs, { internal: true }),
 ])
 
 /** Broker properties that can only be set dynamically. */
 export const DYNAMIC_ONLY_DEFINITIONS: DefinitionMap = byName(definitionsOf(brokerDynamicConfigs))
 
 export const TOPIC_DEFINITIONS: DefinitionMap = byName([
-  ...definitionsOf(topicConfigs),
-  ...definitionsOf(topicInternalConfigs, true),
+  ...definitionsOf(topicConfigs, { mode: 'cluster-wide' }),
+  ...definitionsOf(topicInternalConfigs, { mode: 'cluster-wide', internal: true }),
 ])
 
-export const GROUP_DEFINITIONS: DefinitionMap = byName(definitionsOf(groupConfigs))
+export const GROUP_DEFINITIONS: DefinitionMap = byName(definitionsOf(groupConfigs, { mode: 'cluster-wide' }))
