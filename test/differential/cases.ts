@@ -1,0 +1,21 @@
+// All cases, in the order in which they run: group requests first, while there is no coordinator yet.
+import type { CaseGroup } from './case.ts'
+import { CLUSTER_CASES } from './cases-cluster.ts'
+import { CONFIG_CASES } from './cases-configs.ts'
+import { FETCH_CASES } from './cases-fetch.ts'
+import { GROUP_CASES } from './cases-groups.ts'
+import { OFFSET_CASES } from './cases-offsets.ts'
+import { PRODUCE_CASES } from './cases-produce.ts'
+import { TOPIC_CASES } from './cases-topics.ts'
+import { WIRE_CASES } from './cases-wire.ts'
+
+export const CASE_GROUPS: readonly CaseGroup[] = [
+  ...WIRE_CASES,
+  ...GROUP_CASES,
+  ...OFFSET_CASES,
+  ...CLUSTER_CASES,
+  ...TOPIC_CASES,
+  ...CONFIG_CASES,
+  ...PRODUCE_CASES,
+  ...FETCH_CASES,
+]
