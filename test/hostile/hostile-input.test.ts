@@ -318,6 +318,7 @@ describe('decompression bombs', () => {
         }
       })
     },
+    30_000,
   )
 
   /** A batch header over a compressed stream of zeros; snappy and lz4 cannot shrink it below the batch limit, so theirs are cut. */
