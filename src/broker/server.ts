@@ -207,13 +207,24 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
 
 function readConfig(options: BrokerOptions): BrokerConfig {
   try {
-    const config = new BrokerConfig({ properties: options.config })
+    const config = new BrokerConfig({ properties: new Map([...options.config, ...identityOf(options)]) })
     for (const warning of config.warnings) options.logger.warn(warning)
     return config
   } catch (error) {
     if (error instanceof ConfigurationError) throw new BrokerStartError('BAD_CONFIG', error.message, { cause: error })
     throw error
   }
+}
+
+/** What the options say in words of their own, as the properties in which tools look for it. */
+function identityOf({ nodeId, listen, storage, dataDirectory }: BrokerOptions): [string, string][] {
+  const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
+  return [
+    ['broker.id', String(nodeId)],
+    ['node.id', String(nodeId)],
+    ['listeners', `PLAINTEXT://${host}:${listen.port}`],
+    ...(storage === 'disk' ? ([['log.dirs', resolve(dataDirectory)]] as [string, string][]) : []),
+  ]
 }
 
 function openStorage(options: BrokerOptions, closers: Closer[]): Storage {

@@ -6,7 +6,7 @@ import type { Random } from '../storage/random.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import { Configs } from './configs.ts'
 import { MetadataImage } from './image.ts'
-import type { LeveledLogger } from './log-level.ts'
+import { LeveledLogger } from './log-level.ts'
 import { ProducerIds } from './producer-ids.ts'
 import type { MetadataStore } from './store.ts'
 import { Topics } from './topics.ts'
@@ -17,8 +17,8 @@ export interface MetadataOptions {
   readonly config: BrokerConfig
   readonly nodeId: number
   readonly random: Random
+  /** If it is a LeveledLogger, its level can be changed as a broker-logger config. */
   readonly logger: Logger
-  readonly loggerLevel?: LeveledLogger
 }
 
 export interface Metadata {
@@ -31,11 +31,12 @@ export interface Metadata {
 }
 
 export async function openMetadata(options: MetadataOptions): Promise<Metadata> {
-  const { store, config, nodeId, random, logger, loggerLevel } = options
+  const { store, config, nodeId, random, logger } = options
+  const loggerLevel = logger instanceof LeveledLogger ? { loggerLevel: logger } : {}
   await initialise(store, config)
   const image = await MetadataImage.load(store)
   config.follow(image, nodeId)
-  const configs = new Configs({ store, image, broker: config, nodeId, ...(loggerLevel && { loggerLevel }) })
+  const configs = new Configs({ store, image, broker: config, nodeId, ...loggerLevel })
   const topics = new Topics({ store, image, configs, config, random, logger })
   return { image, configs, topics, producerIds: new ProducerIds(store), close: () => image.close() }
 }

@@ -32,9 +32,9 @@ export async function adminBroker(options: AdminBrokerOptions = {}): Promise<Adm
   const store = options.store ?? new MemoryMetadataStore({ clock })
   const properties = new Map(Object.entries(options.properties ?? {}))
   const config = new BrokerConfig({ properties, ...(options.defaults && { defaults: options.defaults }) })
-  const loggerLevel = new LeveledLogger(silentLogger, 'ERROR')
+  const logger = new LeveledLogger(silentLogger, 'ERROR')
   const random = new SeededRandom(1)
-  const metadata = await openMetadata({ store, config, nodeId: 1, random, logger: silentLogger, loggerLevel })
+  const metadata = await openMetadata({ store, config, nodeId: 1, random, logger })
   for (const id of options.brokers ?? [1]) {
     const value = { host: 'localhost', port: 9092, rack: null, incarnation: random.uuid() }
     await store.transact({ puts: [{ key: brokerKey(id), value: encodeValue(value) }] })

@@ -5,6 +5,7 @@ import { BrokerStartError } from '../../broker/start-error.ts'
 import { formatHostPort, type HostPort } from '../../client/address.ts'
 import { ConfigurationError } from '../../metadata/broker-config.ts'
 import { DEVELOPMENT_DEFAULTS } from '../../metadata/development-defaults.ts'
+import { LeveledLogger } from '../../metadata/log-level.ts'
 import { parseProperties, propertiesFromEnvironment } from '../../metadata/properties-file.ts'
 import type { Logger } from '../../storage/logger.ts'
 import { CliError, EXIT_FAILURE, EXIT_USAGE, usageError } from '../errors.ts'
@@ -30,11 +31,9 @@ export interface ServeOptions {
 }
 
 export async function serve(options: ServeOptions): Promise<void> {
-  const logger = createLogger({
-    format: options.logFormat,
-    level: options.logLevel,
-    colour: wantsColour(process.stderr),
-  })
+  // The level may be changed while the broker runs, so it is applied outside the writer.
+  const writer = createLogger({ format: options.logFormat, level: 'debug', colour: wantsColour(process.stderr) })
+  const logger = new LeveledLogger(writer, options.logLevel)
   const settings = settingsFrom(options)
   for (const warning of settings.warnings) logger.warn(warning)
   failOnUncaught(logger)
