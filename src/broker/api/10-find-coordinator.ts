@@ -3,7 +3,7 @@
  * group's name hashes to; the first question creates that topic.
  */
 import { OFFSETS_TOPIC } from '../../coordinator/config.ts'
-import { ErrorCode } from '../../protocol/errors.ts'
+import { ErrorCode, errorName } from '../../protocol/errors.ts'
 import { FindCoordinatorRequest, FindCoordinatorResponse } from '../../protocol/messages/10-find-coordinator.ts'
 import { defineApi, type RequestContext } from '../api.ts'
 import { liveBrokers } from '../cluster-view.ts'
@@ -18,7 +18,7 @@ interface Coordinator {
   readonly host: string
   readonly port: number
   readonly errorCode: ErrorCode
-  /** Beside the error's own text. */
+  /** More than the code says; '' if that says it all. */
   readonly reason: string
 }
 
@@ -40,8 +40,8 @@ export default defineApi({
     const { apiVersion } = context
     if (apiVersion < MANY_KEYS_VERSION) {
       const { reason, ...found } = await find(context, request.keyType, request.key)
-      const success = found.errorCode === ErrorCode.NONE
-      return { ...found, errorMessage: success ? 'NONE' : reason, coordinators: [] }
+      // These versions always say something, be it the name of "no error".
+      return { ...found, errorMessage: reason === '' ? errorName(found.errorCode) : reason, coordinators: [] }
     }
     const coordinators: ({ key: string; errorMessage: string } & Omit<Coordinator, 'reason'>)[] = []
     for (const key of request.coordinatorKeys) {
@@ -66,7 +66,7 @@ async function find(context: RequestContext, keyType: number, key: string): Prom
       if (context.apiVersion < SHARE_KEYS_VERSION || !isShareKey(key)) return unavailable(ErrorCode.INVALID_REQUEST)
       return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'Share groups are not available yet.')
     default:
-      return unavailable(ErrorCode.INVALID_REQUEST)
+      return unavailable(ErrorCode.INVALID_REQUEST, `There is no coordinator of type ${keyType}.`)
   }
 }
 
@@ -79,12 +79,12 @@ async function findGroupCoordinator(context: RequestContext, groupId: string): P
   const { broker } = context
   if (broker.image.topic(OFFSETS_TOPIC) === undefined) {
     await broker.topics.createAutomatically(OFFSETS_TOPIC)
-    return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'The coordinator is not available.')
+    return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE)
   }
   const partition = broker.image.topic(OFFSETS_TOPIC)?.partitions[broker.groups.partitionFor(groupId)]
   const leader = liveBrokers(broker, context.connection).find(({ id }) => id === partition?.leader)
   if (leader === undefined) {
-    return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'The coordinator is not available.')
+    return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE)
   }
   return { nodeId: leader.id, host: leader.host, port: leader.port, errorCode: ErrorCode.NONE, reason: '' }
 }

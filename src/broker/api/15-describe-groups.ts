@@ -23,10 +23,11 @@ export default defineApi({
         reply({ groups })
         return
       }
-      const withOperations = groups.map((group) => {
-        const hidden = group.errorCode === ErrorCode.GROUP_AUTHORIZATION_FAILED
-        return { ...group, authorizedOperations: hidden ? OPERATIONS_NOT_REQUESTED : ALL_GROUP_OPERATIONS }
-      })
+      // An error says nothing about operations; the Dead groups of older versions are no error.
+      const withOperations = groups.map((group) => ({
+        ...group,
+        authorizedOperations: group.errorCode === ErrorCode.NONE ? ALL_GROUP_OPERATIONS : OPERATIONS_NOT_REQUESTED,
+      }))
       reply({ groups: withOperations })
     })
   },
