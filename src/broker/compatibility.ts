@@ -3,8 +3,8 @@
  * fails when it is stale. Prose about an API belongs to the `notes` of its handler.
  */
 import { MESSAGES } from '../protocol/messages/index.ts'
-import type { Api } from './api.ts'
 import { APIS } from './api/index.ts'
+import type { Api } from './api.ts'
 
 const INTRODUCTION = `# Compatibility
 
@@ -19,7 +19,9 @@ export function renderCompatibility(apis: readonly Api[]): string {
   const served = apis.map((api) => `| ${api.key} | ${api.name} | ${versionsOf(api)} | ${kafkaVersions(api)} |`)
   const servedKeys = new Set(apis.map((api) => api.key))
   const missing = [...MESSAGES.values()].filter(({ key }) => !servedKeys.has(key)).sort((a, b) => a.key - b.key)
-  const notes = apis.filter((api) => api.notes.length > 0).flatMap((api) => ['', `### ${api.name} (${api.key})`, '', ...bullets(api)])
+  const notes = apis
+    .filter((api) => api.notes.length > 0)
+    .flatMap((api) => ['', `### ${api.name} (${api.key})`, '', ...bullets(api)])
   return [
     INTRODUCTION,
     '## Served',

@@ -11,9 +11,10 @@ import type { PartitionImage, TopicImage } from '../metadata/image.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { RecordsData } from '../protocol/schema.ts'
 import { isTransactional } from '../records/batch.ts'
+import { DEFAULT_MAX_DECOMPRESSED_BYTES } from '../records/limits.ts'
 import type { ProduceValidation } from '../records/validate.ts'
 import { validateProduced } from '../records/validate.ts'
-import { DECOMPRESSED_BATCH_BYTES_MAX } from './limits.ts'
+import { DECOMPRESSED_BATCH_RATIO_MAX } from './limits.ts'
 
 export interface PartitionWait {
   /** The partition has more to read, or is no longer what it was. */
@@ -172,7 +173,10 @@ export class Partition {
         compressionType: config.compressionType,
         levels: config.compressionLevels,
         maxMessageBytes: config.maxMessageBytes,
-        maxDecompressedBytes: DECOMPRESSED_BATCH_BYTES_MAX,
+        maxDecompressedBytes: Math.max(
+          DEFAULT_MAX_DECOMPRESSED_BYTES,
+          DECOMPRESSED_BATCH_RATIO_MAX * config.maxMessageBytes,
+        ),
       }
     }
     this.#validation.nowMs = append.nowMs
