@@ -41,8 +41,25 @@ export function compress(codec: CodecId, data: Buffer, level?: number): Buffer {
   }
 }
 
+/**
+ * Large results are garbage a moment later, and the collector, which counts them late, would let them pile up to several times the
+ * bound; from this size on it is asked to look (50 us, on its own thread).
+ */
+const COLLECT_FROM_BYTES = 8 * 1024 * 1024
+
 /** Decompress a records section into at most `maxBytes`. The answer may be a view of `data` (codec none). */
 export function decompress(codec: number, data: Buffer, maxBytes: number): Buffer {
+  let decompressedBytes = maxBytes
+  try {
+    const decompressed = decompressWith(codec, data, maxBytes)
+    decompressedBytes = decompressed.length
+    return decompressed
+  } finally {
+    if (decompressedBytes >= COLLECT_FROM_BYTES) Bun.gc(false)
+  }
+}
+
+function decompressWith(codec: number, data: Buffer, maxBytes: number): Buffer {
   switch (codec) {
     case CODEC_NONE:
       if (data.length > maxBytes) throw tooLarge('uncompressed', maxBytes)
