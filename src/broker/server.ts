@@ -123,6 +123,7 @@ export class Broker {
 
   async #stop(): Promise<void> {
     this.context.fetchWaits.stop()
+    this.context.groups.stopWaiting()
     await this.#listener.stop()
     const failure = await closeAll(this.#closers, this.context.logger)
     if (failure !== null) throw failure

@@ -85,6 +85,7 @@ export class GroupCoordinator {
   readonly #metadata: TopicLookup
   readonly #shardDependencies: ShardDependencies
   readonly #shards = new Map<number, GroupShard>()
+  #isStopping = false
 
   constructor(dependencies: GroupCoordinatorDependencies) {
     const { config, log, timers, clock, random, metadata, logger } = dependencies
@@ -121,6 +122,12 @@ export class GroupCoordinator {
 
   shard(partition: number): GroupShard | undefined {
     return this.#shards.get(partition)
+  }
+
+  /** The broker stops: from now on nobody waits for other members. Commits and the rest go on until `close`. */
+  stopWaiting(): void {
+    this.#isStopping = true
+    for (const shard of this.#shards.values()) shard.refuseParked()
   }
 
   close(): void {
@@ -163,7 +170,8 @@ export class GroupCoordinator {
       // Copied: what a group keeps must not hold on to the bytes of a whole read.
       protocols: request.protocols.map(({ name, metadata }) => ({ name, metadata: Buffer.from(metadata) })),
     }
-    this.#run(groupId, waiter, (state, turn) => joinGroup(state, turn, input, waiter))
+    if (this.#isStopping) waiter.refuse(ErrorCode.NOT_COORDINATOR)
+    else this.#run(groupId, waiter, (state, turn) => joinGroup(state, turn, input, waiter))
   }
 
   syncGroup(context: GroupRequestContext, request: SyncGroupRequest, reply: (answer: SyncGroupAnswer) => void): void {
@@ -182,7 +190,8 @@ export class GroupCoordinator {
     for (const assigned of request.assignments) assignments.set(assigned.memberId, Buffer.from(assigned.assignment))
     const member = { groupId, generation: generationId, memberId, groupInstanceId }
     const input = { ...member, protocolType, protocol: protocolName, assignments }
-    this.#run(groupId, waiter, (state, turn) => syncGroup(state, turn, input, waiter))
+    if (this.#isStopping) waiter.refuse(ErrorCode.NOT_COORDINATOR)
+    else this.#run(groupId, waiter, (state, turn) => syncGroup(state, turn, input, waiter))
   }
 
   heartbeat(_context: GroupRequestContext, request: HeartbeatRequest, reply: (answer: HeartbeatAnswer) => void): void {

@@ -125,6 +125,11 @@ export class GroupShard {
     else if (this.#status !== 'closed') this.#afterLoad.push(operation)
   }
 
+  /** The broker stops: what waits for other members would hold it up. */
+  refuseParked(): void {
+    refuseParked(this.#state.groups)
+  }
+
   close(): void {
     if (this.#status === 'closed') return
     this.#status = 'closed'
@@ -257,12 +262,7 @@ export class GroupShard {
     this.#newest = null
     this.#state = { durable: emptyDurableState(), groups: new Map() }
     for (const { answers } of held) for (const answer of answers) answer.refuse(refusal)
-    for (const group of groups.values()) {
-      for (const member of group.members) {
-        group.takeJoin(member)?.refuse(ErrorCode.NOT_COORDINATOR)
-        group.takeSync(member)?.refuse(ErrorCode.NOT_COORDINATOR)
-      }
-    }
+    refuseParked(groups)
   }
 
   #load(): void {
@@ -373,6 +373,16 @@ export class GroupShard {
         timers.cancel(this.#timerName(timerNames.pendingJoin(groupId, memberId)))
       }
       for (const { memberId } of group.members) timers.cancel(this.#timerName(timerNames.session(groupId, memberId)))
+    }
+  }
+}
+
+/** Whoever waits for other members is sent to look for the coordinator again. */
+function refuseParked(groups: GroupState['groups']): void {
+  for (const group of groups.values()) {
+    for (const member of group.members) {
+      group.takeJoin(member)?.refuse(ErrorCode.NOT_COORDINATOR)
+      group.takeSync(member)?.refuse(ErrorCode.NOT_COORDINATOR)
     }
   }
 }

@@ -223,6 +223,17 @@ describe('a write fails', () => {
   })
 })
 
+test('a broker that stops lets nobody wait for other members, and takes commits to the end', () => {
+  const groups = new GroupTest()
+  const [leader, follower] = groups.stableGroup(2)
+  const joining = groups.join({ memberId: leader!.memberId })
+  expect(joining.isParked).toBe(true)
+  groups.coordinator.stopWaiting()
+  expect(joining.answer.errorCode).toBe(ErrorCode.NOT_COORDINATOR)
+  expect(groups.join({ memberId: leader!.memberId }).answer.errorCode).toBe(ErrorCode.NOT_COORDINATOR)
+  expect(groups.commitCodes(follower)).toEqual([ErrorCode.NONE])
+})
+
 describe('answers', () => {
   test('that rest on nothing pending come at once', () => {
     const groups = new GroupTest()
