@@ -154,7 +154,8 @@ export class SimpleProducer {
 
   private laneFor(record: RecordInput): Lane {
     const { partition } = this.options
-    if (partition !== undefined) return this.lanes.find((lane) => lane.partition === partition)!
+    // Partitions are numbered without gaps, so a lane's place is its partition.
+    if (partition !== undefined) return this.lanes[partition]!
     if (record.key !== null) return this.lanes[partitionForKey(record.key, this.lanes.length)]!
     return this.lanes[this.stickyLane]!
   }

@@ -20,7 +20,18 @@ export function sourceFiles(folder: string): SourceFile[] {
   return files.sort((a, b) => (a.path < b.path ? -1 : 1))
 }
 
+/** Every style test looks at the same files; each is read once per run. */
+const cache = new Map<string, SourceFile>()
+
 function read(absolutePath: string): SourceFile {
+  const known = cache.get(absolutePath)
+  if (known !== undefined) return known
+  const file = load(absolutePath)
+  cache.set(absolutePath, file)
+  return file
+}
+
+function load(absolutePath: string): SourceFile {
   const text = readFileSync(absolutePath, 'utf8')
   return {
     path: relative(ROOT, absolutePath).replaceAll('\\', '/'),

@@ -81,7 +81,7 @@ function describeCommand(): Command {
         throw usageError('--members and --state are two views: give one of them')
       }
       const groups = await withCluster(options, async (cluster) => {
-        const ids = groupIds.length > 0 ? groupIds : (await listGroups(cluster)).map(({ groupId }) => groupId)
+        const ids = groupIds.length > 0 ? groupIds : await consumerGroupIds(cluster)
         return Promise.all(ids.map((groupId) => describe(cluster, groupId)))
       })
       if (options.format === 'json') return printJson(groups)
@@ -92,6 +92,12 @@ function describeCommand(): Command {
       }
       if (texts.length > 0) await print(texts.join('\n\n'))
     })
+}
+
+/** Share and streams groups have neither members with partitions nor offsets of this kind. */
+async function consumerGroupIds(cluster: Cluster): Promise<string[]> {
+  const groups = await listGroups(cluster)
+  return groups.filter(({ type }) => ['', 'classic', 'consumer'].includes(type)).map(({ groupId }) => groupId)
 }
 
 async function describe(cluster: Cluster, groupId: string): Promise<DescribedGroup> {
