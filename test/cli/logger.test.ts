@@ -97,7 +97,7 @@ test('lines that could not be written are counted, and the count is logged when 
   expect(written.map((line) => line.slice(25).trim())).toEqual(['WARN  log lines dropped lines=2', 'INFO  back'])
 })
 
-test.skipIf(process.platform !== 'linux')('a pipe that nobody reads does not stop the process', async () => {
+test.skipIf(process.platform !== 'linux')('a pipe that nobody reads does not stop the process (needs /proc)', async () => {
   const folder = mkdtempSync(join(tmpdir(), 'samsa-logger-'))
   const path = join(folder, 'pipe')
   Bun.spawnSync(['mkfifo', path])

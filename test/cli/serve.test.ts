@@ -164,7 +164,7 @@ describe('what prevents a start', () => {
     })
   })
 
-  test.skipIf(process.getuid?.() === 0)('the data folder may not be written', async () => {
+  test.skipIf(process.getuid?.() === 0)('the data folder may not be written (as root everything may)', async () => {
     await withFolder(async (folder) => {
       const data = join(folder, 'read-only')
       mkdirSync(data)
