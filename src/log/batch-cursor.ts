@@ -1,7 +1,6 @@
 // Walking over the batches in a piece of a segment without allocating anything per batch: a cursor holds the few header fields that
 // the log needs. Also says what no batch can look like, so that damage is never taken for data.
 
-import { crc32c } from '@node-rs/crc32'
 import {
   BATCH_HEADER_BYTES,
   BATCH_OVERHEAD_BYTES,
@@ -18,6 +17,7 @@ import {
   RECORD_COUNT_OFFSET,
   readInt64,
 } from '../records/header.ts'
+import { crc32cOf } from '../storage/crc32c.ts'
 
 /** Smallest message of the formats before magic 2: overhead and 14 bytes. */
 const LEGACY_HEADER_BYTES = BATCH_OVERHEAD_BYTES + 14
@@ -81,5 +81,5 @@ export function isIntact(buffer: Buffer, at: number, sizeBytes: number, magic: n
     return stored === Bun.hash.crc32(buffer.subarray(at + MAGIC_OFFSET, at + sizeBytes))
   }
   if (buffer.readInt32BE(at + RECORD_COUNT_OFFSET) < 0) return false
-  return buffer.readUInt32BE(at + CRC_OFFSET) === crc32c(buffer.subarray(at + CRC_START, at + sizeBytes))
+  return buffer.readUInt32BE(at + CRC_OFFSET) === crc32cOf(buffer, at + CRC_START, at + sizeBytes)
 }

@@ -156,7 +156,8 @@ export class LogWriter {
       errorMessage: null,
       baseOffset: check.firstOffset,
       lastOffset: check.lastOffset,
-      logAppendTimeMs: this.#log.config.timestampType === 'LogAppendTime' ? check.timestamp : NONE,
+      // Whatever the type: a repetition is answered with the timestamp kept of the first time.
+      logAppendTimeMs: check.timestamp,
       logStartOffset: this.#log.logStartOffset,
       duplicate: true,
     }

@@ -297,7 +297,7 @@ export class LogManager {
     const config = configFor(topic)
     try {
       disk.makeDirectory(path)
-      disk.writeWhole(`${path}/${PARTITION_METADATA_FILE}`, formatPartitionMetadata(topicId))
+      disk.writeNew(`${path}/${PARTITION_METADATA_FILE}`, formatPartitionMetadata(topicId))
       const segments = new SegmentList()
       const log: Log = new Log(
         {

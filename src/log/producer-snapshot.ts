@@ -1,7 +1,7 @@
 // The `.snapshot` file: producer state at an offset. Only the newest batch of a producer is kept in it.
 
-import { crc32c } from '@node-rs/crc32'
 import { NONE, readInt64, writeInt64 } from '../records/header.ts'
+import { crc32cOf } from '../storage/crc32c.ts'
 import type { Parsed } from './checkpoints.ts'
 import type { ProducerEntry } from './producer-state.ts'
 
@@ -28,7 +28,7 @@ export function encodeSnapshot(entries: Iterable<ProducerEntry>): Buffer {
     bytes.writeInt32BE(entry.coordinatorEpoch, at + 34)
     writeInt64(bytes, at + 38, entry.currentTxnFirstOffset)
   }
-  bytes.writeUInt32BE(crc32c(bytes.subarray(CRC_FROM)), CRC_POSITION)
+  bytes.writeUInt32BE(crc32cOf(bytes, CRC_FROM, bytes.length), CRC_POSITION)
   return bytes
 }
 
@@ -36,7 +36,7 @@ export function decodeSnapshot(bytes: Buffer): Parsed<ProducerEntry[]> {
   if (bytes.length < HEADER_BYTES) return { ok: false, reason: `only ${bytes.length} bytes` }
   const version = bytes.readInt16BE(0)
   if (version !== VERSION) return { ok: false, reason: `version ${version}` }
-  if (bytes.readUInt32BE(CRC_POSITION) !== crc32c(bytes.subarray(CRC_FROM)))
+  if (bytes.readUInt32BE(CRC_POSITION) !== crc32cOf(bytes, CRC_FROM, bytes.length))
     return { ok: false, reason: 'wrong checksum' }
   const count = bytes.readInt32BE(CRC_FROM)
   if (count < 0 || bytes.length !== HEADER_BYTES + count * ENTRY_BYTES) return { ok: false, reason: 'wrong length' }

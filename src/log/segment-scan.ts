@@ -1,9 +1,9 @@
 // Synchronous walks over a segment's batches with large reads: recovery, rebuilding of indexes, finding the place to cut.
 // For starts and rare repairs; what serves consumers is log-read.ts, which never waits for the device on the event loop.
 
-import { crc32c } from '@node-rs/crc32'
 import { ATTRIBUTES_OFFSET, CONTROL_BIT, CRC_OFFSET, CRC_START, MAGIC_V2 } from '../records/header.ts'
 import type { BufferPool } from '../storage/buffer-pool.ts'
+import { crc32cOf } from '../storage/crc32c.ts'
 import type { DiskFile } from '../storage/disk.ts'
 import { BatchCursor, isIntact } from './batch-cursor.ts'
 import type { Segment } from './segment.ts'
@@ -92,7 +92,7 @@ function isIntactInFile(file: DiskFile, position: number, sizeBytes: number, mag
     const count = file.readNow(piece, 0, Math.min(piece.length, sizeBytes - done), position + done)
     if (count === 0) return false
     if (done === 0) stored = piece.readUInt32BE(CRC_OFFSET)
-    crc = crc32c(piece.subarray(done === 0 ? CRC_START : 0, count), crc)
+    crc = crc32cOf(piece, done === 0 ? CRC_START : 0, count, crc)
     done += count
   }
   return stored === crc

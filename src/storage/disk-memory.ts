@@ -184,6 +184,12 @@ export class MemoryDisk implements Disk {
     this.rename(`${path}.tmp`, path)
   }
 
+  writeNew(path: string, bytes: Uint8Array): void {
+    const file = this.open(path, { create: true })
+    file.truncate(0)
+    file.writev([bytes], 0)
+  }
+
   replaceWhole(path: string, bytes: Uint8Array): void {
     const file = this.open(`${path}.tmp`, { create: true })
     file.truncate(0)

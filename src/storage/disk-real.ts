@@ -2,6 +2,7 @@
 
 import {
   closeSync,
+  constants,
   existsSync,
   fdatasync,
   fdatasyncSync,
@@ -83,7 +84,13 @@ export class RealDisk implements Disk {
   }
 
   makeDirectory(path: string): void {
-    attempt(path, 'create the folder', () => mkdirSync(path, { recursive: true }))
+    attempt(path, 'create the folder', () => {
+      try {
+        mkdirSync(path)
+      } catch {
+        mkdirSync(path, { recursive: true }) // it is there, or its parent is not
+      }
+    })
   }
 
   rename(from: string, to: string): void {
@@ -120,6 +127,10 @@ export class RealDisk implements Disk {
       writeFileSync(`${path}.tmp`, bytes)
       renameSync(`${path}.tmp`, path)
     })
+  }
+
+  writeNew(path: string, bytes: Uint8Array): void {
+    attempt(path, 'write', () => writeFileSync(path, bytes))
   }
 
   replaceWhole(path: string, bytes: Uint8Array): void {
@@ -207,12 +218,7 @@ export class RealDisk implements Disk {
 
 /** Read and write, created if asked; never cut. */
 function openForWriting(path: string, create: boolean): number {
-  try {
-    return openSync(path, 'r+')
-  } catch (error) {
-    if (!create || failure(error, path, 'open').code !== 'ENOENT') throw error
-    return openSync(path, 'wx+')
-  }
+  return openSync(path, create ? constants.O_RDWR | constants.O_CREAT : 'r+')
 }
 
 function withNewFile(path: string, bytes: Uint8Array, finish: (descriptor: number) => void): void {

@@ -46,6 +46,8 @@ export interface Disk {
   readWhole(path: string): Buffer | null
   /** Writes a small file without any sync: atomic for a reader (tmp + rename), not against power loss. */
   writeWhole(path: string, bytes: Uint8Array): void
+  /** Writes a small file where there is none yet; a crash may leave it torn. */
+  writeNew(path: string, bytes: Uint8Array): void
   /** Replaces a small file durably: `<path>.tmp`, fsync, rename, fsync of the folder. Blocks for the syncs. */
   replaceWhole(path: string, bytes: Uint8Array): void
   /** The same with the syncs on the thread pool. Calls for one path must not overlap; a `replaceWhole` in between wins. */
