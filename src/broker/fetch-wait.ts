@@ -191,9 +191,6 @@ export class PendingFetch implements PartitionWait {
     if (refusal !== null) return this.#fail(row, refusal)
     const log = partition.log!
     const { fetchOffset, lastFetchedEpoch } = asked
-    if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) {
-      return this.#fail(row, ErrorCode.OFFSET_OUT_OF_RANGE)
-    }
     row.highWatermark = log.highWatermark
     row.lastStableOffset = log.lastStableOffset
     row.logStartOffset = log.logStartOffset
@@ -205,6 +202,9 @@ export class PendingFetch implements PartitionWait {
         this.#endsWait = true
         return null
       }
+    }
+    if (fetchOffset < log.logStartOffset || fetchOffset > log.logEndOffset) {
+      return this.#fail(row, ErrorCode.OFFSET_OUT_OF_RANGE)
     }
     const upTo = this.#bound(partition)
     row.seenBound = upTo

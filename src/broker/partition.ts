@@ -156,8 +156,10 @@ export class Partition {
     if (!checked.ok) return { failure: { ...checked, logStartOffset: log.logStartOffset }, info: null }
     const info = log.append(checked, { leaderEpoch: this.leaderEpoch, origin: 'client', nowMs: append.nowMs, done })
     if (info.errorCode === ErrorCode.NONE) return { failure: null, info }
-    const { errorCode, errorMessage, logStartOffset } = info
-    return { failure: { errorCode, errorMessage, logStartOffset, recordErrors: NO_RECORD_ERRORS }, info: null }
+    // Only what the validation finds comes with a message, and a batch larger than a segment is refused before the log is asked.
+    const logStartOffset = info.errorCode === ErrorCode.RECORD_LIST_TOO_LARGE ? -1 : info.logStartOffset
+    const { errorCode } = info
+    return { failure: { errorCode, errorMessage: null, logStartOffset, recordErrors: NO_RECORD_ERRORS }, info: null }
   }
 
   #validationFor(config: LogConfig, append: ProduceAppend): ProduceValidation {

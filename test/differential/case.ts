@@ -70,3 +70,8 @@ export function asks<Request extends MessageSchema, Response extends MessageSche
     },
   })
 }
+
+/** Samsa's answer to this case may differ from Kafka's. */
+export function accepting(differing: DifferentialCase, reason: string, answer: unknown): DifferentialCase {
+  return { ...differing, accepted: { reason, samsa: { answer } } }
+}

@@ -194,6 +194,18 @@ const TOPIC_PARTITIONS: CaseGroup = {
       { ordered: true },
     ),
     topicPartitions(
+      'a cursor that cannot be used, and several topics',
+      0,
+      { topics: named('parts-b', 'parts-none', 'parts-a'), cursor: { topicName: 'parts-c', partitionIndex: 0 } },
+      { ordered: true },
+    ),
+    topicPartitions(
+      'all topics from a negative partition',
+      0,
+      { topics: [], cursor: { topicName: 'parts-a', partitionIndex: -1 } },
+      { ordered: true },
+    ),
+    topicPartitions(
       'all topics from a cursor',
       0,
       { topics: [], responsePartitionLimit: 5, cursor: { topicName: 'parts-a', partitionIndex: 0 } },

@@ -248,6 +248,7 @@ const DESCRIBE: CaseGroup = {
     ...[0, 5, 6].map((version) =>
       describe('an unknown group', version, { groups: ['shown-none'], includeAuthorizedOperations: false }),
     ),
+    describe('an unknown group, with operations', 5, { groups: ['shown-none'], includeAuthorizedOperations: true }),
     describe('an unknown group, with operations', 6, { groups: ['shown-none'], includeAuthorizedOperations: true }),
     describe('with operations', 5, { groups: ['shown'], includeAuthorizedOperations: true }),
     describe('a group of offsets only', 6, { groups: ['shown-simple'], includeAuthorizedOperations: false }),

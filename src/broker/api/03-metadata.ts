@@ -3,7 +3,7 @@
  * it is at the wrong place; asking for an unknown topic may create it.
  */
 
-import type { TopicImage } from '../../metadata/image.ts'
+import { isInternalTopic, type TopicImage } from '../../metadata/image.ts'
 import { invalidTopicName } from '../../metadata/topic-names.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { MetadataRequest, MetadataResponse } from '../../protocol/messages/03-metadata.ts'
@@ -37,6 +37,7 @@ export default defineApi({
   ],
   handle(context, request): Response {
     const { broker, apiVersion } = context
+    if (apiVersion < IDS_ANSWERED_SINCE && isMalformed(request)) return refusal(request)
     const topics = describeTopics(context, request)
     return {
       throttleTimeMs: 0,
@@ -48,7 +49,7 @@ export default defineApi({
       clusterAuthorizedOperations: request.includeClusterAuthorizedOperations
         ? ALL_CLUSTER_OPERATIONS
         : OPERATIONS_NOT_REQUESTED,
-      errorCode: apiVersion < IDS_ANSWERED_SINCE && isMalformed(request) ? ErrorCode.INVALID_REQUEST : ErrorCode.NONE,
+      errorCode: ErrorCode.NONE,
     }
   },
 })
@@ -58,6 +59,17 @@ function isMalformed(request: Request): boolean {
   return request.topics?.some((topic) => topic.name === null || topic.topicId !== ZERO_UUID) ?? false
 }
 
+/** Nothing but the topics as they were named. */
+function refusal(request: Request): Response {
+  const topics = (request.topics ?? []).map(({ name, topicId }) => ({
+    errorCode: ErrorCode.INVALID_REQUEST,
+    name: name ?? '',
+    topicId,
+    partitions: [],
+  }))
+  return { throttleTimeMs: 0, brokers: [], topics, errorCode: ErrorCode.NONE }
+}
+
 function describeTopics(context: RequestContext, request: Request): TopicAnswer[] {
   const { broker, apiVersion } = context
   const asked = request.topics
@@ -65,13 +77,8 @@ function describeTopics(context: RequestContext, request: Request): TopicAnswer[
     return broker.image.topics().map((topic) => known(context, request, topic))
   }
   if (apiVersion < IDS_ANSWERED_SINCE) {
-    if (!isMalformed(request))
-      return byName(
-        context,
-        request,
-        asked.map((topic) => topic.name ?? ''),
-      )
-    return asked.map((topic) => unknown(request, context, topic.name ?? '', ErrorCode.INVALID_REQUEST))
+    const names = asked.map((topic) => topic.name ?? '')
+    return byName(context, request, names)
   }
   const ids = asked.filter((topic) => topic.topicId !== ZERO_UUID).map((topic) => topic.topicId)
   if (ids.length > 0) return byId(context, request, ids)
@@ -134,6 +141,8 @@ function unknown(request: Request, context: RequestContext, name: string | null,
     errorCode,
     name,
     topicId: ZERO_UUID,
+    // An internal name is internal before its topic is there.
+    isInternal: name !== null && isInternalTopic(name),
     partitions: [],
     topicAuthorizedOperations: operations(request, context.apiVersion),
   }

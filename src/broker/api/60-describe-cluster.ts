@@ -1,6 +1,7 @@
 /** DescribeCluster: the brokers and the cluster's id. */
 import { ErrorCode } from '../../protocol/errors.ts'
 import { DescribeClusterRequest, DescribeClusterResponse } from '../../protocol/messages/60-describe-cluster.ts'
+import type { Input } from '../../protocol/schema.ts'
 import { defineApi } from '../api.ts'
 import { ALL_CLUSTER_OPERATIONS, liveBrokers, OPERATIONS_NOT_REQUESTED } from '../cluster-view.ts'
 
@@ -16,19 +17,11 @@ export default defineApi({
   handle(context, request) {
     const { broker } = context
     const { endpointType } = request
+    if (endpointType === CONTROLLERS) {
+      return failed(ErrorCode.MISMATCHED_ENDPOINT_TYPE, 'Controllers were asked for, but this is a broker.')
+    }
     if (endpointType !== BROKERS) {
-      return {
-        throttleTimeMs: 0,
-        errorCode:
-          endpointType === CONTROLLERS ? ErrorCode.MISMATCHED_ENDPOINT_TYPE : ErrorCode.UNSUPPORTED_ENDPOINT_TYPE,
-        errorMessage:
-          endpointType === CONTROLLERS
-            ? 'The request was sent to an endpoint of type BROKER, but we wanted an endpoint of type CONTROLLER'
-            : `Unsupported endpoint type ${endpointType}`,
-        endpointType,
-        clusterId: '',
-        brokers: [],
-      }
+      return failed(ErrorCode.UNSUPPORTED_ENDPOINT_TYPE, `There are no endpoints of type ${endpointType}.`)
     }
     return {
       throttleTimeMs: 0,
@@ -48,3 +41,7 @@ export default defineApi({
     }
   },
 })
+
+function failed(errorCode: ErrorCode, errorMessage: string): Input<typeof DescribeClusterResponse> {
+  return { throttleTimeMs: 0, errorCode, errorMessage, clusterId: '', brokers: [] }
+}

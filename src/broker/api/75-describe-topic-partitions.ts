@@ -25,13 +25,19 @@ export default defineApi({
   handle(context, request): Response {
     const { broker } = context
     const { cursor } = request
-    if (cursor !== null && cursor.partitionIndex < 0) {
-      return { throttleTimeMs: 0, topics: [failed(cursor.topicName, ErrorCode.INVALID_REQUEST)] }
+    if (cursor !== null && !isUsable(cursor, request.topics)) {
+      return { throttleTimeMs: 0, topics: request.topics.map(({ name }) => refused(name)) }
     }
     const limit = Math.max(1, Math.min(request.responsePartitionLimit, broker.config.number(PARTITION_LIMIT_CONFIG)))
     return page(broker, namesFrom(broker, request), cursor, limit)
   },
 })
+
+/** A cursor points at a partition of one of the topics that are asked for. */
+function isUsable(cursor: NonNullable<Request['cursor']>, topics: Request['topics']): boolean {
+  if (cursor.partitionIndex < 0) return false
+  return topics.length === 0 || topics.some(({ name }) => name === cursor.topicName)
+}
 
 /** Sorted names at and behind the cursor. */
 function namesFrom(broker: BrokerContext, request: Request): string[] {
@@ -79,6 +85,11 @@ function answer(broker: BrokerContext, topic: TopicImage, from: number, to: numb
     })),
     topicAuthorizedOperations: ALL_TOPIC_OPERATIONS,
   }
+}
+
+/** The whole request is refused: nothing is said about the topic itself. */
+function refused(name: string): TopicAnswer {
+  return { errorCode: ErrorCode.INVALID_REQUEST, name, topicId: ZERO_UUID, partitions: [] }
 }
 
 function failed(name: string, errorCode: ErrorCode): TopicAnswer {
