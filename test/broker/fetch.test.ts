@@ -113,6 +113,12 @@ describe('fetch', () => {
     })
   }
 
+  test('an offset beyond the end of its epoch diverges rather than being out of range', async () => {
+    const row = await fetchOne(client, { topic: 'letters', lastFetchedEpoch: 0, offset: 9 })
+    expect([row.errorCode, row.highWatermark, row.logStartOffset]).toEqual([0, 3, 0])
+    expect(row.divergingEpoch).toEqual({ epoch: 0, endOffset: 3 })
+  })
+
   test('the end of the last fetched epoch is no divergence', async () => {
     const row = await fetchOne(client, { topic: 'letters', lastFetchedEpoch: 0, offset: 3 })
     expect(row.errorCode).toBe(0)

@@ -270,10 +270,19 @@ describe('DescribeTopicPartitions', () => {
     expect(answer.nextCursor).toEqual({ topicName: 'second', partitionIndex: 0 })
   })
 
-  test('a negative cursor is refused', async () => {
-    const answer = await describeTopics(['first'], 10, { topicName: 'first', partitionIndex: -1 })
-    expect(answer.topics[0]!.errorCode).toBe(42)
-  })
+  const cursors: [string, { topicName: string; partitionIndex: number }][] = [
+    ['a negative cursor', { topicName: 'first', partitionIndex: -1 }],
+    ['a cursor on a topic that is not asked for', { topicName: 'fifth', partitionIndex: 0 }],
+  ]
+  for (const [name, cursor] of cursors) {
+    test(`${name} is refused, for all topics of the request`, async () => {
+      const answer = await describeTopics(['second', 'first'], 10, cursor)
+      expect(answer.topics.map((topic) => [topic.name, topic.errorCode, topic.topicAuthorizedOperations])).toEqual([
+        ['second', 42, NOT_REQUESTED],
+        ['first', 42, NOT_REQUESTED],
+      ])
+    })
+  }
 })
 
 describe('DescribeLogDirs', () => {
