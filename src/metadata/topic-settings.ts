@@ -52,8 +52,9 @@ export function effectiveTopicText(
   for (const { name: synonym, factor } of TOPIC_SYNONYMS[name] ?? []) {
     const text = brokerText(synonym)
     if (text === null) continue
-    // Whole units of -1 mean "no limit" and stay so.
-    if (factor === 1 || text.startsWith('-')) return text
+    // Any negative time means "no limit", in every unit; on the topic that is -1.
+    if (text.startsWith('-') && name === 'retention.ms') return '-1'
+    if (factor === 1) return text
     return String(BigInt(text) * BigInt(factor))
   }
   return TOPIC_DEFINITIONS.get(name)?.defaultValue ?? null
