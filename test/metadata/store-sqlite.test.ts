@@ -139,9 +139,8 @@ describe('two processes with one file', () => {
     const theirs = open({ timers: new ManualTimers(clock) })
     const revisions: number[] = []
     ours.watch('', 0, ({ changes }) => revisions.push(...changes.map(({ revision }) => revision)))
-    for (const store of [theirs, ours, theirs, theirs, ours]) {
-      const key = `k${revisions.length}`
-      await store.transact({ puts: [{ key, value: value('x') }] })
+    for (const [index, store] of [theirs, ours, theirs, theirs, ours].entries()) {
+      await store.transact({ puts: [{ key: `k${index}`, value: value('x') }] })
     }
     expect(revisions).toEqual([1, 2, 3, 4, 5])
     ours.close()
