@@ -1,7 +1,7 @@
 /** The broker as a whole: starting, stopping, starting again, and its sockets. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { chmodSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Broker, BrokerStartError } from '../../src/broker/server.ts'
@@ -111,10 +111,11 @@ describe('a start fails', () => {
     expect(failure.code).toBe('BAD_CONFIG')
   })
 
-  test.skipIf(process.getuid?.() === 0)('when the folder may not be written (as root everything may)', async () => {
-    chmodSync(directory, 0o500)
-    expect((await startFailure(onDisk())).code).toBe('DATA_NOT_WRITABLE')
-    chmodSync(directory, 0o700)
+  test('when the folder may not be written, naming it', async () => {
+    // Not even root may make folders here.
+    const failure = await startFailure(onDisk({ dataDirectory: '/sys/samsa-data' }))
+    expect(failure.code).toBe('DATA_NOT_WRITABLE')
+    expect(failure.message).toContain('/sys/samsa-data')
   })
 })
 
