@@ -144,7 +144,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   const advertised = configuredAddress(options.advertise, config)
   const storage = openStorage(options, closers)
   const { disk, clock, timers, random, dataDirectory } = storage
-  const store = openStore(options.storage, storage)
+  const store = openStore(options, storage)
   closers.push(() => store.close())
   const { image, configs, topics, producerIds } = await openImage(store, options, config, storage, closers)
   const logs = await openLogs(options, config, storage, configs, closers)
@@ -275,11 +275,11 @@ async function openImage(
   return metadata
 }
 
-function openStore(kind: BrokerOptions['storage'], { clock, timers, dataDirectory }: Storage): MetadataStore {
-  if (kind === 'memory') return new MemoryMetadataStore({ clock })
+function openStore({ storage, logger }: BrokerOptions, { clock, timers, dataDirectory }: Storage): MetadataStore {
+  if (storage === 'memory') return new MemoryMetadataStore({ clock })
   const path = join(dataDirectory, METADATA_FILE)
   try {
-    return new SqliteMetadataStore({ path, clock, timers })
+    return new SqliteMetadataStore({ path, clock, timers, logger })
   } catch (error) {
     const cause = error instanceof MetadataStoreError && error.cause !== undefined ? error.cause : error
     const code = isRefusedWrite(cause) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'

@@ -69,11 +69,10 @@ function brokerSynonymNames(name: string): readonly string[] {
  * value under the property's own name belongs to another property, and is left out.
  */
 function brokerChain(broker: BrokerConfig, name: string, sensitive: boolean): ConfigSynonym[] {
-  const names = brokerSynonymNames(name)
+  const values = brokerSynonymNames(name).map((synonym) => ({ synonym, levels: broker.levels(synonym) }))
   const chain = LEVELS.flatMap(([level, source]) =>
-    names.flatMap((synonym) =>
-      broker
-        .levels(synonym)
+    values.flatMap(({ synonym, levels }) =>
+      levels
         .filter((entry) => entry.level === level)
         .map((entry) => ({ name: synonym, value: sensitive ? null : entry.value, source })),
     ),
@@ -103,20 +102,37 @@ function canonical(definition: ConfigDefinition, text: string | null): string | 
 
 /** Every topic property, sorted by name. `own` is what is set on the topic. */
 export function describeTopic(broker: BrokerConfig, own: ReadonlyMap<string, string>): DescribedConfig[] {
-  const entries: DescribedConfig[] = []
-  for (const definition of TOPIC_DEFINITIONS.values()) {
-    const { name } = definition
-    if (definition.internal && !own.has(name)) continue
-    const value = canonical(
-      definition,
-      effectiveTopicText(name, own, (synonym) => broker.text(synonym)),
-    )
-    const brokerName = TOPIC_SYNONYMS[name]?.[0]?.name
-    const synonyms = brokerName === undefined ? [] : brokerChain(broker, brokerName, false)
-    if (own.has(name)) synonyms.unshift({ name, value, source: ConfigSource.TOPIC })
-    entries.push(described(definition, value, synonyms))
-  }
-  return entries
+  return [...TOPIC_DEFINITIONS.values()]
+    .filter(({ name, internal }) => !internal || own.has(name))
+    .map((definition) => describeTopicConfig(broker, definition, own))
+}
+
+/** The same from the description of a topic that has nothing set, of which most entries hold for every topic. */
+export function describeTopicFrom(
+  unset: readonly DescribedConfig[],
+  broker: BrokerConfig,
+  own: ReadonlyMap<string, string>,
+): DescribedConfig[] {
+  if ([...own.keys()].some((name) => TOPIC_DEFINITIONS.get(name)?.internal !== false)) return describeTopic(broker, own)
+  return unset.map((config) =>
+    own.has(config.name) ? describeTopicConfig(broker, TOPIC_DEFINITIONS.get(config.name)!, own) : config,
+  )
+}
+
+function describeTopicConfig(
+  broker: BrokerConfig,
+  definition: ConfigDefinition,
+  own: ReadonlyMap<string, string>,
+): DescribedConfig {
+  const { name } = definition
+  const value = canonical(
+    definition,
+    effectiveTopicText(name, own, (synonym) => broker.text(synonym)),
+  )
+  const brokerName = TOPIC_SYNONYMS[name]?.[0]?.name
+  const synonyms = brokerName === undefined ? [] : brokerChain(broker, brokerName, false)
+  if (own.has(name)) synonyms.unshift({ name, value, source: ConfigSource.TOPIC })
+  return described(definition, value, synonyms)
 }
 
 /** Every public broker property and whatever else was given, sorted by name. */

@@ -27,6 +27,7 @@ import {
   describeClusterDefault,
   describeGroup,
   describeTopic,
+  describeTopicFrom,
   effectiveGroupText,
 } from './config-describe.ts'
 import { parseConfigValue } from './config-values.ts'
@@ -81,6 +82,7 @@ export interface ConfigsOptions {
   readonly loggerLevel?: LeveledLogger
 }
 
+const NO_CONFIGS: ReadonlyMap<string, string> = new Map()
 const OK: ConfigError = { errorCode: ErrorCode.NONE, errorMessage: null }
 /** A change that keeps losing against others is given up; nobody changes the same resource that often. */
 const MAX_ATTEMPTS = 20
@@ -114,7 +116,9 @@ export class Configs {
   readonly #loggerLevel: LeveledLogger | null
   readonly #settings = new Map<string, TopicSettings>()
   readonly #listeners = new Set<TopicSettingsListener>()
+  /** Of a topic that has nothing set: what most topics are. */
   #defaultSettings: TopicSettings | null = null
+  #defaultDescription: readonly DescribedConfig[] | null = null
 
   /** `broker` must follow the image already: its listeners then run before the ones of here. */
   constructor(options: ConfigsOptions) {
@@ -127,6 +131,7 @@ export class Configs {
     this.#broker.onChange(() => {
       this.#settings.clear()
       this.#defaultSettings = null
+      this.#defaultDescription = null
       this.#tell(null)
     })
   }
@@ -227,6 +232,11 @@ export class Configs {
     for (const listener of this.#listeners) listener(topics)
   }
 
+  #describeTopic(own: ReadonlyMap<string, string>): DescribedConfig[] {
+    this.#defaultDescription ??= describeTopic(this.#broker, NO_CONFIGS)
+    return describeTopicFrom(this.#defaultDescription, this.#broker, own)
+  }
+
   #describeAll(type: number, name: string): DescribeResult {
     const refusal = this.#refuseDescription(type, name)
     if (refusal !== null) return { ...refusal, configs: [] }
@@ -236,7 +246,7 @@ export class Configs {
   #describeKnown(type: number, name: string): DescribedConfig[] {
     switch (type) {
       case ResourceType.TOPIC:
-        return describeTopic(this.#broker, this.#image.config('topic', name).values)
+        return this.#describeTopic(this.#image.config('topic', name).values)
       case ResourceType.GROUP:
         return describeGroup(this.#broker, this.#image.config('group', name).values)
       case ResourceType.BROKER_LOGGER:

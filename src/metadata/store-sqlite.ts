@@ -8,6 +8,7 @@
  */
 import { Database, type Statement } from 'bun:sqlite'
 import type { Clock } from '../storage/clock.ts'
+import type { Logger } from '../storage/logger.ts'
 import type { Timers } from '../storage/timers.ts'
 import {
   checkTransaction,
@@ -27,6 +28,7 @@ export interface SqliteStoreOptions {
   readonly path: string
   readonly clock: Clock
   readonly timers: Timers
+  readonly logger: Logger
   /** How often to look for what other processes wrote, and for leases that ended. */
   readonly pollIntervalMs?: number
   /** For how many revisions a deleted key is remembered. */
@@ -70,6 +72,7 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly #database: Database
   readonly #clock: Clock
   readonly #timers: Timers
+  readonly #logger: Logger
   readonly #pollIntervalMs: number
   readonly #keptRevisions: number
   readonly #timerName: string
@@ -81,6 +84,7 @@ export class SqliteMetadataStore implements MetadataStore {
   constructor(options: SqliteStoreOptions) {
     this.#clock = options.clock
     this.#timers = options.timers
+    this.#logger = options.logger
     this.#pollIntervalMs = options.pollIntervalMs ?? DEFAULT_POLL_INTERVAL_MS
     this.#keptRevisions = options.keptRevisions ?? DEFAULT_KEPT_REVISIONS
     this.#timerName = `metadata/poll/${options.path}`
@@ -254,15 +258,22 @@ export class SqliteMetadataStore implements MetadataStore {
 
   #poll(): void {
     try {
-      this.#endLeases()
-      const version = this.#readDataVersion()
-      if (version !== this.#dataVersion) {
-        this.#dataVersion = version
-        this.#catchUp()
-      }
+      this.#operation(() => this.#lookAround())
+    } catch (error) {
+      // A disk that is full or a lock that is held too long: the next look may fare better.
+      if (!(error instanceof MetadataStoreError)) throw error
+      this.#logger.warn('the metadata file could not be looked at', { error })
     } finally {
       if (!this.#closed) this.#schedulePoll()
     }
+  }
+
+  #lookAround(): void {
+    this.#endLeases()
+    const version = this.#readDataVersion()
+    if (version === this.#dataVersion) return
+    this.#catchUp()
+    this.#dataVersion = version
   }
 
   #readDataVersion(): number {

@@ -6,6 +6,7 @@ import { join } from 'node:path'
 import { MetadataStoreError, type StoreChanges } from '../../src/metadata/store.ts'
 import { METADATA_FILE, SqliteMetadataStore, type SqliteStoreOptions } from '../../src/metadata/store-sqlite.ts'
 import { ManualClock } from '../../src/storage/clock-manual.ts'
+import { silentLogger } from '../../src/storage/logger.ts'
 import { ManualTimers } from '../../src/storage/timers-manual.ts'
 import { storeContract } from './store-contract.ts'
 
@@ -22,7 +23,7 @@ function prepare(): void {
 }
 
 function open(options: Partial<SqliteStoreOptions> = {}): SqliteMetadataStore {
-  return new SqliteMetadataStore({ path, clock, timers, ...options })
+  return new SqliteMetadataStore({ path, clock, timers, logger: silentLogger, ...options })
 }
 
 const value = (text: string): Uint8Array => new TextEncoder().encode(text)
