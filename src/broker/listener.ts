@@ -139,7 +139,8 @@ export class Listener implements ConnectionHost {
   /** A handler of ours threw, or the socket failed. Either way this connection is of no use any more. */
   #failed(socket: Socket<SocketData>, error: Error): void {
     this.logger.error('connection failed', { client: socket.data?.connection?.peer, error })
-    socket.data?.connection?.terminate(null)
+    if (socket.data?.connection == null) socket.terminate()
+    else socket.data.connection.terminate(null)
   }
 
   #scheduleSweep(): void {
