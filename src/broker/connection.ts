@@ -20,14 +20,15 @@ import {
   CONNECTION_REQUESTS_MAX,
   CONNECTION_UNREAD_BYTES_MAX,
 } from './limits.ts'
-import type { ByteSink } from './out-queue.ts'
+import type { ByteSink, QueueOwner } from './out-queue.ts'
 import { OutQueue } from './out-queue.ts'
 import type { BudgetMember, RequestBudget } from './request-budget.ts'
 
 /** The part of a Bun socket that a connection uses. */
 export interface ConnectionSocket extends ByteSink {
-  readonly remoteAddress: string
-  readonly remotePort: number
+  /** Undefined when the peer is gone before we look. */
+  readonly remoteAddress: string | undefined
+  readonly remotePort: number | undefined
   readonly localAddress: string
   readonly localPort: number
   pause(): void
@@ -56,7 +57,7 @@ export interface ConnectionHost {
  */
 type State = 'open' | 'draining' | 'shut' | 'closed'
 
-export class Connection implements BudgetMember {
+export class Connection implements BudgetMember, QueueOwner {
   readonly id: number
   readonly clientHost: string
   /** `127.0.0.1:40123`, for log lines. */
@@ -73,7 +74,7 @@ export class Connection implements BudgetMember {
   readonly #host: ConnectionHost
   readonly #socket: ConnectionSocket
   readonly #frames: FrameReader
-  readonly #out = new OutQueue()
+  readonly #out = new OutQueue(this)
   #state: State = 'open'
   #isReading = true
   #isPumping = false
@@ -89,9 +90,9 @@ export class Connection implements BudgetMember {
     this.#host = host
     this.#socket = socket
     this.id = id
-    const address = plainAddress(socket.remoteAddress)
+    const address = plainAddress(socket.remoteAddress ?? 'unknown')
     this.clientHost = `/${address}`
-    this.peer = `${address}:${socket.remotePort}`
+    this.peer = `${address}:${socket.remotePort ?? 0}`
     this.localAddress = plainAddress(socket.localAddress)
     this.localPort = socket.localPort
     this.lastActiveMs = host.nowMs()
@@ -166,6 +167,14 @@ export class Connection implements BudgetMember {
     this.#pump()
     this.#updateReading()
     if (allLeft && this.#out.isEmpty) this.#shutWhenDone()
+  }
+
+  partLoaded(): void {
+    this.flush()
+  }
+
+  partLost(error: unknown): void {
+    this.terminate(`data it was promised cannot be read: ${error instanceof Error ? error.message : String(error)}`)
   }
 
   budgetChanged(): void {

@@ -8,7 +8,7 @@
  */
 import { apiName } from '../protocol/api-keys.ts'
 import { decode } from '../protocol/codec.ts'
-import { decodeRequestHeader, encodeResponse } from '../protocol/frame.ts'
+import { decodeRequestHeader, encodeResponseParts } from '../protocol/frame.ts'
 import { Reader } from '../protocol/reader.ts'
 import { UNSUPPORTED_API_VERSIONS_ANSWER } from './api/18-api-versions.ts'
 import type { Api } from './api.ts'
@@ -78,7 +78,7 @@ export class Dispatcher {
     const response = exchange.response as { throttleTimeMs?: number }
     const throttleMs = this.#throttle.charge(exchange)
     if (throttleMs > 0 && 'throttleTimeMs' in response) response.throttleTimeMs = throttleMs
-    const parts = encodeResponse(api.response, api.key, exchange.apiVersion, exchange.correlationId, response)
+    const parts = encodeResponseParts(api.response, exchange.apiVersion, exchange.correlationId, response)
     for (const part of parts) out.push(part)
   }
 

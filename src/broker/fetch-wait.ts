@@ -50,7 +50,7 @@ export class FetchRow implements PartitionNews {
   }
 
   get hasRecords(): boolean {
-    return this.data !== null && this.data.data.length > 0
+    return this.data !== null && this.data.sizeBytes > 0
   }
 
   get hasDivergingEpoch(): boolean {
@@ -213,7 +213,13 @@ export class PendingFetch implements PartitionWait {
     if (fetchOffset >= upTo) return null
     const maxBytes = this.#limitFor(row)
     if (maxBytes === 0 && this.#readAnything) return null
-    return log.read(fetchOffset, { maxBytes, upTo, atLeastOne: !this.#readAnything })
+    // A reader at read_committed must be told of aborted transactions up to the exact end of what it gets.
+    return log.read(fetchOffset, {
+      maxBytes,
+      upTo,
+      atLeastOne: !this.#readAnything,
+      asFile: !this.#terms.readCommitted,
+    })
   }
 
   #refusalFor(row: FetchRow, partition: Partition): ErrorCode | null {
@@ -246,7 +252,7 @@ export class PendingFetch implements PartitionWait {
       this.#fail(row, result.errorCode)
       return
     }
-    const bytes = result.data.length
+    const bytes = result.sizeBytes
     if (bytes > 0) row.data = result
     else result.release()
     // If there is more than fitted, the partition alone fills its share: waiting would not bring more.

@@ -34,6 +34,12 @@ export const COALESCE_PART_BYTES_MAX = 64 * KIB
 /** One socket write of coalesced parts. */
 export const COALESCED_WRITE_BYTES = 128 * KIB
 
+/** A range of a file leaves in pieces of this size; so much of it is in memory at most while it is read from a cold disk. */
+export const FILE_PIECE_BYTES = MIB
+
+/** Bytes written to a socket that is known to be full, only to be told when it takes more. */
+export const FULL_SOCKET_PROBE_BYTES = 4 * KIB
+
 /** How long a clean stop lets requests execute; what is parked until somebody else acts would never end. */
 export const STOP_EXECUTING_MS = 1_000
 

@@ -9,6 +9,7 @@ import { ErrorCode } from '../protocol/errors.ts'
 import type { BufferPool } from '../storage/buffer-pool.ts'
 import { DiskError, type DiskFile } from '../storage/disk.ts'
 import { BatchCursor } from './batch-cursor.ts'
+import { FileRange } from './file-range.ts'
 import type { Log } from './log.ts'
 import type { Segment } from './segment.ts'
 import type { LogServices } from './services.ts'
@@ -21,6 +22,8 @@ const HEADER_BYTES = 64
 /** Most bytes one read returns, unless a single batch is larger. */
 export const LARGEST_READ_BYTES = 16 * 1024 * 1024
 const REMEMBERED_PLACES = 8
+/** From here on a reader may get a range of the file: below, reading and copying costs less than the extra system calls. */
+const FILE_RANGE_BYTES_MIN = 64 * 1024
 
 const NO_BYTES = Buffer.alloc(0)
 
@@ -92,6 +95,7 @@ async function readStep<T>(
 }
 
 class Batches implements ReadResult {
+  readonly file = null
   readonly errorCode: ErrorCode
   readonly data: Buffer
   readonly startOffset: number
@@ -115,11 +119,42 @@ class Batches implements ReadResult {
     this.#pool = pool
   }
 
+  get sizeBytes(): number {
+    return this.data.length
+  }
+
   release(): void {
     const buffer = this.#buffer
     if (buffer === null) return
     this.#buffer = null
     this.#pool?.give(buffer)
+  }
+}
+
+class BatchesInFile implements ReadResult {
+  readonly errorCode = ErrorCode.NONE
+  readonly data = NO_BYTES
+  readonly startOffset: number
+  readonly nextOffset: number
+  #file: FileRange | null
+
+  constructor(startOffset: number, nextOffset: number, file: FileRange) {
+    this.startOffset = startOffset
+    this.nextOffset = nextOffset
+    this.#file = file
+  }
+
+  get file(): FileRange | null {
+    return this.#file
+  }
+
+  get sizeBytes(): number {
+    return this.#file?.storedBytes ?? 0
+  }
+
+  release(): void {
+    this.#file?.release()
+    this.#file = null
   }
 }
 
@@ -196,7 +231,10 @@ export class LogReader {
     while (segment !== null) {
       if (position < 0) position = yield* this.locate(segment, fetchOffset)
       if (cuts !== this.#log.cuts) return nothing(ErrorCode.NONE, fetchOffset)
-      if (position < segment.sizeBytes) return yield* this.#readAt(segment, position, fetchOffset, bound, options)
+      if (position < segment.sizeBytes) {
+        const range = options.asFile === true ? yield* this.#rangeAt(segment, position, bound, options) : null
+        return range ?? (yield* this.#readAt(segment, position, fetchOffset, bound, options))
+      }
       // Nothing at or after the offset here: compaction has left a gap at the segment's end.
       segment = segments.after(segment)
       position = 0
@@ -230,6 +268,36 @@ export class LogReader {
     } finally {
       pool.give(buffer)
     }
+  }
+
+  /**
+   * The same bytes that `#readAt` would read, to be sent from the file. Batches are not looked at except for the first; the offset index
+   * knows where others begin. Null where that does not work: little data, a bound inside the segment, a sparse index.
+   */
+  *#rangeAt(segment: Segment, position: number, bound: number, options: ReadOptions): ReadSteps<ReadResult | null> {
+    const { pool } = this.#services
+    const { segments, cuts } = this.#log
+    const available = segment.sizeBytes - position
+    const wanted = Math.min(options.maxBytes, available)
+    const endOffset = segments.upperBound(segment)
+    if (wanted < FILE_RANGE_BYTES_MIN || endOffset > bound) return null
+    const header = pool.take(HEADER_BYTES)
+    const cursor = new BatchCursor()
+    try {
+      const count = yield { segment, buffer: header, length: Math.min(HEADER_BYTES, available), position }
+      // What is wrong with the batch is found out, and said, where it is read.
+      if (!cursor.load(header, 0, count) || cursor.problem(segment.baseOffset, available) !== null) return null
+    } finally {
+      pool.give(header)
+    }
+    if (cuts !== this.#log.cuts || cursor.sizeBytes > wanted) return null
+    segment.loadIndexes()
+    const limit = position + wanted
+    const isToTheEnd = wanted === available
+    const end = isToTheEnd ? limit : segment.offsetIndex.lastPositionUpTo(limit)
+    if (end - position < Math.max(FILE_RANGE_BYTES_MIN, wanted / 2)) return null
+    const nextOffset = isToTheEnd ? endOffset : cursor.lastOffset + 1
+    return new BatchesInFile(cursor.baseOffset, nextOffset, new FileRange(segment.file(), position, end - position))
   }
 
   *#readAt(

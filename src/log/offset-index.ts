@@ -67,6 +67,18 @@ export class OffsetIndex {
     return low < this.count ? this.offsetAt(low) : null
   }
 
+  /** The greatest position of an entry at or before the position, or 0. */
+  lastPositionUpTo(position: number): number {
+    let low = 0
+    let high = this.count - 1
+    while (low <= high) {
+      const middle = (low + high) >>> 1
+      if (this.positionAt(middle) <= position) low = middle + 1
+      else high = middle - 1
+    }
+    return high < 0 ? 0 : this.positionAt(high)
+  }
+
   /** Drops entries at or above the offset. */
   truncateTo(offset: number): void {
     this.file.keep(this.floor(offset - 1) + 1)

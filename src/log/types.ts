@@ -2,6 +2,7 @@
 
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { BatchHeader } from '../records/header.ts'
+import type { FileRange } from './file-range.ts'
 
 /** When an append counts as done: never on a device, once in the page cache, or once on the device. */
 export type Durability = 'memory' | 'os' | 'fsync'
@@ -104,6 +105,8 @@ export interface ReadOptions {
   readonly upTo: number
   /** Return the first batch whole even if it is larger than `maxBytes`. */
   readonly atLeastOne: boolean
+  /** Large results may come as a range of the file instead of bytes. Then `nextOffset` is a lower bound. */
+  readonly asFile?: boolean
 }
 
 /** Bytes as they lie in the log. `data` is a view of a pooled buffer: use it, then `release()`, then never touch it. */
@@ -111,6 +114,10 @@ export interface ReadResult {
   readonly errorCode: ErrorCode
   /** Whole batches; the first one holds the offset asked for, or is the first one after it. */
   readonly data: Buffer
+  /** In place of `data`, if asked for. */
+  readonly file: FileRange | null
+  /** Of `data` or of `file`. */
+  readonly sizeBytes: number
   /** Base offset of the first batch in `data`, or the offset asked for if there is none. */
   readonly startOffset: number
   /** Where to read on. */

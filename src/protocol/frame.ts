@@ -12,7 +12,7 @@ import { GATHER_BUFFER_BYTES, MAX_FRAME_BYTES, MAX_RESPONSE_ARRAY_ELEMENTS, SMAL
 import { MESSAGES } from './messages/index.ts'
 import type { Reader } from './reader.ts'
 import { type Infer, type Input, isFlexible, type MessageSchema } from './schema.ts'
-import { Writer } from './writer.ts'
+import { inMemory, type Part, Writer } from './writer.ts'
 
 const SIZE_BYTES = 4
 /** The first piece of a frame holds at least this much of it (or all of it). */
@@ -218,13 +218,23 @@ export function encodeResponse<S extends MessageSchema>(
   correlationId: number,
   value: Input<S>,
 ): Buffer[] {
+  return inMemory(encodeResponseParts(schema, version, correlationId, value))
+}
+
+/** The same for a broker, whose records may be stored elsewhere. */
+export function encodeResponseParts<S extends MessageSchema>(
+  schema: S,
+  version: number,
+  correlationId: number,
+  value: Input<S>,
+): Part[] {
   try {
     writeResponse(sharedWriter, schema, version, correlationId, value)
   } catch (error) {
     sharedWriter.discard()
     throw error
   }
-  return sharedWriter.finish()
+  return sharedWriter.finishParts()
 }
 
 /** A whole request frame, size included, as parts to be sent in order. */

@@ -24,6 +24,14 @@ export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA'
 /** The bytes of record batches as they lay in the frame: a list of views, in order, never concatenated. */
 export type RecordsData = readonly Uint8Array[]
 
+/** Bytes of record batches that stay where they are, for instance in a file: whoever sends the message fetches them. */
+export interface StoredBytes {
+  readonly storedBytes: number
+}
+
+/** What a response may give as records. */
+export type RecordsSource = readonly (Uint8Array | StoredBytes)[]
+
 export type ScalarKind =
   | 'int8'
   | 'int16'
@@ -145,7 +153,7 @@ export const string = scalar<string>('string')
 /** 22 characters of base64url. */
 export const uuid = scalar<string>('uuid')
 export const bytes = scalar<Buffer, Uint8Array>('bytes')
-export const records = scalar<RecordsData>('records')
+export const records = scalar<RecordsData, RecordsSource>('records')
 
 type ElementOut<E> = E extends ScalarFactory<infer Out, infer _In> ? Out : E extends Fields ? OutOf<E> : never
 type ElementIn<E> = E extends ScalarFactory<infer _Out, infer In> ? In : E extends Fields ? InOf<E> : never

@@ -1,12 +1,13 @@
 // Writes the primitive types of the protocol into one growing buffer. Large record views are not copied: they become
-// parts of their own between the written ones, so that a message is a list of buffers to be sent in order.
+// parts of their own between the written ones, so that a message is a list of parts to be sent in order; so do bytes that are
+// not in memory.
 //
 // A Writer carves messages out of a slab that it keeps for the next message until it is full; what `finish` returns
 // stays valid and is never written to again by the Writer.
 
 import { EncodeError } from './errors.ts'
 import { MAX_STRING_BYTES, PASS_THROUGH_BYTES } from './limits.ts'
-import type { RecordsData } from './schema.ts'
+import type { RecordsSource, StoredBytes } from './schema.ts'
 import { UUID_BYTES, writeUuid } from './strings.ts'
 
 const SLAB_BYTES = 64 * 1024
@@ -17,12 +18,19 @@ const MIN_ROOM_BYTES = 512
 /** Up to this length writing ASCII character by character beats a call into the runtime. */
 const SHORT_STRING_CHARACTERS = 64
 
+export type Part = Buffer | StoredBytes
+
+export function inMemory(parts: Part[]): Buffer[] {
+  if (!parts.every((part) => Buffer.isBuffer(part))) throw new EncodeError('Only a broker sends stored record bytes')
+  return parts
+}
+
 export class Writer {
   private bytes: Buffer
   /** Where the part being written begins in `bytes`. */
   private start = 0
   private position = 0
-  private parts: Buffer[] = []
+  private parts: Part[] = []
   /** Bytes in `parts`. */
   private partBytes = 0
   private framePart = 0
@@ -162,7 +170,7 @@ export class Writer {
     else this.compactBytes(value)
   }
 
-  records(value: RecordsData | null): void {
+  records(value: RecordsSource | null): void {
     if (value === null) {
       this.int32(-1)
       return
@@ -171,7 +179,7 @@ export class Writer {
     for (let index = 0; index < value.length; index++) this.view(value[index]!)
   }
 
-  compactRecords(value: RecordsData | null): void {
+  compactRecords(value: RecordsSource | null): void {
     if (value === null) {
       this.int8(0)
       return
@@ -233,7 +241,8 @@ export class Writer {
   endFrame(): void {
     const size = this.length - this.frameBytesBefore
     const inParts = this.framePart < this.parts.length
-    const bytes = inParts ? this.parts[this.framePart]! : this.bytes
+    // A frame begins with its size, so its first part was written here.
+    const bytes = inParts ? (this.parts[this.framePart] as Buffer) : this.bytes
     const at = inParts ? this.frameOffset : this.start + this.frameOffset
     bytes.writeInt32BE(size, at)
   }
@@ -246,8 +255,13 @@ export class Writer {
     this.position = this.start
   }
 
-  /** Everything written since the last `finish`, to be sent in this order. */
+  /** Everything written since the last `finish`, to be sent in this order. All of it must be in memory. */
   finish(): Buffer[] {
+    return inMemory(this.finishParts())
+  }
+
+  /** The same where record bytes may be stored elsewhere. */
+  finishParts(): Part[] {
     this.closePart()
     const parts = this.parts
     this.parts = []
@@ -256,7 +270,13 @@ export class Writer {
     return parts
   }
 
-  private view(value: Uint8Array): void {
+  private view(value: Uint8Array | StoredBytes): void {
+    if (!(value instanceof Uint8Array)) {
+      this.closePart()
+      this.parts.push(value)
+      this.partBytes += value.storedBytes
+      return
+    }
     if (value.length < PASS_THROUGH_BYTES) {
       this.raw(value)
       return
@@ -320,9 +340,12 @@ function checkedStringLength(value: string): number {
   return byteLength
 }
 
-function bytesOf(views: RecordsData): number {
+function bytesOf(views: RecordsSource): number {
   let total = 0
-  for (let index = 0; index < views.length; index++) total += views[index]!.length
+  for (let index = 0; index < views.length; index++) {
+    const view = views[index]!
+    total += view instanceof Uint8Array ? view.length : view.storedBytes
+  }
   return total
 }
 

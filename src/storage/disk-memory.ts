@@ -383,6 +383,7 @@ class MemoryFile implements DiskFile {
   readonly #content: Content
   readonly #generation: number
   #closed = false
+  #holders = 0
 
   constructor(disk: MemoryDisk, path: string, content: Content) {
     this.#disk = disk
@@ -415,7 +416,7 @@ class MemoryFile implements DiskFile {
   }
 
   readNow(buffer: Uint8Array, offset: number, length: number, position: number): number {
-    this.#checkOpen()
+    if (this.#holders === 0) this.#checkOpen()
     this.#disk.counts.reads++
     return this.#content.read(buffer, offset, length, position)
   }
@@ -423,6 +424,18 @@ class MemoryFile implements DiskFile {
   readHot(buffer: Uint8Array, offset: number, length: number, position: number): number {
     if (this.#disk.cold) return -1
     return this.readNow(buffer, offset, length, position)
+  }
+
+  sendHot(): 'unsupported' {
+    return 'unsupported'
+  }
+
+  hold(): void {
+    this.#holders++
+  }
+
+  letGo(): void {
+    this.#holders--
   }
 
   async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {

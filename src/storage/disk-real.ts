@@ -29,7 +29,7 @@ import {
 import { rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Disk, DiskError, type DiskFile, type FileStat, type Lock } from './disk.ts'
-import { type Libc, libc, NOT_SUPPORTED, WOULD_BLOCK } from './libc.ts'
+import { type Libc, libc, NOT_SUPPORTED, SOCKET_FULL, WOULD_BLOCK } from './libc.ts'
 
 /** Without a way to ask the kernel, bytes this close to the written end are taken to be in memory still. */
 const ASSUMED_HOT_BYTES = 16 * 1024 * 1024
@@ -265,9 +265,10 @@ class RealFile implements DiskFile {
   readonly #descriptor: number
   readonly #libc: Libc
   #readCached: Libc['readCached']
+  #sendCached: Libc['sendCached']
   /** Where this handle's own writing began: from there on bytes were in memory once. */
   #writtenFrom = Number.POSITIVE_INFINITY
-  /** Operations on the thread pool that still use the descriptor; it is closed after the last one. */
+  /** Operations on the thread pool, and holders, that still use the descriptor; it is closed after the last one. */
   #inFlight = 0
   #closed = false
 
@@ -276,12 +277,18 @@ class RealFile implements DiskFile {
     if (this.#closed) throw new DiskError('EBADF', this.path, `${this.path} was closed`)
   }
 
+  /** Whoever holds the file may read it after it was closed. */
+  #checkReadable(): void {
+    if (this.#inFlight === 0) this.#checkOpen()
+  }
+
   constructor(path: string, descriptor: number, sizeBytes: number, calls: Libc) {
     this.path = path
     this.#descriptor = descriptor
     this.sizeBytes = sizeBytes
     this.#libc = calls
     this.#readCached = calls.readCached
+    this.#sendCached = calls.sendCached
   }
 
   writev(chunks: readonly Uint8Array[], position: number): void {
@@ -335,7 +342,7 @@ class RealFile implements DiskFile {
   }
 
   readHot(buffer: Uint8Array, offset: number, length: number, position: number): number {
-    this.#checkOpen()
+    this.#checkReadable()
     if (length === 0 || position >= this.sizeBytes) return 0
     if (this.#readCached !== null) {
       const count = this.#readCached(this.#descriptor, buffer, offset, length, position)
@@ -346,8 +353,32 @@ class RealFile implements DiskFile {
     return this.readNow(buffer, offset, length, position)
   }
 
-  async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
+  sendHot(
+    socketDescriptor: number,
+    position: number,
+    length: number,
+  ): number | 'notHot' | 'socketFull' | 'unsupported' {
+    this.#checkReadable()
+    if (this.#sendCached === null) return 'unsupported'
+    const count = this.#sendCached(socketDescriptor, this.#descriptor, position, length)
+    if (count >= 0) return count
+    if (count === WOULD_BLOCK) return 'notHot'
+    if (count === SOCKET_FULL) return 'socketFull'
+    this.#sendCached = null
+    return 'unsupported'
+  }
+
+  hold(): void {
     this.#checkOpen()
+    this.#inFlight++
+  }
+
+  letGo(): void {
+    this.#landed()
+  }
+
+  async read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number> {
+    this.#checkReadable()
     let done = 0
     this.#inFlight++
     try {

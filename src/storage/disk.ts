@@ -70,6 +70,14 @@ export interface DiskFile {
   readNow(buffer: Uint8Array, offset: number, length: number, position: number): number
   /** Reads only what is in memory already: the bytes read, perhaps fewer than asked, or -1 if it would have to wait. */
   readHot(buffer: Uint8Array, offset: number, length: number, position: number): number
+  /**
+   * Hands bytes that are in memory to a socket without copying them: the number sent, or why none were. A `notHot` range has
+   * to be read, a `socketFull` one has to wait for the socket, where it is `unsupported` bytes are read and written.
+   */
+  sendHot(socketDescriptor: number, position: number, length: number): number | 'notHot' | 'socketFull' | 'unsupported'
+  /** Keeps the file usable until `letGo`, even if it is closed or removed meanwhile. */
+  hold(): void
+  letGo(): void
   /** Reads on the thread pool; fewer bytes only at the end of the file. */
   read(buffer: Uint8Array, offset: number, length: number, position: number): Promise<number>
   /** fdatasync on the thread pool. */

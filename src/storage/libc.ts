@@ -9,7 +9,10 @@ const FALLOC_FL_KEEP_SIZE = 1
 const RWF_NOWAIT = 8
 const EOPNOTSUPP = 95
 const EINVAL = 22
+const EIO = 5
 const ENOSYS = 38
+/** cachestat(2), Linux 6.5, the same number on x64 and arm64. */
+const CACHESTAT = 451
 
 /** Names under which a C library is found: glibc, musl, macOS. */
 const LIBRARY_NAMES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
@@ -20,6 +23,8 @@ const LIBRARY_NAMES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
 /** What a read of memory-resident bytes came to. */
 export const WOULD_BLOCK = -1
 export const NOT_SUPPORTED = -2
+/** A socket takes nothing more at present, or nothing at all any more: a write to it tells which. */
+export const SOCKET_FULL = -3
 
 export interface Libc {
   /** Exclusive POSIX record lock over the whole file: true if taken, false if another process holds it. */
@@ -30,9 +35,11 @@ export interface Libc {
   readonly readCached:
     | ((descriptor: number, buffer: Uint8Array, offset: number, length: number, position: number) => number)
     | null
+  /** Hands bytes in the page cache to a socket without copying them: bytes sent, WOULD_BLOCK, SOCKET_FULL or NOT_SUPPORTED. */
+  readonly sendCached: ((socket: number, descriptor: number, position: number, length: number) => number) | null
 }
 
-export const NO_LIBC: Libc = { lockWholeFile: null, allocateKeepingSize: null, readCached: null }
+export const NO_LIBC: Libc = { lockWholeFile: null, allocateKeepingSize: null, readCached: null, sendCached: null }
 
 let loaded: Libc | null = null
 
@@ -47,7 +54,12 @@ function load(): Libc {
     const lockWholeFile = loadLock(name)
     if (lockWholeFile === null) continue
     if (process.platform !== 'linux') return { ...NO_LIBC, lockWholeFile }
-    return { lockWholeFile, allocateKeepingSize: loadAllocate(name), readCached: loadReadCached(name) }
+    return {
+      lockWholeFile,
+      allocateKeepingSize: loadAllocate(name),
+      readCached: loadReadCached(name),
+      sendCached: loadSendCached(name),
+    }
   }
   return NO_LIBC
 }
@@ -93,4 +105,41 @@ function loadReadCached(library: string): Libc['readCached'] {
   } catch {
     return null // whether bytes are in memory is then guessed from what was written lately
   }
+}
+
+/** Counts the pages of the range that are in memory first: sendfile itself would wait for the device for the others. */
+function loadSendCached(library: string): Libc['sendCached'] {
+  try {
+    const { symbols } = dlopen(library, {
+      sendfile: { args: ['i32', 'i32', 'ptr', FFIType.i64_fast], returns: FFIType.i64_fast },
+      syscall: { args: [FFIType.i64_fast, 'i32', 'ptr', 'ptr', 'i32'], returns: FFIType.i64_fast },
+      getpagesize: { args: [], returns: 'i32' },
+      __errno_location: { args: [], returns: 'ptr' },
+    })
+    const pageBytes = symbols.getpagesize()
+    // struct cachestat_range { u64 offset, length } and struct cachestat, whose first field counts the cached pages.
+    const range = new DataView(new ArrayBuffer(16))
+    const statistics = new DataView(new ArrayBuffer(40))
+    const offset = new DataView(new ArrayBuffer(8))
+    const [rangePointer, statisticsPointer, offsetPointer] = [ptr(range), ptr(statistics), ptr(offset)]
+    return (socket, descriptor, position, length) => {
+      setUint64(range, 0, position)
+      setUint64(range, 8, length)
+      if (symbols.syscall(CACHESTAT, descriptor, rangePointer, statisticsPointer, 0) !== 0) return NOT_SUPPORTED
+      const pages = Math.floor((position + length - 1) / pageBytes) - Math.floor(position / pageBytes) + 1
+      if (statistics.getUint32(0, true) < pages) return WOULD_BLOCK
+      setUint64(offset, 0, position)
+      const count = Number(symbols.sendfile(socket, descriptor, offsetPointer, length))
+      if (count >= 0) return count
+      const errno = read.i32(symbols.__errno_location() as Pointer)
+      return errno === EINVAL || errno === ENOSYS || errno === EIO ? NOT_SUPPORTED : SOCKET_FULL
+    }
+  } catch {
+    return null // bytes are then read and written
+  }
+}
+
+function setUint64(view: DataView, at: number, value: number): void {
+  view.setUint32(at, value >>> 0, true)
+  view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
 }

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { COALESCE_PART_BYTES_MAX } from '../../src/broker/limits.ts'
-import { OutQueue } from '../../src/broker/out-queue.ts'
+import { OutQueue, type QueueOwner } from '../../src/broker/out-queue.ts'
 
 /** A sink that takes at most so many bytes, and remembers each write. */
 class Sink {
@@ -23,13 +23,22 @@ class Sink {
   }
 }
 
+const nobody: QueueOwner = {
+  partLoaded: () => {
+    throw new Error('nothing was to be loaded')
+  },
+  partLost: (error) => {
+    throw error
+  },
+}
+
 function bytes(text: string): Buffer {
   return Buffer.from(text, 'latin1')
 }
 
 describe('out queue', () => {
   test('small parts leave in one write, in order', () => {
-    const queue = new OutQueue()
+    const queue = new OutQueue(nobody)
     const sink = new Sink()
     for (const text of ['one', 'two', 'three']) queue.push(bytes(text))
     expect(queue.flush(sink)).toBe(true)
@@ -39,7 +48,7 @@ describe('out queue', () => {
   })
 
   test('a large part is handed over as it is, between the small ones', () => {
-    const queue = new OutQueue()
+    const queue = new OutQueue(nobody)
     const sink = new Sink()
     const large = Buffer.alloc(COALESCE_PART_BYTES_MAX, 'x')
     for (const part of [bytes('head'), bytes('er'), large, bytes('tail')]) queue.push(part)
@@ -48,7 +57,7 @@ describe('out queue', () => {
   })
 
   test('what the sink refuses stays, and leaves later without a gap or a repetition', () => {
-    const queue = new OutQueue()
+    const queue = new OutQueue(nobody)
     const text = Array.from({ length: 300 }, (_, index) => `part-${index};`)
     for (const part of text) queue.push(bytes(part))
     const sink = new Sink(0)
@@ -63,7 +72,7 @@ describe('out queue', () => {
   })
 
   test('a refused large part continues where it stopped', () => {
-    const queue = new OutQueue()
+    const queue = new OutQueue(nobody)
     const large = Buffer.alloc(200_000)
     for (let i = 0; i < large.length; i++) large[i] = i % 251
     queue.push(large)
@@ -76,7 +85,7 @@ describe('out queue', () => {
   })
 
   test('a buffer is given back once everything before it has left, not earlier', () => {
-    const queue = new OutQueue()
+    const queue = new OutQueue(nobody)
     const released: string[] = []
     queue.push(bytes('aaaa'))
     queue.pushRelease(() => released.push('a'))
@@ -95,14 +104,14 @@ describe('out queue', () => {
   })
 
   test('with nothing waiting, a buffer is given back at once', () => {
-    const queue = new OutQueue()
+    const queue = new OutQueue(nobody)
     let released = 0
     queue.pushRelease(() => released++)
     expect(released).toBe(1)
   })
 
   test('clearing gives back every buffer once and forgets the bytes', () => {
-    const queue = new OutQueue()
+    const queue = new OutQueue(nobody)
     let released = 0
     queue.push(bytes('left'))
     queue.pushRelease(() => released++)

@@ -132,7 +132,7 @@ function partitionAnswer(context: RequestContext, row: FetchRow): PartitionAnswe
     lastStableOffset,
     logStartOffset,
     abortedTransactions,
-    records: row.data === null ? [] : [row.data.data],
+    records: row.data === null ? [] : [row.data.file ?? row.data.data],
   }
   if (row.divergingEpoch !== null) {
     built.divergingEpoch = { epoch: row.divergingEpoch.leaderEpoch, endOffset: row.divergingEpoch.endOffset }
