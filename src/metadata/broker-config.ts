@@ -58,10 +58,6 @@ const WITHOUT_EFFECT: readonly RegExp[] = [
 /** Settings of single listeners carry this prefix; they belong to the listeners' security and are kept as they are. */
 const LISTENER_PREFIX = 'listener.name.'
 
-export function isKnownBrokerConfig(name: string): boolean {
-  return BROKER_DEFINITIONS.has(name) || DYNAMIC_ONLY_DEFINITIONS.has(name)
-}
-
 function definitionOf(name: string): ConfigDefinition | undefined {
   return BROKER_DEFINITIONS.get(name) ?? DYNAMIC_ONLY_DEFINITIONS.get(name)
 }
