@@ -79,6 +79,8 @@ class Client:
                 driver.emit_assigned([each.partition for each in assigned])
 
         consumer.subscribe([topic], listener=Listener())
+        # Joining before it knows the topic, it can assign nothing to itself and stay so (with Kafka too).
+        consumer.partitions_for_topic(topic)
         while not leaving.is_set():
             for partition, batch in consumer.poll(timeout_ms=100).items():
                 for record in batch:
