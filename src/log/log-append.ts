@@ -26,6 +26,7 @@ import type { ProducerEntry } from './producer-state.ts'
 import type { LogServices } from './services.ts'
 import type { AbortedEntry } from './txn-index.ts'
 import type { AppendInfo, AppendOptions, CheckedBatch } from './types.ts'
+import { WriteGate } from './write-gate.ts'
 
 /** More waiting bytes than this are not left for the end of the turn. */
 const WRITE_AT_ONCE_BYTES = 1024 * 1024
@@ -43,11 +44,15 @@ interface Waiting {
   error: ErrorCode
 }
 
+/** No space on the device, or none left of the quota. */
+const NO_SPACE_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
+
 const NO_APPENDS: readonly Waiting[] = []
 
 export class LogWriter {
   readonly #log: Log
   readonly #services: LogServices
+  readonly #ownGate: WriteGate
   /** Next offset to be assigned. */
   endOffset: number
   /** Offset after the last batch in the file. */
@@ -65,6 +70,7 @@ export class LogWriter {
   constructor(log: Log, services: LogServices, endOffset: number) {
     this.#log = log
     this.#services = services
+    this.#ownGate = new WriteGate(services.logger)
     this.endOffset = endOffset
     this.writtenOffset = endOffset
   }
@@ -79,8 +85,6 @@ export class LogWriter {
 
   append(batch: CheckedBatch, options: AppendOptions): AppendInfo {
     const { header } = batch
-    if (this.#services.gate.refuses(options.nowMs))
-      return this.#refused(ErrorCode.KAFKA_STORAGE_ERROR, 'no writes at present')
     if (header.sizeBytes > this.#log.config.segmentBytes) {
       const reason = `batch of ${header.sizeBytes} bytes does not fit a segment of ${this.#log.config.segmentBytes}`
       return this.#refused(ErrorCode.RECORD_LIST_TOO_LARGE, reason)
@@ -88,13 +92,17 @@ export class LogWriter {
     const marker = isControl(header) ? readMarker(batch) : null
     const early = this.#checkProducer(header, options, marker)
     if (early !== null) return early
-    if (this.#mustRoll(header, options.nowMs)) {
+    const { nowMs } = options
+    if (this.#services.gate.refuses(nowMs) || this.#ownGate.refuses(nowMs)) {
+      return this.#refused(ErrorCode.KAFKA_STORAGE_ERROR, 'the disk takes no writes at present')
+    }
+    if (this.#mustRoll(header, nowMs)) {
       // What is queued belongs into the old segment. If it cannot be written, the producer's state is not what it was.
       if (!this.writeQueued()) {
         const late = this.#checkProducer(header, options, marker)
         if (late !== null) return late
       }
-      if (this.#mustRoll(header, options.nowMs) && !this.#roll(options.nowMs)) {
+      if (this.#mustRoll(header, nowMs) && !this.#roll(nowMs)) {
         return this.#refused(ErrorCode.KAFKA_STORAGE_ERROR, 'cannot start a new segment')
       }
     }
@@ -240,6 +248,7 @@ export class LogWriter {
         active.preallocateFor(this.#queuedBytes)
         active.file().writev(this.#chunks, active.sizeBytes)
         this.#services.gate.succeeded()
+        this.#ownGate.succeeded()
       } catch (error) {
         this.#writeFailed(error)
         this.#failQueued()
@@ -262,8 +271,11 @@ export class LogWriter {
     if (!(error instanceof DiskError)) throw error
     const active = this.#log.segments.active
     this.#mustCut = true
-    if (error.code === 'ENOSPC') this.#services.spaceRanOut()
-    this.#services.gate.failed(error, this.#services.clock.now(), { file: active.path, position: active.sizeBytes })
+    const full = NO_SPACE_CODES.has(error.code)
+    if (full) this.#services.spaceRanOut()
+    // A full disk concerns every log on it, a failing file only this one.
+    const gate = full ? this.#services.gate : this.#ownGate
+    gate.failed(error, this.#services.clock.now(), { file: active.path, position: active.sizeBytes })
     try {
       this.#cutIfNeeded()
     } catch (failure) {

@@ -522,13 +522,17 @@ export class LogManager {
     return entries
   }
 
-  /** Only starts inside a segment are worth a line: the others are in the first segment's name. */
+  /**
+   * Only starts inside a segment are worth a line, the others are in the first segment's name; unless a power loss could bring older
+   * segments back.
+   */
   #logStarts(directory: LogDirectory): OffsetEntry[] {
     const entries: OffsetEntry[] = []
     for (const held of this.#held()) {
-      const { log } = held
-      if (held.directory !== directory || log.logStartOffset <= log.segments.first.baseOffset) continue
-      entries.push({ topic: log.topic, partition: log.partition, offset: log.logStartOffset })
+      if (held.directory !== directory) continue
+      const { topic, partition, logStartOffset, segments, removals, syncedRemovals } = held.log
+      if (logStartOffset <= segments.first.baseOffset && removals === syncedRemovals) continue
+      entries.push({ topic, partition, offset: logStartOffset })
     }
     return entries
   }

@@ -91,6 +91,9 @@ export class Log {
   folderUnsynced: boolean
   /** The folder's own name in the data folder may not be on the device. */
   parentUnsynced = false
+  /** Counts removals of old segments, and how many of them the device has seen: a power loss brings the others back. */
+  removals = 0
+  syncedRemovals = 0
   /** A sync has failed that nobody waited for: what it should have made durable can not be known to be, until a restart has checked. */
   syncBroken = false
   /** Offset of the newest snapshot on file. */
@@ -379,6 +382,7 @@ export class Log {
 
   #removeSegments(gone: readonly Segment[]): void {
     this.cuts++
+    this.removals++
     this.#reader.forgetPlaces()
     this.segments.remove(new Set(gone))
     for (const segment of gone) {
@@ -416,6 +420,7 @@ export class Log {
     this.segments.replaceAll([first])
     this.logStartOffset = offset
     this.#afterCut(offset)
+    this.highWatermark = offset
     this.producers.load([])
     this.epochs.truncateEnd(0)
     this.saveEpochs()

@@ -132,7 +132,6 @@ export const FILE_TABLE: readonly DecisionRow<FileSituation, FileAction>[] = [
   { name: 'half-written small file', when: { kind: 'temporary' }, action: 'remove' },
   { name: 'unfinished compaction output', when: { kind: 'cleaned' }, action: 'remove' },
   { name: 'compaction output of an unfinished round', when: { kind: 'swap', unfinishedRound: true }, action: 'remove' },
-  { name: 'index of compaction output without its log', when: { kind: 'swap', log: 'missing' }, action: 'finish swap' },
   { name: 'finished compaction output', when: { kind: 'swap' }, action: 'finish swap' },
   { name: 'index without its segment', when: { kind: 'index', log: 'missing' }, action: 'remove' },
   { name: 'segment or index', when: { kind: ['segment', 'index'] }, action: 'keep' },

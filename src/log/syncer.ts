@@ -104,7 +104,9 @@ export async function syncLog(log: Log, disk: Disk, options: { closing: boolean 
       log.unsyncedFiles.delete(name)
       await syncFile(disk, `${log.directory}/${name}`)
     }
+    const { removals } = log
     await disk.syncDirectoryLater(log.directory)
+    log.syncedRemovals = removals
     if (log.parentUnsynced) {
       await disk.syncDirectoryLater(parentOf(log.directory))
       log.parentUnsynced = false

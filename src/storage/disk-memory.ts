@@ -66,6 +66,12 @@ export class MemoryDisk implements Disk {
     this.#syncFaults.push(matching)
   }
 
+  /** Forgets the failures that were asked for and have not happened yet. */
+  clearFaults(): void {
+    this.#writeFaults = []
+    this.#syncFaults = []
+  }
+
   /** With true, `readHot` always says that it would have to wait. */
   setCold(cold: boolean): void {
     this.#coldReads = cold
