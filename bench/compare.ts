@@ -117,7 +117,7 @@ const WORKLOADS: Workload[] = [
   catchUp(
     'catch-up read 1 MiB batches',
     { recordBytes: 1000, recordsPerBatch: 1030 },
-    { connections: 2, maxBytes: Number(process.env.MB ?? 8) << 20 },
+    { connections: 2, maxBytes: 8 << 20 },
   ),
 ].filter((workload) => workload.name.includes(flags.only))
 

@@ -29,6 +29,11 @@ export interface SqliteStoreOptions {
   readonly clock: Clock
   readonly timers: Timers
   readonly logger: Logger
+  /**
+   * Nobody else opens the file: the caller holds a lock that says so. Then there is nothing to look for, and a lease lasts as long as
+   * the process; those of earlier processes end at once. Looking is not free: on a busy disk it can wait tens of milliseconds.
+   */
+  readonly exclusive?: boolean
   /** How often to look for what other processes wrote, and for leases that ended. */
   readonly pollIntervalMs?: number
   /** For how many revisions a deleted key is remembered. */
@@ -75,6 +80,7 @@ export class SqliteMetadataStore implements MetadataStore {
   readonly #logger: Logger
   readonly #pollIntervalMs: number
   readonly #keptRevisions: number
+  readonly #exclusive: boolean
   readonly #timerName: string
   readonly #watchers = new Set<Watcher>()
   readonly #statements: ReturnType<typeof prepareStatements>
@@ -88,10 +94,12 @@ export class SqliteMetadataStore implements MetadataStore {
     this.#pollIntervalMs = options.pollIntervalMs ?? DEFAULT_POLL_INTERVAL_MS
     this.#keptRevisions = options.keptRevisions ?? DEFAULT_KEPT_REVISIONS
     this.#timerName = `metadata/poll/${options.path}`
-    this.#database = openDatabase(options.path)
+    this.#exclusive = options.exclusive ?? false
+    this.#database = openDatabase(options.path, this.#exclusive)
     this.#statements = prepareStatements(this.#database)
     this.#dataVersion = this.#readDataVersion()
-    this.#schedulePoll()
+    if (this.#exclusive) this.#operation(() => this.#endLeases(Number.MAX_SAFE_INTEGER))
+    else this.#schedulePoll()
   }
 
   async get(key: string): Promise<StoreEntry | null> {
@@ -135,7 +143,8 @@ export class SqliteMetadataStore implements MetadataStore {
 
   async keepAlive(lease: number): Promise<boolean> {
     return this.#operation(() => {
-      this.#endLeases()
+      if (this.#exclusive) return this.#statements.lease.get(lease) !== null
+      this.#endLeases(this.#clock.now())
       // Being alive is news, not data: it need not survive a power failure, so it does not wait for the device.
       this.#database.run('PRAGMA synchronous = NORMAL')
       try {
@@ -269,7 +278,7 @@ export class SqliteMetadataStore implements MetadataStore {
   }
 
   #lookAround(): void {
-    this.#endLeases()
+    this.#endLeases(this.#clock.now())
     const version = this.#readDataVersion()
     if (version === this.#dataVersion) return
     this.#catchUp()
@@ -280,12 +289,12 @@ export class SqliteMetadataStore implements MetadataStore {
     return this.#statements.dataVersion.get()!.data_version
   }
 
-  #endLeases(): void {
-    const now = this.#clock.now()
-    if (this.#statements.endedLeases.all(now).length === 0) return
+  /** Ends what expires up to the time. */
+  #endLeases(untilMs: number): void {
+    if (this.#statements.endedLeases.all(untilMs).length === 0) return
     this.#inTransaction(() => {
       // Looked up again under the lock: another process may have been faster, or the holder woke up.
-      for (const { id } of this.#statements.endedLeases.all(now)) this.#endLease(id)
+      for (const { id } of this.#statements.endedLeases.all(untilMs)) this.#endLease(id)
     })
     this.#catchUp()
   }
@@ -299,10 +308,12 @@ export class SqliteMetadataStore implements MetadataStore {
   }
 }
 
-function openDatabase(path: string): Database {
+function openDatabase(path: string, exclusive: boolean): Database {
   const database = new Database(path, { create: true, strict: true })
   try {
     database.run(`PRAGMA busy_timeout = ${BUSY_TIMEOUT_MS}`)
+    // Set before the first access, this keeps the index of the write-ahead log in our memory instead of a shared file.
+    if (exclusive) database.run('PRAGMA locking_mode = EXCLUSIVE')
     database.run('PRAGMA journal_mode = WAL')
     database.run('PRAGMA synchronous = FULL')
     database.run('BEGIN IMMEDIATE')

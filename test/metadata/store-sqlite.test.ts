@@ -41,6 +41,48 @@ storeContract('sqlite store', () => {
   }
 })
 
+describe('a file that one process has to itself', () => {
+  beforeEach(prepare)
+  afterEach(() => rmSync(directory, { recursive: true }))
+
+  test('nothing is looked for, and a lease lasts as long as the process', async () => {
+    const store = open({ exclusive: true })
+    const lease = await store.grantLease(1000)
+    await store.transact({ puts: [{ key: 'alive', value: value('1'), lease }] })
+    expect(timers.advance(60_000)).toBeUndefined()
+    expect(await store.keepAlive(lease)).toBe(true)
+    expect((await store.get('alive'))?.revision).toBe(1)
+    await store.revokeLease(lease)
+    expect(await store.get('alive')).toBeNull()
+    expect(await store.keepAlive(lease)).toBe(false)
+    store.close()
+  })
+
+  test('what an earlier process held ends when the file is opened; the rest is there', async () => {
+    const first = open({ exclusive: true })
+    const lease = await first.grantLease(1000)
+    await first.transact({
+      puts: [
+        { key: 'held', value: value('1'), lease },
+        { key: 'kept', value: value('2') },
+      ],
+    })
+    first.close()
+    const second = open({ exclusive: true })
+    expect(await second.get('held')).toBeNull()
+    expect((await second.get('kept'))?.revision).toBe(1)
+    second.close()
+  })
+
+  test('nobody else gets in', () => {
+    const store = open({ exclusive: true })
+    const other = new Database(path)
+    expect(() => other.query('SELECT * FROM entries').all()).toThrow('locked')
+    other.close()
+    store.close()
+  })
+})
+
 describe('one file', () => {
   beforeEach(prepare)
   afterEach(() => rmSync(directory, { recursive: true }))
