@@ -111,7 +111,8 @@ class Loader implements ReplayTarget {
       const segment = this.#newSegment(baseOffset, config, nowMs)
       segment.sizeBytes = this.#services.disk.stat(segment.path)?.sizeBytes ?? 0
       segment.syncedBytes = segment.sizeBytes
-      segment.endOffset = bases[index + 1] ?? baseOffset
+      // Where the last one ends is found out below.
+      segment.endOffset = bases[index + 1] ?? Number.MAX_SAFE_INTEGER
       segment.sealed = index < bases.length - 1
       this.segments.push(segment)
     }

@@ -63,6 +63,8 @@ export interface LogManagerOptions {
   readonly clusterId?: string
   readonly configFor: (topic: string) => LogConfig
   readonly onProgress?: (progress: LoadProgress) => void
+  /** Called once the folders are locked and before anything in them is loaded; `configFor` is not asked earlier. */
+  readonly foldersTaken?: () => Promise<void>
   /** `log.retention.check.interval.ms` */
   readonly retentionCheckIntervalMs?: number
   /** How often what nobody waits for is synced and the checkpoint files are written. */
@@ -102,6 +104,7 @@ export class LogManager {
     const manager = new LogManager(options)
     try {
       manager.#takeDirectories()
+      await options.foldersTaken?.()
       await manager.#loadAll()
     } catch (error) {
       for (const directory of manager.#directories) directory.release()
