@@ -97,28 +97,31 @@ test('lines that could not be written are counted, and the count is logged when 
   expect(written.map((line) => line.slice(25).trim())).toEqual(['WARN  log lines dropped lines=2', 'INFO  back'])
 })
 
-test.skipIf(process.platform !== 'linux')('a pipe that nobody reads does not stop the process (needs /proc)', async () => {
-  const folder = mkdtempSync(join(tmpdir(), 'samsa-logger-'))
-  const path = join(folder, 'pipe')
-  Bun.spawnSync(['mkfifo', path])
-  const pipe = openSync(path, constants.O_RDWR)
-  const script = `
+test.skipIf(process.platform !== 'linux')(
+  'a pipe that nobody reads does not stop the process (needs /proc)',
+  async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'samsa-logger-'))
+    const path = join(folder, 'pipe')
+    Bun.spawnSync(['mkfifo', path])
+    const pipe = openSync(path, constants.O_RDWR)
+    const script = `
     const { createLogger } = await import(${JSON.stringify(join(import.meta.dir, '../../src/cli/logger.ts'))})
     const logger = createLogger({ format: 'json', level: 'info' })
     for (let index = 0; index < 20000; index++) logger.info('x'.repeat(50), { index })
     process.stdout.write('done')
   `
-  try {
-    const child = Bun.spawn([process.execPath, '-e', script], { stdout: 'pipe', stderr: pipe })
-    expect(await child.stdout.text()).toBe('done')
-    const buffer = Buffer.alloc(1024 * 1024)
-    const text = buffer.toString('utf8', 0, readSync(pipe, buffer))
-    const whole = text.split('\n').slice(0, -1)
-    for (const [index, line] of whole.entries()) expect(JSON.parse(line)).toMatchObject({ level: 'info', index })
-    expect(whole.length).toBeGreaterThan(100)
-    expect(whole.length).toBeLessThan(20_000)
-  } finally {
-    closeSync(pipe)
-    rmSync(folder, { recursive: true })
-  }
-})
+    try {
+      const child = Bun.spawn([process.execPath, '-e', script], { stdout: 'pipe', stderr: pipe })
+      expect(await child.stdout.text()).toBe('done')
+      const buffer = Buffer.alloc(1024 * 1024)
+      const text = buffer.toString('utf8', 0, readSync(pipe, buffer))
+      const whole = text.split('\n').slice(0, -1)
+      for (const [index, line] of whole.entries()) expect(JSON.parse(line)).toMatchObject({ level: 'info', index })
+      expect(whole.length).toBeGreaterThan(100)
+      expect(whole.length).toBeLessThan(20_000)
+    } finally {
+      closeSync(pipe)
+      rmSync(folder, { recursive: true })
+    }
+  },
+)
