@@ -1,32 +1,15 @@
 /**
- * The broker as a whole: opens the data folder and the metadata, wires the parts together, listens, and takes everything down
- * again in the opposite order. The only place that chooses real clocks, disks and timers.
+ * The broker as a whole: wires the parts together over the opened data folder, listens, and takes everything down again in
+ * the opposite order.
  *
  * What must hold: nobody can connect before the data is loaded; a stop answers what was accepted, and leaves the folder
  * marked clean only after everything is on disk.
  */
-import { join, resolve } from 'node:path'
-import { LogDirectoryError } from '../log/log-directory.ts'
-import { LogManager } from '../log/log-manager.ts'
-import type { Durability } from '../log/types.ts'
+import { resolve } from 'node:path'
 import { BrokerConfig, ConfigurationError } from '../metadata/broker-config.ts'
 import { BrokerRegistration } from '../metadata/brokers.ts'
-import type { Configs } from '../metadata/configs.ts'
-import { type Metadata, openMetadata } from '../metadata/metadata.ts'
-import { type MetadataStore, MetadataStoreError } from '../metadata/store.ts'
-import { MemoryMetadataStore } from '../metadata/store-memory.ts'
-import { METADATA_FILE, SqliteMetadataStore } from '../metadata/store-sqlite.ts'
 import type { BrokerValue } from '../metadata/values.ts'
-import type { Clock } from '../storage/clock.ts'
-import { realClock } from '../storage/clock-real.ts'
-import type { Disk } from '../storage/disk.ts'
-import { MemoryDisk } from '../storage/disk-memory.ts'
-import { RealDisk } from '../storage/disk-real.ts'
 import type { Logger } from '../storage/logger.ts'
-import type { Random } from '../storage/random.ts'
-import { realRandom } from '../storage/random-real.ts'
-import type { Timers } from '../storage/timers.ts'
-import { RealTimers } from '../storage/timers-real.ts'
 import { advertisedAddress, configuredAddress, type HostAndPort } from './advertised.ts'
 import { APIS } from './api/index.ts'
 import type { BrokerContext } from './api.ts'
@@ -35,37 +18,21 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { FetchWaits } from './fetch-wait.ts'
 import { GroupService } from './group-service.ts'
 import { Listener } from './listener.ts'
+import { type Closer, chooseEnvironment, type DataOptions, type Environment, openData } from './open-data.ts'
 import { Partitions } from './partitions.ts'
 import { BrokerStartError } from './start-error.ts'
 import { unthrottled } from './throttle.ts'
 
-export interface BrokerOptions {
+export interface BrokerOptions extends DataOptions {
   readonly listen: HostAndPort
   /** Without it clients are sent to the address they dialled. */
   readonly advertise?: HostAndPort
-  /** Ignored with memory storage, apart from its name in DescribeLogDirs. */
-  readonly dataDirectory: string
-  readonly storage: 'disk' | 'memory'
-  readonly durability: Durability
-  readonly nodeId: number
   /** Kafka's property names. */
   readonly config: ReadonlyMap<string, string>
-  readonly logger: Logger
-  /** For tests; the real ones unless given. */
-  readonly environment?: Partial<Environment>
-}
-
-export interface Environment {
-  readonly clock: Clock
-  readonly timers: Timers
-  readonly random: Random
-  readonly disk: Disk
 }
 
 export { BrokerStartError, type BrokerStartErrorCode } from './start-error.ts'
-
-/** What is opened one after the other, and closed in the opposite order, also when a later step fails. */
-type Closer = () => Promise<void> | void
+export type { Environment }
 
 interface Parts {
   readonly host: string
@@ -130,24 +97,14 @@ export class Broker {
   }
 }
 
-interface Storage {
-  readonly disk: Disk
-  readonly clock: Clock
-  readonly timers: Timers
-  readonly random: Random
-  readonly dataDirectory: string
-}
-
 async function assemble(options: BrokerOptions, closers: Closer[], create: (parts: Parts) => Broker): Promise<Broker> {
   const { nodeId, logger } = options
   const config = readConfig(options)
   const advertised = configuredAddress(options.advertise, config)
-  const storage = openStorage(options, closers)
-  const { disk, clock, timers, random, dataDirectory } = storage
-  const store = openStore(options, storage)
-  closers.push(() => store.close())
-  const { image, configs, topics, producerIds } = await openImage(store, options, config, storage, closers)
-  const logs = await openLogs(options, config, storage, configs, closers)
+  const environment = chooseEnvironment(options, closers)
+  const { disk, clock, timers, random } = environment
+  const { logs, metadata, dataDirectory } = await openData(options, config, environment, closers)
+  const { store, image, configs, topics, producerIds } = metadata
   if (!logs.cleanStart) {
     const bumped = await topics.bumpLeaderEpochs(nodeId)
     if (bumped > 0) logger.info('the last stop was not clean; leader epochs were raised', { partitions: bumped })
@@ -228,113 +185,6 @@ function identityOf({ nodeId, listen, storage, dataDirectory }: BrokerOptions): 
   ]
 }
 
-function openStorage(options: BrokerOptions, closers: Closer[]): Storage {
-  const { environment = {} } = options
-  const clock = environment.clock ?? realClock
-  const random = environment.random ?? realRandom
-  const timers = environment.timers ?? ownTimers(clock, closers)
-  const inMemory = options.storage === 'memory'
-  const disk = environment.disk ?? (inMemory ? new MemoryDisk({ now: () => clock.now() }) : new RealDisk())
-  const dataDirectory = inMemory ? '/samsa-memory' : resolve(options.dataDirectory)
-  try {
-    disk.makeDirectory(dataDirectory)
-  } catch (error) {
-    throw new BrokerStartError(
-      'DATA_NOT_WRITABLE',
-      `the data folder ${dataDirectory} cannot be created: ${reasonOf(error)}`,
-      {
-        cause: error,
-      },
-    )
-  }
-  return { disk, clock, timers, random, dataDirectory }
-}
-
-/** Timers that were forgotten somewhere must not keep the process alive. */
-function ownTimers(clock: Clock, closers: Closer[]): Timers {
-  const timers = new RealTimers(clock)
-  closers.push(() => timers.cancelAll())
-  return timers
-}
-
-async function openImage(
-  store: MetadataStore,
-  options: BrokerOptions,
-  config: BrokerConfig,
-  storage: Storage,
-  closers: Closer[],
-): Promise<Metadata> {
-  const metadata = await openMetadata({
-    store,
-    config,
-    nodeId: options.nodeId,
-    random: storage.random,
-    logger: options.logger,
-  })
-  closers.push(() => metadata.close())
-  return metadata
-}
-
-function openStore({ storage, logger }: BrokerOptions, { clock, timers, dataDirectory }: Storage): MetadataStore {
-  if (storage === 'memory') return new MemoryMetadataStore({ clock })
-  const path = join(dataDirectory, METADATA_FILE)
-  try {
-    return new SqliteMetadataStore({ path, clock, timers, logger })
-  } catch (error) {
-    const cause = error instanceof MetadataStoreError && error.cause !== undefined ? error.cause : error
-    const code = isRefusedWrite(cause) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'
-    const message = error instanceof MetadataStoreError ? error.message : `metadata file ${path}: ${reasonOf(error)}`
-    throw new BrokerStartError(code, message, { cause: error })
-  }
-}
-
-async function openLogs(
-  options: BrokerOptions,
-  config: BrokerConfig,
-  storage: Storage,
-  configs: Configs,
-  closers: Closer[],
-): Promise<LogManager> {
-  const { disk, clock, timers, random, dataDirectory } = storage
-  try {
-    const logs = await LogManager.open({
-      disk,
-      clock,
-      timers,
-      random,
-      logger: options.logger,
-      directories: [dataDirectory],
-      durability: options.durability,
-      nodeId: options.nodeId,
-      configFor: (topic) => configs.logConfig(topic),
-      retentionCheckIntervalMs: config.number('log.retention.check.interval.ms'),
-    })
-    closers.push(() => logs.close())
-    return logs
-  } catch (error) {
-    if (!(error instanceof LogDirectoryError)) throw error
-    if (error.isLocked) throw new BrokerStartError('DATA_LOCKED', error.message, { cause: error })
-    const code = isRefusedWrite(error.cause) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'
-    throw new BrokerStartError(code, error.message, { cause: error })
-  }
-}
-
-/** The errors of a disk that reads but does not take writes. */
-const REFUSED_WRITE_CODES: ReadonlySet<string> = new Set([
-  'EACCES',
-  'EPERM',
-  'EROFS',
-  'ENOSPC',
-  'EDQUOT',
-  'SQLITE_CANTOPEN',
-  'SQLITE_READONLY',
-  'SQLITE_FULL',
-])
-
-function isRefusedWrite(error: unknown): boolean {
-  return error instanceof Error && 'code' in error && REFUSED_WRITE_CODES.has(String(error.code))
-}
-
 /** In the opposite order of opening. One that fails does not keep the others open; the first failure is returned. */
 async function closeAll(closers: readonly Closer[], logger: Logger): Promise<Error | null> {
   let first: Error | null = null
@@ -347,8 +197,4 @@ async function closeAll(closers: readonly Closer[], logger: Logger): Promise<Err
     }
   }
   return first
-}
-
-function reasonOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -1,0 +1,181 @@
+/**
+ * Opens what a broker stands on: clock, timers, disk, the data folder with its logs, and the metadata in it. Called once per
+ * start by the server, which closes it all in the opposite order.
+ *
+ * What must hold: the folder is locked before anything in it is opened or changed, and stays so until everything is closed; every
+ * way in which a folder can be unusable becomes a BrokerStartError that names it.
+ */
+import { join, resolve } from 'node:path'
+import { LogDirectoryError } from '../log/log-directory.ts'
+import { LogManager } from '../log/log-manager.ts'
+import type { Durability } from '../log/types.ts'
+import type { BrokerConfig } from '../metadata/broker-config.ts'
+import { type Metadata, openMetadata } from '../metadata/metadata.ts'
+import { type MetadataStore, MetadataStoreError } from '../metadata/store.ts'
+import { MemoryMetadataStore } from '../metadata/store-memory.ts'
+import { METADATA_FILE, SqliteMetadataStore } from '../metadata/store-sqlite.ts'
+import type { Clock } from '../storage/clock.ts'
+import { realClock } from '../storage/clock-real.ts'
+import type { Disk } from '../storage/disk.ts'
+import { MemoryDisk } from '../storage/disk-memory.ts'
+import { RealDisk } from '../storage/disk-real.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { Random } from '../storage/random.ts'
+import { realRandom } from '../storage/random-real.ts'
+import type { Timers } from '../storage/timers.ts'
+import { RealTimers } from '../storage/timers-real.ts'
+import { BrokerStartError } from './start-error.ts'
+
+export interface Environment {
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly random: Random
+  readonly disk: Disk
+}
+
+export interface DataOptions {
+  /** Ignored with memory storage. */
+  readonly dataDirectory: string
+  readonly storage: 'disk' | 'memory'
+  readonly durability: Durability
+  readonly nodeId: number
+  readonly logger: Logger
+  /** For tests; the real ones unless given. */
+  readonly environment?: Partial<Environment>
+}
+
+interface OpenedMetadata extends Metadata {
+  readonly store: MetadataStore
+  closeAll(): void
+}
+
+export interface Data {
+  readonly dataDirectory: string
+  readonly logs: LogManager
+  readonly metadata: OpenedMetadata
+}
+
+/** What is opened one after the other, and closed in the opposite order, also when a later step fails. */
+export type Closer = () => Promise<void> | void
+
+const MEMORY_DIRECTORY = '/samsa-memory'
+
+export function chooseEnvironment({ environment = {}, storage }: DataOptions, closers: Closer[]): Environment {
+  const clock = environment.clock ?? realClock
+  return {
+    clock,
+    timers: environment.timers ?? ownTimers(clock, closers),
+    random: environment.random ?? realRandom,
+    disk: environment.disk ?? (storage === 'memory' ? new MemoryDisk({ now: () => clock.now() }) : new RealDisk()),
+  }
+}
+
+/** Timers that were forgotten somewhere must not keep the process alive. */
+function ownTimers(clock: Clock, closers: Closer[]): Timers {
+  const timers = new RealTimers(clock)
+  closers.push(() => timers.cancelAll())
+  return timers
+}
+
+export async function openData(
+  options: DataOptions,
+  config: BrokerConfig,
+  environment: Environment,
+  closers: Closer[],
+): Promise<Data> {
+  const dataDirectory = options.storage === 'memory' ? MEMORY_DIRECTORY : resolve(options.dataDirectory)
+  const opened: { metadata: OpenedMetadata | null } = { metadata: null }
+  const metadata = (): OpenedMetadata => {
+    if (opened.metadata === null) throw new Error('the log manager asked for a topic before its folders were taken')
+    return opened.metadata
+  }
+  try {
+    const logs = await LogManager.open({
+      ...environment,
+      logger: options.logger,
+      directories: [dataDirectory],
+      durability: options.durability,
+      nodeId: options.nodeId,
+      configFor: (topic) => metadata().configs.logConfig(topic),
+      retentionCheckIntervalMs: config.number('log.retention.check.interval.ms'),
+      foldersTaken: async () => {
+        opened.metadata = await openMetadataIn(dataDirectory, options, config, environment)
+      },
+    })
+    closers.push(
+      () => logs.close(),
+      () => metadata().closeAll(),
+    )
+    return { dataDirectory, logs, metadata: metadata() }
+  } catch (error) {
+    opened.metadata?.closeAll()
+    throw startError(error)
+  }
+}
+
+async function openMetadataIn(
+  dataDirectory: string,
+  options: DataOptions,
+  config: BrokerConfig,
+  environment: Environment,
+): Promise<OpenedMetadata> {
+  const { nodeId, logger } = options
+  const store = openStore(dataDirectory, options, environment)
+  try {
+    const metadata = await openMetadata({ store, config, nodeId, random: environment.random, logger })
+    const closeAll = (): void => {
+      metadata.close()
+      store.close()
+    }
+    return { ...metadata, store, closeAll }
+  } catch (error) {
+    store.close()
+    throw error
+  }
+}
+
+function openStore(
+  dataDirectory: string,
+  { storage, logger }: DataOptions,
+  { clock, timers }: Environment,
+): MetadataStore {
+  if (storage === 'memory') return new MemoryMetadataStore({ clock })
+  const path = join(dataDirectory, METADATA_FILE)
+  try {
+    return new SqliteMetadataStore({ path, clock, timers, logger, exclusive: true })
+  } catch (error) {
+    const cause = error instanceof MetadataStoreError && error.cause !== undefined ? error.cause : error
+    const code = isRefusedWrite(cause) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'
+    const message = error instanceof MetadataStoreError ? error.message : `metadata file ${path}: ${reasonOf(error)}`
+    throw new BrokerStartError(code, message, { cause: error })
+  }
+}
+
+/** What is no fault of the folder is left as it is. */
+function startError(error: unknown): unknown {
+  if (!(error instanceof LogDirectoryError)) return error
+  if (error.isLocked) return new BrokerStartError('DATA_LOCKED', error.message, { cause: error })
+  const code = isRefusedWrite(error.cause) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'
+  return new BrokerStartError(code, error.message, { cause: error })
+}
+
+/** The errors of a disk that reads but does not take writes. */
+const REFUSED_WRITE_CODES: ReadonlySet<string> = new Set([
+  'EACCES',
+  'EPERM',
+  'EROFS',
+  'ENOSPC',
+  'EDQUOT',
+  'ENOTDIR',
+  'SQLITE_CANTOPEN',
+  'SQLITE_READONLY',
+  'SQLITE_FULL',
+])
+
+function isRefusedWrite(error: unknown): boolean {
+  return error instanceof Error && 'code' in error && REFUSED_WRITE_CODES.has(String(error.code))
+}
+
+function reasonOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error)
+}
