@@ -38,7 +38,8 @@ export class RequestBudget {
 
   give(member: BudgetMember, bytes: number): void {
     this.#totalBytes -= bytes
-    if (member === this.#privileged && member.heldBytes === 0) this.#privileged = null
+    // It has finished a request: others come first now, even if it has begun to receive the next one.
+    if (member === this.#privileged) this.#privileged = null
     if (this.#waiting.size > 0) this.#wake()
   }
 

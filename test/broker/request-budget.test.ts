@@ -72,6 +72,18 @@ describe('request budget', () => {
     expect(third.mayRead).toBe(true)
   })
 
+  test('who streams one request after the other lets the others go on in between', () => {
+    const budget = new RequestBudget(LIMIT)
+    const streaming = new Member(budget)
+    const other = new Member(budget)
+    streaming.receive(3 * LIMIT)
+    other.receive(LIMIT)
+    expect([streaming.mayRead, other.mayRead]).toEqual([true, false])
+    streaming.answer(LIMIT)
+    streaming.budgetChanged()
+    expect([streaming.mayRead, other.mayRead]).toEqual([false, true])
+  })
+
   test('when the total is free again, all that waited go on', () => {
     const budget = new RequestBudget(LIMIT)
     const holder = new Member(budget)
