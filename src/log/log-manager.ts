@@ -498,21 +498,23 @@ export class LogManager {
 
   async #saveCheckpoints(): Promise<void> {
     try {
-      for (const directory of this.#directories) {
-        await directory.saveOffsets(
-          RECOVERY_POINTS_FILE,
-          this.#offsets(directory, (log) => log.recoveryPoint),
-        )
-        await directory.saveOffsets(LOG_STARTS_FILE, this.#logStarts(directory))
-        await directory.saveOffsets(
-          HIGH_WATERMARKS_FILE,
-          this.#offsets(directory, (log) => log.highWatermark),
-        )
-      }
+      for (const directory of this.#directories) await this.#saveOffsets(directory)
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#options.logger.warn('Cannot write a checkpoint file', { file: error.path, reason: error.message })
     }
+  }
+
+  async #saveOffsets(directory: LogDirectory): Promise<void> {
+    await directory.saveOffsets(
+      RECOVERY_POINTS_FILE,
+      this.#offsets(directory, (log) => log.recoveryPoint),
+    )
+    await directory.saveOffsets(LOG_STARTS_FILE, this.#logStarts(directory))
+    await directory.saveOffsets(
+      HIGH_WATERMARKS_FILE,
+      this.#offsets(directory, (log) => log.highWatermark),
+    )
   }
 
   #offsets(directory: LogDirectory, offsetOf: (log: Log) => number): OffsetEntry[] {
@@ -604,15 +606,7 @@ export class LogManager {
     const logs = [...this.#held()].filter((held) => held.directory === directory).map((held) => held.log)
     for (const log of logs) log.prepareStop()
     if (this.#options.durability !== 'memory') await this.#syncAll(logs)
-    await directory.saveOffsets(
-      RECOVERY_POINTS_FILE,
-      this.#offsets(directory, (log) => log.recoveryPoint),
-    )
-    await directory.saveOffsets(LOG_STARTS_FILE, this.#logStarts(directory))
-    await directory.saveOffsets(
-      HIGH_WATERMARKS_FILE,
-      this.#offsets(directory, (log) => log.highWatermark),
-    )
+    await this.#saveOffsets(directory)
     const broken = logs.some((log) => log.syncBroken) || (this.#failed.size > 0 && !directory.cleanStop)
     if (broken) {
       this.#options.logger.warn('Not everything is known to be on the device; the next start will recover', {

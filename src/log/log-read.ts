@@ -317,6 +317,9 @@ export class LogReader {
       if (!cursor.load(buffer, 0, count)) throw new LogDamage(segment.path, position, 'incomplete batch')
       const problem = cursor.problem(segment.baseOffset, available)
       if (problem !== null) throw new LogDamage(segment.path, position, problem)
+      if (cursor.lastOffset < fetchOffset) {
+        throw new LogDamage(segment.path, position, `offset ${cursor.lastOffset} where ${fetchOffset} should be`)
+      }
       if (cursor.sizeBytes > options.maxBytes && !options.atLeastOne) return this.#nothingIn(buffer, fetchOffset)
       if (cursor.sizeBytes > length) {
         length = cursor.sizeBytes

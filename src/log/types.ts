@@ -1,5 +1,6 @@
 // What the log's callers hand in and get back.
 
+import type { TopicSettings } from '../metadata/topic-settings.ts'
 import type { ErrorCode } from '../protocol/errors.ts'
 import type { BatchHeader } from '../records/header.ts'
 import type { FileRange } from './file-range.ts'
@@ -7,36 +8,8 @@ import type { FileRange } from './file-range.ts'
 /** When an append counts as done: never on a device, once in the page cache, or once on the device. */
 export type Durability = 'memory' | 'os' | 'fsync'
 
-export type TimestampType = 'CreateTime' | 'LogAppendTime'
-
-/** A topic's effective settings, as far as its partitions' logs and the checks before them need them. */
-export interface LogConfig {
-  readonly segmentBytes: number
-  readonly segmentMs: number
-  readonly segmentJitterMs: number
-  readonly segmentIndexBytes: number
-  readonly indexIntervalBytes: number
-  readonly preallocate: boolean
-  readonly flushMessages: number
-  readonly flushMs: number
-  readonly retentionMs: number
-  readonly retentionBytes: number
-  readonly fileDeleteDelayMs: number
-  readonly cleanupPolicy: { readonly compact: boolean; readonly delete: boolean }
-  readonly deleteRetentionMs: number
-  readonly minCompactionLagMs: number
-  readonly maxCompactionLagMs: number
-  readonly minCleanableDirtyRatio: number
-  readonly maxMessageBytes: number
-  readonly compressionType: 'producer' | 'uncompressed' | 'gzip' | 'snappy' | 'lz4' | 'zstd'
-  readonly compressionLevels: { readonly gzip: number; readonly lz4: number; readonly zstd: number }
-  readonly timestampType: TimestampType
-  readonly timestampBeforeMaxMs: number
-  readonly timestampAfterMaxMs: number
-  readonly minInsyncReplicas: number
-  readonly uncleanLeaderElection: boolean
-  readonly producerIdExpirationMs: number
-}
+/** What the logs of a topic's partitions, and the checks before them, go by. */
+export type LogConfig = TopicSettings
 
 const NEVER = Number.MAX_SAFE_INTEGER
 

@@ -108,6 +108,8 @@ interopDescribe('Kafka reads what the log writes', ['java'], () => {
     await world.manager.close()
   })
 
+  afterAll(() => folder.remove())
+
   test(
     'after a clean stop',
     () => {
