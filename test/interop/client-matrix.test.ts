@@ -5,6 +5,7 @@ import { type BrokerTarget, startTarget } from '../support/broker-target.ts'
 import type { DriverRecord, ProducedRecord } from '../support/client-contract.ts'
 import { CLIENT_PROGRAMS, type GroupMember, type InteropClient, ProgramClient } from '../support/client-driver.ts'
 import { KcatClient } from '../support/kcat.ts'
+import { storedCodecs } from '../support/stored-codecs.ts'
 import { interopTest, missing, type Requirement } from '../support/tools.ts'
 
 const CODECS = ['none', 'gzip', 'snappy', 'lz4', 'zstd']
@@ -210,7 +211,12 @@ describe.each(CLIENTS)('$name', (client) => {
   interopTest(
     `${creates} keys, tombstones and headers with every codec`,
     client.needs,
-    async () => await written.get(client.name),
+    async () => {
+      await written.get(client.name)
+      // The codec is in the batches as the broker has them, so that it was not the client that fell back to none.
+      const stored = await storedCodecs(target, topicOf(client), CODECS.length)
+      for (const [codec, found] of stored.entries()) expect(found).toContain(codec)
+    },
     WORK_TIMEOUT_MS,
   )
 

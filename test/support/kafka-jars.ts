@@ -12,9 +12,8 @@ const LOCAL_COPY = join(CACHE, 'kafka-libs')
 
 /** The folder with Kafka's jars, or null when there is none on this machine. */
 export function kafkaJars(): string | null {
-  const configured = process.env.SAMSA_KAFKA_LIBS
-  if (configured !== undefined && configured !== '') return configured
-  return existsSync(LOCAL_COPY) ? LOCAL_COPY : null
+  const folder = process.env.SAMSA_KAFKA_LIBS || LOCAL_COPY
+  return existsSync(folder) ? folder : null
 }
 
 /** Whether a missing jar or client is a failure of the test run rather than a reason to skip. */

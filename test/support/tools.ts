@@ -4,7 +4,7 @@ import { describe, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { CACHE, kafkaJars, REPOSITORY } from './kafka-jars.ts'
+import { CACHE, interopRequired, kafkaJars, REPOSITORY } from './kafka-jars.ts'
 
 export const CLIENTS = join(REPOSITORY, 'test/interop/clients')
 export const PYTHON = join(CACHE, 'venv/bin/python')
@@ -43,8 +43,6 @@ export function missing(requirements: readonly Requirement[]): string | null {
   return problems.length === 0 ? null : `${problems.join(', ')} (.ci/install-interop installs it)`
 }
 
-const REQUIRED = process.env.SAMSA_REQUIRE_INTEROP === '1'
-
 /** A test that needs outside programs: skipped with a printed reason where they are missing, failed where they are required. */
 export function interopTest(
   name: string,
@@ -55,7 +53,7 @@ export function interopTest(
   const problem = missing(requirements)
   if (problem === null) {
     test(name, run, timeoutMs)
-  } else if (REQUIRED) {
+  } else if (interopRequired()) {
     test(name, () => {
       throw new Error(`missing: ${problem}`)
     })
@@ -64,12 +62,10 @@ export function interopTest(
   }
 }
 
-/** A group of tests with shared setup that needs outside programs; the same rules as `interopTest`. */
+/** A group of tests with shared setup that needs outside programs; the same rules as `interopTest`, for the group as one. */
 export function interopDescribe(name: string, requirements: readonly Requirement[], body: () => void): void {
-  const problem = missing(requirements)
-  if (problem === null) describe(name, body)
-  else if (REQUIRED) interopTest(name, requirements, async () => {})
-  else describe.skip(`${name} [skipped: ${problem}]`, body)
+  if (missing(requirements) === null) describe(name, body)
+  else interopTest(name, requirements, async () => {})
 }
 
 /** Compiles the Java programs once per state of their sources and answers the class path that runs them. */

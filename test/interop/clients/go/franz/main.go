@@ -45,6 +45,8 @@ func (c client) Produce(topic string, partition int32, codec string, records []d
 		kgo.RecordPartitioner(kgo.ManualPartitioner()),
 		kgo.ProducerBatchCompression(codecs[codec]),
 		kgo.ProducerLinger(50*time.Millisecond),
+		// A broker may not know a fresh topic for a moment; Kafka sometimes does not.
+		kgo.UnknownTopicRetries(20),
 	)
 	if err != nil {
 		return err
