@@ -55,6 +55,9 @@ export interface LoadedLog {
   readonly bytesScanned: number
 }
 
+/** A segment that was opened again while it was written may lack an entry that an undisturbed one has. */
+const MOST_MISSING_ENTRIES = 1
+
 /** Where checking has to begin, if anywhere. */
 interface ScanStart {
   readonly index: number
@@ -313,13 +316,19 @@ class Loader implements ReplayTarget {
     segment.offsetOfMaxTimestamp = timeIndex.count > 0 ? timeIndex.offsetAt(timeIndex.count - 1) : segment.baseOffset
     const position = offsetIndex.count === 0 ? 0 : offsetIndex.positionAt(offsetIndex.count - 1)
     let timeIndexShort = false
+    let missingEntries = 0
+    let lastEntryAt = position
     const options = { pool: this.#services.pool, position, nextOffset: segment.baseOffset, verify: false }
-    const end = walkSegment(segment, options, (cursor) => {
+    const end = walkSegment(segment, options, (cursor, _buffer, _at, batchPosition) => {
       if (cursor.maxTimestamp > segment.maxTimestamp) timeIndexShort = true
+      if (batchPosition - lastEntryAt > this.config.indexIntervalBytes) {
+        missingEntries++
+        lastEntryAt = batchPosition
+      }
       return false
     })
     if (end.problem !== null) return this.#damaged(segment, index, end.position, end.problem)
-    if (timeIndexShort) return this.#rebuild(segment, index)
+    if (timeIndexShort || missingEntries > MOST_MISSING_ENTRIES) return this.#rebuild(segment, index)
     if (!segment.sealed) segment.endOffset = end.nextOffset
     return null
   }
