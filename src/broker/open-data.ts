@@ -6,6 +6,7 @@
  * way in which a folder can be unusable becomes a BrokerStartError that names it.
  */
 import { join, resolve } from 'node:path'
+import { parsePartitionFolder } from '../log/file-names.ts'
 import { LogDirectoryError } from '../log/log-directory.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { Durability } from '../log/types.ts'
@@ -137,10 +138,11 @@ async function openMetadataIn(
 function openStore(
   dataDirectory: string,
   { storage, logger }: DataOptions,
-  { clock, timers }: Environment,
+  { clock, timers, disk }: Environment,
 ): MetadataStore {
   if (storage === 'memory') return new MemoryMetadataStore({ clock })
   const path = join(dataDirectory, METADATA_FILE)
+  if (!disk.exists(path)) refuseOrphans(dataDirectory, disk)
   try {
     return new SqliteMetadataStore({ path, clock, timers, logger, exclusive: true })
   } catch (error) {
@@ -149,6 +151,17 @@ function openStore(
     const message = error instanceof MetadataStoreError ? error.message : `metadata file ${path}: ${reasonOf(error)}`
     throw new BrokerStartError(code, message, { cause: error })
   }
+}
+
+/** Without the metadata all partitions would be strays: whoever lost the file should know before anything is renamed. */
+function refuseOrphans(dataDirectory: string, disk: Disk): void {
+  const partitions = disk.list(dataDirectory).filter((name) => parsePartitionFolder(name)?.state === 'live')
+  if (partitions.length === 0) return
+  const which = `${partitions.slice(0, 3).join(', ')}${partitions.length > 3 ? ', ...' : ''}`
+  const message =
+    `data folder ${dataDirectory}: holds ${partitions.length} partitions (${which}) but not ${METADATA_FILE}, which says what ` +
+    'topics they belong to; bring the file back, or move the partition folders away'
+  throw new BrokerStartError('DATA_UNUSABLE', message)
 }
 
 /** What is no fault of the folder is left as it is. */

@@ -30,7 +30,7 @@ export class Partitions {
     this.#logs = options.logs
     this.#logger = options.logger
     for (const topic of options.image.topics()) this.#update(topic)
-    this.#reportStrays(options.image)
+    this.#setStraysAside(options.image)
     this.#stopFollowing = options.image.onChange((change) => this.#follow(change))
   }
 
@@ -114,17 +114,18 @@ export class Partitions {
     }
   }
 
-  /** Folders of topics that the metadata does not know are left alone: deleting data is never the cautious choice. */
-  #reportStrays(image: MetadataImage): void {
-    const strays: string[] = []
-    for (const log of this.#logs.all()) {
-      if (image.topic(log.topic)?.partitions[log.partition] === undefined) strays.push(`${log.topic}-${log.partition}`)
-    }
-    if (strays.length > 0) {
-      this.#logger.warn('the data folder holds partitions of unknown topics; they are not served', {
-        count: strays.length,
-        partitions: strays.slice(0, 20),
-      })
+  /**
+   * Logs of topics that the metadata does not know: a deletion was cut short, or the folder comes from elsewhere. Nothing of theirs is
+   * removed, which also means that retention must not see them.
+   */
+  #setStraysAside(image: MetadataImage): void {
+    for (const { topic, partition } of [...this.#logs.all()]) {
+      if (image.topic(topic)?.partitions[partition] !== undefined) continue
+      try {
+        this.#logs.setAside(topic, partition)
+      } catch (error) {
+        this.#logger.error('the log of an unknown topic cannot be set aside', { topic, partition, error })
+      }
     }
   }
 }

@@ -9,7 +9,7 @@ import type { Clock } from '../storage/clock.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Timers } from '../storage/timers.ts'
 import type { MetadataImage } from './image.ts'
-import type { MetadataStore } from './store.ts'
+import { type MetadataStore, MetadataStoreError } from './store.ts'
 import { type BrokerValue, brokerKey, encodeValue } from './values.ts'
 
 export interface RegistrationOptions {
@@ -44,10 +44,17 @@ export class BrokerRegistration {
     return registration
   }
 
+  /** A store that takes no writes any more does not hold up the stop: the lease ends by itself. */
   async stop(): Promise<void> {
+    const { store, timers, logger, nodeId } = this.#options
     this.#stopped = true
-    this.#options.timers.cancel(this.#timerName)
-    await this.#options.store.revokeLease(this.#lease)
+    timers.cancel(this.#timerName)
+    try {
+      await store.revokeLease(this.#lease)
+    } catch (error) {
+      if (!(error instanceof MetadataStoreError)) throw error
+      logger.warn('broker registration could not be ended, it runs out', { nodeId, error })
+    }
   }
 
   async #register(): Promise<void> {

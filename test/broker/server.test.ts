@@ -1,7 +1,7 @@
 /** The broker as a whole: starting, stopping, starting again, and its sockets. */
 
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, readdirSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Broker, BrokerStartError } from '../../src/broker/server.ts'
@@ -93,6 +93,19 @@ describe('a start fails', () => {
     expect(failure.message).toContain('samsa-metadata.db')
   })
 
+  test('when the metadata file is gone and partitions are there: they would belong to nobody', async () => {
+    const data = join(directory, 'data')
+    const first = await onDisk()
+    await createTopic(await connect(first), 'orphan')
+    await first.stop()
+    for (const name of readdirSync(data)) if (name.startsWith('samsa-metadata.db')) rmSync(join(data, name))
+    const failure = await startFailure(onDisk())
+    expect(failure.code).toBe('DATA_UNUSABLE')
+    expect(failure.message).toContain('orphan-0')
+    expect(failure.message).toContain('samsa-metadata.db')
+    expect(readdirSync(data)).toContain('orphan-0')
+  })
+
   test('when the folder belongs to another node', async () => {
     await (await onDisk({ nodeId: 1 })).stop()
     const failure = await startFailure(onDisk({ nodeId: 2 }))
@@ -120,6 +133,22 @@ describe('a start fails', () => {
 })
 
 describe('a stop and a new start', () => {
+  test('set aside what belongs to no topic, so that neither readers nor retention reach it', async () => {
+    const data = join(directory, 'data')
+    const first = await onDisk()
+    const client = await connect(first)
+    await createTopic(client, 'known')
+    await produce(client, batchOf(['a']), { topic: 'known' })
+    await first.stop()
+    cpSync(join(data, 'known-0'), join(data, 'unknown-0'), { recursive: true })
+    const second = await onDisk()
+    expect([...second.context.logs.all()].map((log) => log.name)).toEqual(['known-0'])
+    const stray = readdirSync(data).find((name) => name.startsWith('unknown-0'))!
+    expect(stray).toMatch(/-stray$/)
+    expect(statSync(join(data, stray, '00000000000000000000.log')).size).toBeGreaterThan(0)
+    await second.stop()
+  })
+
   test('keep topics, ids, records, log starts and the cluster id', async () => {
     const first = await onDisk()
     const client = await connect(first)

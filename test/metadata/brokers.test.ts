@@ -1,6 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { BrokerRegistration } from '../../src/metadata/brokers.ts'
 import { MetadataImage } from '../../src/metadata/image.ts'
+import { MetadataStoreError } from '../../src/metadata/store.ts'
 import { MemoryMetadataStore } from '../../src/metadata/store-memory.ts'
 import { ManualClock } from '../../src/storage/clock-manual.ts'
 import { type Logger, silentLogger } from '../../src/storage/logger.ts'
@@ -57,6 +58,14 @@ describe('registration', () => {
     await registration.stop()
     expect(image.brokers()).toEqual([])
     expect(timers.names()).toEqual([])
+  })
+
+  test('a store that takes no writes does not hold up the stop', async () => {
+    const { store, warnings, register } = await setUp()
+    const registration = await register('first')
+    store.revokeLease = () => Promise.reject(new MetadataStoreError('disk is full'))
+    await registration.stop()
+    expect(warnings).toHaveLength(1)
   })
 
   test('after a suspended machine it registers again, with a higher epoch', async () => {
