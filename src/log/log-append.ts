@@ -96,15 +96,13 @@ export class LogWriter {
     if (this.#services.gate.refuses(nowMs) || this.#ownGate.refuses(nowMs)) {
       return this.#refused(ErrorCode.KAFKA_STORAGE_ERROR, 'the disk takes no writes at present')
     }
-    if (this.#mustRoll(header, nowMs)) {
-      // What is queued belongs into the old segment. If it cannot be written, the producer's state is not what it was.
-      if (!this.writeQueued()) {
-        const late = this.#checkProducer(header, options, marker)
-        if (late !== null) return late
-      }
-      if (this.#mustRoll(header, nowMs) && !this.#roll(nowMs)) {
-        return this.#refused(ErrorCode.KAFKA_STORAGE_ERROR, 'cannot start a new segment')
-      }
+    try {
+      const refused = this.#rollIfDue(header, options, marker)
+      if (refused !== null) return refused
+    } catch (error) {
+      // When the segment began may have to be read from it.
+      if (!(error instanceof DiskError)) throw error
+      return this.#refused(ErrorCode.KAFKA_STORAGE_ERROR, error.message)
     }
     return this.#queue(batch, options, marker)
   }
@@ -204,6 +202,19 @@ export class LogWriter {
   }
 
   // ---- rolling ------------------------------------------------------------------------------------------------
+
+  /** Null if the batch fits the segment that is active now; otherwise what ends the append. */
+  #rollIfDue(header: BatchHeader, options: AppendOptions, marker: EndTransactionMarker | null): AppendInfo | null {
+    const { nowMs } = options
+    if (!this.#mustRoll(header, nowMs)) return null
+    // What is queued belongs into the old segment. If it cannot be written, the producer's state is not what it was.
+    if (!this.writeQueued()) {
+      const late = this.#checkProducer(header, options, marker)
+      if (late !== null) return late
+    }
+    if (!this.#mustRoll(header, nowMs) || this.#roll(nowMs)) return null
+    return this.#refused(ErrorCode.KAFKA_STORAGE_ERROR, 'cannot start a new segment')
+  }
 
   #mustRoll(header: BatchHeader, nowMs: number): boolean {
     const { config, segments } = this.#log

@@ -338,7 +338,7 @@ class Loader implements ReplayTarget {
     segment.txnIndex.file.load(this.#services.disk)
     const end = rebuildIndexes(segment, this.#services)
     this.#bytesScanned += end.position
-    segment.writeIndexes({ closing: true })
+    segment.tryWriteIndexes({ closing: true })
     if (end.problem !== null) return this.#damaged(segment, index, end.position, end.problem)
     if (!segment.sealed) segment.endOffset = end.nextOffset
     return null
@@ -377,7 +377,7 @@ class Loader implements ReplayTarget {
   /** Brings the producers' state up to where the scan begins, or to the log's end. */
   #loadProducers(scan: ScanStart | null): void {
     const { nowMs } = this.#input
-    const { pool, disk } = this.#services
+    const { pool } = this.#services
     const scanned = scan === null ? null : (this.segments.all[scan.index] ?? null)
     const trustedEnd =
       scan === null || scanned === null ? this.segments.active.endOffset : this.#offsetAt(scanned, scan.position)
@@ -410,7 +410,7 @@ class Loader implements ReplayTarget {
         })
         this.producers.expire(nowMs, this.config.producerIdExpirationMs)
         if (this.#rebuildTransactions) {
-          for (const segment of this.segments.all) if (segment !== scanned) segment.txnIndex.file.writeOut(disk)
+          for (const segment of this.segments.all) if (segment !== scanned) segment.tryWriteTxnIndex()
         }
     }
   }
@@ -480,7 +480,7 @@ class Loader implements ReplayTarget {
       segment.sizeBytes = end.position
       segment.cutToSize()
     }
-    segment.writeIndexes({ closing: true })
+    segment.tryWriteIndexes({ closing: true })
     return whole
   }
 
@@ -547,7 +547,7 @@ class Loader implements ReplayTarget {
     }
     if (this.#epochsChanged) log.saveEpochs()
     log.removeSnapshots((offset) => offset > log.logEndOffset)
-    if (scanned) log.saveSnapshot()
+    if (scanned) log.trySaveSnapshot()
     return { log, bytesScanned: this.#bytesScanned }
   }
 

@@ -32,6 +32,9 @@ import type { Durability, LogConfig } from './types.ts'
 
 const MOST_ACTIVE_FILES = 4096
 const MOST_SEALED_FILES = 512
+/** Of the files that the process may open; the rest is for connections and for what is open for a moment. */
+const ACTIVE_FILES_SHARE = 0.4
+const SEALED_FILES_SHARE = 0.1
 /** Memory for the indexes of sealed segments. */
 const MOST_SEALED_INDEX_BYTES = 128 * 1024 * 1024
 const SYNC_INTERVAL_MS = 5000
@@ -41,6 +44,7 @@ const PRODUCER_EXPIRY_INTERVAL_MS = 10 * 60 * 1000
 /** During a long recovery the event loop gets a turn after so many bytes. */
 const SCAN_BYTES_PER_TURN = 64 * 1024 * 1024
 const CLOSING_SYNCS = 4
+const REPEATING_TIMERS = ['log/retention', 'log/producers', 'log/sync', 'log/checkpoint'] as const
 /** KRaft's own log in a folder that Kafka used: not a topic of ours. */
 const KRAFT_LOG = '__cluster_metadata'
 
@@ -91,9 +95,11 @@ export class LogManager {
   readonly #failed = new Map<string, string>()
   readonly #services = new Map<LogDirectory, LogServices>()
   readonly #syncer: Syncer
-  readonly #activeFiles = new OpenFiles(MOST_ACTIVE_FILES)
-  readonly #sealedFiles = new OpenFiles(MOST_SEALED_FILES, MOST_SEALED_INDEX_BYTES)
+  readonly #activeFiles: OpenFiles
+  readonly #sealedFiles: OpenFiles
   readonly #flushTurn = (): void => this.flushTurn()
+  /** Names of the timers that remove files. What they have not done by the stop, the next start does. */
+  readonly #removals = new Set<string>()
   #dirty: Log[] = []
   #flushScheduled = false
   #checkpointing: Promise<void> | null = null
@@ -118,6 +124,10 @@ export class LogManager {
     this.#options = options
     this.pool = options.pool ?? new BufferPool()
     this.#syncer = new Syncer(options.disk)
+    const { mostOpenFiles } = options.disk
+    this.#activeFiles = new OpenFiles(Math.min(MOST_ACTIVE_FILES, Math.floor(mostOpenFiles * ACTIVE_FILES_SHARE)))
+    const mostSealed = Math.min(MOST_SEALED_FILES, Math.floor(mostOpenFiles * SEALED_FILES_SHARE))
+    this.#sealedFiles = new OpenFiles(mostSealed, MOST_SEALED_INDEX_BYTES)
   }
 
   // ---- opening ------------------------------------------------------------------------------------------------
@@ -157,14 +167,18 @@ export class LogManager {
       endOfTurn: (log) => this.#endOfTurn(log),
       syncNow: (log) => this.#syncer.now(log),
       syncSoon: (log) => {
-        if (durability !== 'memory') this.#syncer.soon(log)
+        if (durability !== 'memory') void this.#syncer.soon(log)
       },
       spaceRanOut: () => this.#releaseReservedSpace(),
       saveLogStarts: () => directory.saveOffsetsNow(LOG_STARTS_FILE, this.#logStarts(directory)),
       checkpointSoon: () => this.#scheduleCheckpoint(clock.now()),
-      removeLater: (path, delayMs) => {
-        timers.schedule(`log/remove/${path}`, clock.now() + delayMs, () => this.#removeFile(path))
+      syncWithin: (log, delayMs) => {
+        if (durability === 'memory' || this.#closed) return
+        timers.schedule(`log/sync/${log.name}`, clock.now() + delayMs, () => {
+          if (!log.closed && !this.#closed) void this.#syncer.soon(log)
+        })
       },
+      removeLater: (path, delayMs) => this.#scheduleRemoval(path, clock.now() + delayMs, () => this.#removeFile(path)),
     }
   }
 
@@ -334,7 +348,7 @@ export class LogManager {
       log.parentUnsynced = true
       return log
     } catch (error) {
-      this.#removeFolder(path)
+      disk.remove(path, { recursive: true })
       throw error
     }
   }
@@ -491,8 +505,9 @@ export class LogManager {
   }
 
   async #syncAndSave(): Promise<void> {
-    for (const log of this.all()) if (log.needsSync && !log.syncBroken) this.#syncer.soon(log)
-    await this.#syncer.idle()
+    const syncs: Promise<void>[] = []
+    for (const log of this.all()) if (log.needsSync && !log.syncBroken) syncs.push(this.#syncer.soon(log))
+    await Promise.all(syncs)
     if (!this.#closed) await this.#saveCheckpoints()
   }
 
@@ -508,7 +523,7 @@ export class LogManager {
   async #saveOffsets(directory: LogDirectory): Promise<void> {
     await directory.saveOffsets(
       RECOVERY_POINTS_FILE,
-      this.#offsets(directory, (log) => log.recoveryPoint),
+      this.#offsets(directory, (log) => log.recoveryPointToSave()),
     )
     await directory.saveOffsets(LOG_STARTS_FILE, this.#logStarts(directory))
     await directory.saveOffsets(
@@ -558,7 +573,16 @@ export class LogManager {
   }
 
   #scheduleFolderRemoval(path: string, dueMs: number): void {
-    this.#options.timers.schedule(`log/remove/${path}`, dueMs, () => this.#removeFolder(path))
+    this.#scheduleRemoval(path, dueMs, () => this.#removeFolder(path))
+  }
+
+  #scheduleRemoval(path: string, dueMs: number, remove: () => void): void {
+    const name = `log/remove/${path}`
+    this.#removals.add(name)
+    this.#options.timers.schedule(name, dueMs, () => {
+      this.#removals.delete(name)
+      remove()
+    })
   }
 
   #removeFolder(path: string): void {
@@ -588,7 +612,8 @@ export class LogManager {
     const { timers, logger } = this.#options
     this.flushTurn()
     this.#closed = true
-    for (const name of ['log/retention', 'log/producers', 'log/sync', 'log/checkpoint']) timers.cancel(name)
+    for (const name of [...REPEATING_TIMERS, ...this.#removals]) timers.cancel(name)
+    for (const log of this.all()) timers.cancel(`log/sync/${log.name}`)
     await this.#syncer.idle()
     for (const directory of this.#directories) {
       try {

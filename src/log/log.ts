@@ -59,6 +59,8 @@ export interface LogState {
 }
 
 const HEADER_BYTES = 64
+/** A `flush.ms` below this is held for the single log; above it the regular sync of all logs comes soon enough. */
+const SOONER_THAN_EVERYTHING_MS = 5000
 /** Between two snapshots in the same segment at least this much was appended. */
 const SNAPSHOT_EVERY_BYTES = 1024 * 1024
 
@@ -85,6 +87,7 @@ export class Log {
   /** Counts cuts and removals of segments: a read that waited meanwhile must not trust what it holds. */
   cuts = 0
   closed = false
+  #flushScheduled = false
   /** Files in the folder that were replaced without a sync. */
   readonly unsyncedFiles = new Set<string>()
   /** Names in the folder, or the folder's own, may not be on the device. */
@@ -98,6 +101,8 @@ export class Log {
   syncBroken = false
   /** Offset of the newest snapshot on file. */
   snapshotOffset: number
+  /** Marker of the oldest aborted transaction that the disk refused to index, or null. */
+  #abortedNotOnFile: number | null = null
   #snapshotVersion: number
   /** Size of the log when the newest snapshot was written. */
   #snapshotAtBytes: number
@@ -185,8 +190,14 @@ export class Log {
   /** Tells those whose appends are done; for the end of the turn, after `writeQueued`. */
   complete(): void {
     this.#writer.complete()
+    if (this.acknowledgesSynced) return
+    const { flushMessages, flushMs } = this.config
     const unsynced = this.writtenOffset - this.recoveryPoint
-    if (unsynced >= this.config.flushMessages && !this.acknowledgesSynced) this.#services.syncSoon(this)
+    if (unsynced >= flushMessages) this.#services.syncSoon(this)
+    else if (unsynced > 0 && flushMs < SOONER_THAN_EVERYTHING_MS && !this.#flushScheduled) {
+      this.#flushScheduled = true
+      this.#services.syncWithin(this, flushMs)
+    }
   }
 
   get hasAppendsUnderWay(): boolean {
@@ -229,9 +240,20 @@ export class Log {
   addAborted(segment: Segment, entry: AbortedEntry): void {
     segment.loadIndexes()
     segment.txnIndex.append(entry)
-    segment.txnIndex.file.writeOut(this.#services.disk)
     this.folderUnsynced = true
     this.unsyncedFiles.add(offsetFileName(segment.baseOffset, TXN_INDEX_SUFFIX))
+    if (!segment.tryWriteTxnIndex()) this.#abortedNotOnFile ??= entry.lastOffset
+  }
+
+  /**
+   * The recovery point for the checkpoint file. A recovery makes the entries of aborted transactions anew only above it, so it stays
+   * below the first one that could not be written.
+   */
+  recoveryPointToSave(): number {
+    if (this.#abortedNotOnFile === null) return this.recoveryPoint
+    const written = this.segments.all.every((segment) => !segment.indexesLoaded || segment.tryWriteTxnIndex())
+    if (written) this.#abortedNotOnFile = null
+    return Math.min(this.recoveryPoint, this.#abortedNotOnFile ?? this.recoveryPoint)
   }
 
   saveEpochs(): void {
@@ -254,10 +276,16 @@ export class Log {
     const active = this.segments.active
     const baseOffset = this.writtenOffset
     if (active.sizeBytes === 0 && active.baseOffset === baseOffset) return
-    active.seal()
-    this.saveSnapshot()
     const next = this.newSegment(baseOffset, nowMs)
-    next.create()
+    try {
+      active.seal()
+      this.saveSnapshot()
+      // Last, because an empty segment must not lie in the way of what the old one would still take.
+      next.create()
+    } catch (error) {
+      active.unseal()
+      throw error
+    }
     this.segments.push(next)
     this.folderUnsynced = true
     this.#services.syncSoon(this)
@@ -492,6 +520,16 @@ export class Log {
     }
   }
 
+  /** The same where a disk that is full must not stop the work; the state can be had from the log. */
+  trySaveSnapshot(): void {
+    try {
+      this.saveSnapshot()
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#services.logger.warn('Cannot write a producer snapshot', { file: error.path, reason: error.message })
+    }
+  }
+
   removeSnapshots(which: (offset: number) => boolean): void {
     let newest = -1
     for (const name of this.#services.disk.list(this.directory)) {
@@ -515,12 +553,13 @@ export class Log {
     return this.recoveryPoint < this.writtenOffset || this.folderUnsynced
   }
 
-  /** Before a sync that nobody waits for: what makes a later recovery short. */
+  /** Before a sync that nobody waits for: what makes a later recovery short. Whether it succeeds decides nothing. */
   prepareSync(): void {
+    this.#flushScheduled = false
     this.#writer.writeQueued()
-    this.segments.active.writeIndexes({ closing: false })
+    this.segments.active.tryWriteIndexes({ closing: false })
     const bytes = Math.abs(this.sizeBytes - this.#snapshotAtBytes)
-    if (this.producers.size > 0 && bytes >= SNAPSHOT_EVERY_BYTES && !this.#writer.hasQueued) this.saveSnapshot()
+    if (this.producers.size > 0 && bytes >= SNAPSHOT_EVERY_BYTES && !this.#writer.hasQueued) this.trySaveSnapshot()
   }
 
   /** Called by the syncer, after everything below the offset has reached the device. */

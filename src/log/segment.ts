@@ -3,7 +3,7 @@
 // when the segment is sealed, synced or closed, since they can always be rebuilt from the .log above the recovery point.
 // Of a sealed segment neither the file need be open nor the indexes in memory: both come back when they are asked for.
 
-import type { DiskFile } from '../storage/disk.ts'
+import { DiskError, type DiskFile } from '../storage/disk.ts'
 import type { SegmentFacts } from './checkpoints.ts'
 import {
   DELETED_SUFFIX,
@@ -212,6 +212,32 @@ export class Segment implements Closable {
     if (this.txnIndex.count > 0 && this.txnIndex.file.writeOut(disk)) this.indexesUnsynced = true
   }
 
+  /** The same where a disk that is full must not stop the work: what is not on file stays in memory. */
+  tryWriteIndexes(options: { closing: boolean }): boolean {
+    try {
+      this.writeIndexes(options)
+      return true
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      const fields = { file: error.path, reason: error.message }
+      this.#services.logger.warn('Cannot write an index; it stays in memory for now', fields)
+      return false
+    }
+  }
+
+  /** Brings the transaction index to its file; false if the disk refuses. */
+  tryWriteTxnIndex(): boolean {
+    try {
+      if (this.txnIndex.count > 0 && this.txnIndex.file.writeOut(this.#services.disk)) this.indexesUnsynced = true
+      return true
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      const fields = { file: error.path, reason: error.message }
+      this.#services.logger.warn('Cannot write a transaction index; it stays in memory for now', fields)
+      return false
+    }
+  }
+
   /** Cuts the file back to what is known to be whole batches, after a failed write. */
   cutToSize(): void {
     this.#preallocatedBytes = 0
@@ -240,7 +266,7 @@ export class Segment implements Closable {
       const where = { file: this.path, position: end.position, reason: end.problem }
       this.#services.logger.error('Segment is damaged; from this position on it is answered with an error', where)
     }
-    this.writeIndexes({ closing: this.sealed })
+    this.tryWriteIndexes({ closing: this.sealed })
   }
 
   /** Reads the index files; returns why they cannot be right, or null. */
@@ -298,8 +324,7 @@ export class Segment implements Closable {
   giveUp(): void {
     this.#file?.close()
     this.#file = null
-    if (!this.sealed || !this.#indexesLoaded) return
-    this.writeIndexes({ closing: true })
+    if (!this.sealed || !this.#indexesLoaded || !this.tryWriteIndexes({ closing: true })) return
     this.offsetIndexBytes = this.offsetIndex.file.length
     this.timeIndexBytes = this.timeIndex.file.length
     for (const index of [this.offsetIndex, this.timeIndex, this.txnIndex]) index.file.unload()

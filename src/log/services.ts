@@ -29,6 +29,8 @@ export interface LogServices {
   syncNow(log: Log): void
   /** The log has bytes that should become durable without anybody waiting. */
   syncSoon(log: Log): void
+  /** The same in so many milliseconds at the latest: `flush.ms`. */
+  syncWithin(log: Log, delayMs: number): void
   /** A write found no space: gives back what was only reserved. */
   spaceRanOut(): void
   /** Writes the log-start checkpoint, durably, before returning. */

@@ -12,6 +12,8 @@ export class Syncer {
   /** In order of asking; true: somebody waits. */
   readonly #wanted = new Map<Log, boolean>()
   readonly #inFlight = new Set<Log>()
+  /** Told when the log's next sync has ended, well or not. */
+  readonly #waiting = new Map<Log, (() => void)[]>()
   #backgroundInFlight = 0
   #idleWaiters: (() => void)[] = []
 
@@ -25,9 +27,16 @@ export class Syncer {
     this.#start()
   }
 
-  soon(log: Log): void {
+  /** Resolves when a sync of the log that began after this call has ended, well or not. */
+  soon(log: Log): Promise<void> {
     if (!this.#wanted.has(log)) this.#wanted.set(log, false)
+    const ended = new Promise<void>((resolve) => {
+      const waiting = this.#waiting.get(log)
+      if (waiting === undefined) this.#waiting.set(log, [resolve])
+      else waiting.push(resolve)
+    })
     this.#start()
+    return ended
   }
 
   /** Resolves when nothing is wanted or under way. */
@@ -41,6 +50,8 @@ export class Syncer {
       for (const [log, urgent] of this.#wanted) {
         if (this.#inFlight.size >= MOST_IN_FLIGHT) return
         if (urgent !== urgentRound || this.#inFlight.has(log)) continue
+        // One place is kept for those whom nobody waits for: a steady stream of urgent ones must not starve them.
+        if (urgent && this.#inFlight.size === MOST_IN_FLIGHT - 1 && this.#backgroundWaits()) break
         if (!urgent && this.#backgroundInFlight > 0) return
         this.#wanted.delete(log)
         void this.#run(log, urgent)
@@ -48,34 +59,48 @@ export class Syncer {
     }
   }
 
+  #backgroundWaits(): boolean {
+    if (this.#backgroundInFlight > 0) return false
+    for (const [log, urgent] of this.#wanted) if (!urgent && !this.#inFlight.has(log)) return true
+    return false
+  }
+
   async #run(log: Log, urgent: boolean): Promise<void> {
     this.#inFlight.add(log)
     if (!urgent) this.#backgroundInFlight++
-    const { cuts } = log
-    let failure: unknown = null
-    let upTo = log.writtenOffset
-    try {
-      if (!urgent) log.prepareSync()
-      upTo = log.writtenOffset
-      await syncLog(log, this.#disk)
-    } catch (error) {
-      failure = error
-    }
+    const waiting = this.#waiting.get(log) ?? []
+    this.#waiting.delete(log)
+    if (!log.closed) await this.#syncOnce(log, urgent)
     this.#inFlight.delete(log)
     if (!urgent) this.#backgroundInFlight--
-    if (!log.closed) {
-      if (failure === null && cuts === log.cuts) log.synced(upTo)
-      else if (failure !== null && cuts === log.cuts) log.syncFailed(failure)
-      // The log was cut meanwhile: what was synced need not be what is there now.
-      else if (urgent) this.#wanted.set(log, true)
-      else if (log.needsSync) this.#wanted.set(log, this.#wanted.get(log) ?? false)
-    }
+    for (const resolve of waiting) resolve()
     this.#start()
     if (this.#wanted.size === 0 && this.#inFlight.size === 0) {
       const waiters = this.#idleWaiters
       this.#idleWaiters = []
       for (const resolve of waiters) resolve()
     }
+  }
+
+  async #syncOnce(log: Log, urgent: boolean): Promise<void> {
+    const { cuts } = log
+    if (!urgent) log.prepareSync()
+    const upTo = log.writtenOffset
+    let failure: unknown = null
+    try {
+      await syncLog(log, this.#disk)
+    } catch (error) {
+      failure = error
+    }
+    if (log.closed) return
+    if (cuts === log.cuts) {
+      if (failure === null) log.synced(upTo)
+      else log.syncFailed(failure)
+      return
+    }
+    // The log was cut meanwhile: what was synced need not be what is there now.
+    if (urgent) this.#wanted.set(log, true)
+    else if (log.needsSync && !this.#wanted.has(log)) this.#wanted.set(log, false)
   }
 }
 

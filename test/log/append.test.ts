@@ -479,4 +479,45 @@ describe('durability fsync', () => {
     await settle(world)
     expect(log.recoveryPoint).toBe(3)
   })
+
+  test('flush.ms=200 syncs that long after the first write, without anybody waiting', async () => {
+    const world = await World.open({ config: { flushMs: 200 } })
+    const log = world.log()
+    appendNow(world, log)
+    world.timers.advance(150)
+    appendNow(world, log)
+    await settle(world)
+    expect(log.recoveryPoint).toBe(0)
+    world.timers.advance(50)
+    await settle(world)
+    expect(log.recoveryPoint).toBe(2)
+    appendNow(world, log)
+    world.timers.advance(200)
+    await settle(world)
+    expect(log.recoveryPoint).toBe(3)
+  })
+
+  test('logs that somebody waits for do not keep the others from being synced', async () => {
+    const world = await World.open(options)
+    const busy = [1, 2, 3].map((partition) => world.log('events', partition))
+    const quiet = world.log()
+    quiet.assignEpoch(1)
+    let running = true
+    const feed = (log: (typeof busy)[number]): void => {
+      const done = () => {
+        if (running) feed(log)
+      }
+      log.append(batchOf(), { leaderEpoch: 0, origin: 'client', nowMs: START_MS, done })
+    }
+    for (const log of busy) feed(log)
+    await settle(world)
+    const checkpoint = world.manager.checkpoint()
+    let ended = false
+    void checkpoint.then(() => (ended = true))
+    for (let round = 0; round < 20 && !ended; round++) await settle(world)
+    expect(ended).toBe(true)
+    expect(quiet.needsSync).toBe(false)
+    running = false
+    await settle(world)
+  })
 })

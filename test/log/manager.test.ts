@@ -1,5 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { LogDirectoryError } from '../../src/log/log-directory.ts'
+import { ErrorCode } from '../../src/protocol/errors.ts'
+import { DiskError, type DiskFile } from '../../src/storage/disk.ts'
 import { MemoryDisk } from '../../src/storage/disk-memory.ts'
 import { appendNow, batchOf, numbers, readAll, START_MS, TOPIC_ID, temporaryFolder, World } from './support.ts'
 
@@ -335,6 +337,39 @@ describe('retention', () => {
   })
 })
 
+describe('a full disk', () => {
+  test('does not keep a broker from starting, after whatever stop; reads go on, and writes once there is space', async () => {
+    for (const how of ['kill', 'clean'] as const) {
+      const world = await World.open({ config: { segmentBytes: 300 } })
+      for (const index of numbers(0, 9))
+        appendNow(world, world.log(), { producerId: 4, producerEpoch: 0, baseSequence: index })
+      if (how === 'clean') await world.manager.close()
+      diskOf(world).killProcess()
+      for (const name of world.disk.list('/data/events-0')) {
+        if (/index|snapshot/.test(name)) world.disk.remove(world.path(name))
+      }
+      diskOf(world).fill()
+      const again = await world.reopen()
+      const log = again.log()
+      expect([log.logEndOffset, log.highWatermark]).toEqual([9, 9])
+      expect((await readAll(log)).offsets).toEqual(numbers(0, 9))
+      for (const segment of log.segments.all) segment.giveUp()
+      expect((await readAll(log, 0, 100)).offsets).toEqual(numbers(0, 9))
+      expect(log.producers.get(4)?.batches.at(-1)?.lastSequence).toBe(8)
+      expect(appendNow(again, log).error ?? 56).toBe(56)
+      await again.manager.checkpoint()
+      diskOf(again).capacityBytes = Number.POSITIVE_INFINITY
+      again.clock.advance(1000)
+      expect(appendNow(again, log)).toMatchObject({ error: 0, info: { baseOffset: 9 } })
+      await again.manager.checkpoint()
+      expect(log.recoveryPoint).toBe(10)
+      const third = await again.restart()
+      expect(third.manager.cleanStart).toBe(true)
+      expect((await readAll(third.log())).offsets).toEqual(numbers(0, 10))
+    }
+  })
+})
+
 describe('the stop', () => {
   test('leaves the marker, the facts, whole indexes and a snapshot', async () => {
     const world = await World.open()
@@ -424,4 +459,49 @@ test('no data folder, or one that cannot be made, is refused by name', async () 
     '/file/data',
   )
   folder.remove()
+})
+
+describe('few open files', () => {
+  class SmallProcess extends MemoryDisk {
+    override readonly mostOpenFiles = 20
+    openNow = 0
+    full = false
+
+    override open(path: string, options?: { create?: boolean }): DiskFile {
+      if (this.full) throw new DiskError('EMFILE', path, `cannot open ${path}: too many open files`)
+      const file = super.open(path, options)
+      const close = file.close.bind(file)
+      this.openNow++
+      file.close = () => {
+        this.openNow--
+        close()
+      }
+      return file
+    }
+  }
+
+  test('logs share fewer descriptors than there are logs, and leave some to others', async () => {
+    const disk = new SmallProcess()
+    const world = await World.open({ disk })
+    for (let partition = 0; partition < 50; partition++) {
+      expect(appendNow(world, world.log('events', partition)).error).toBe(ErrorCode.NONE)
+    }
+    expect(disk.openNow).toBeLessThanOrEqual(10)
+    for (let partition = 0; partition < 50; partition++) {
+      expect(appendNow(world, world.log('events', partition)).error).toBe(ErrorCode.NONE)
+    }
+    expect(disk.openNow).toBeLessThanOrEqual(10)
+  })
+
+  test('an append to a log whose file cannot be opened is refused, and works when it can', async () => {
+    const disk = new SmallProcess()
+    const first = await World.open({ disk })
+    appendNow(first, first.log())
+    const world = await first.restart()
+    disk.full = true
+    expect(appendNow(world, world.log()).info.errorCode).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
+    disk.full = false
+    expect(appendNow(world, world.log()).error).toBe(ErrorCode.NONE)
+    expect(world.log().logEndOffset).toBe(2)
+  })
 })
