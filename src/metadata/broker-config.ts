@@ -43,15 +43,25 @@ export type BrokerConfigListener = (names: ReadonlySet<string>) => void
 
 const NONE: ReadonlyMap<string, string> = new Map()
 
-/** Accepted so that a file written for Kafka can be used, without an effect here. */
+/**
+ * Accepted so that a file written for Kafka can be used, without an effect here. Above all, nobody may believe that a
+ * broker is protected because its file says so.
+ */
 const WITHOUT_EFFECT: readonly RegExp[] = [
+  /^(sasl|ssl|security|delegation\.token)\./,
+  /^(authorizer\.class\.name|principal\.builder\.class|connections\.max\.reauth\.ms|connection\.failed\.authentication\.delay\.ms)$/,
+  /^(max\.connections|max\.connection\.creation\.rate|quota\.|replication\.quota\.|alter\.log\.dirs\.|client\.quota\.)/,
+  /^(create\.topic|alter\.config)\.policy\.class\.name$/,
+  /^(replica\.(fetch|lag|socket|selector)|leader\.imbalance|auto\.leader\.rebalance)\b/,
+  /^(transaction\.(max|abort|remove|partition|two)|transactional\.id)\b/,
   /^zookeeper\./,
   /^controller\.(quorum|quota|socket|listener|performance)\./,
   /^metadata\.(log|max)\./,
   /^process\.roles$/,
   /^remote\./,
-  /^(num\.network\.threads|num\.io\.threads|background\.threads|queued\.max\.requests)$/,
-  /^(inter\.broker\.protocol\.version|log\.message\.format\.version|log\.cleaner\.enable)$/,
+  /^(num\.network\.threads|num\.io\.threads|background\.threads|queued\.max\.request)/,
+  /^(inter\.broker\.protocol\.version|log\.message\.format\.version|log\.cleaner\.(enable|backoff|dedupe|io)\b.*)$/,
+  /^socket\.(listen\.backlog\.size|receive\.buffer\.bytes|send\.buffer\.bytes|connection\.setup\.)/,
   /^(metric\.reporters|kafka\.metrics\.)/,
 ]
 

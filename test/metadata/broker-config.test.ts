@@ -73,6 +73,12 @@ describe('what the operator gives', () => {
     ['zookeeper.connect', 'no effect'],
     ['controller.quorum.voters', 'no effect'],
     ['process.roles', 'no effect'],
+    ['authorizer.class.name', 'no effect'],
+    ['sasl.enabled.mechanisms', 'no effect'],
+    ['ssl.keystore.location', 'no effect'],
+    ['max.connections.per.ip', 'no effect'],
+    ['transactional.id.expiration.ms', 'no effect'],
+    ['log.cleaner.io.max.bytes.per.second', 'no effect'],
     ['leader.replication.throttled.rate', 'while the broker runs'],
   ])('%s is a warning, not an error', (name, text) => {
     const value = name === 'process.roles' ? 'broker' : '1'
