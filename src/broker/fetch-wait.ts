@@ -228,10 +228,8 @@ export class PendingFetch implements PartitionWait {
     }
     const refusal = partition.refusalFor(row.asked.currentLeaderEpoch)
     if (refusal !== null) return refusal
-    const { replicaId, version } = this.#terms
+    const { replicaId } = this.#terms
     if (replicaId >= 0 && !partition.replicas.includes(replicaId)) return ErrorCode.NOT_LEADER_OR_FOLLOWER
-    // Clients before Fetch v10 cannot read zstd; a topic that stores nothing else is of no use to them.
-    if (version < 10 && partition.log!.config.compressionType === 'zstd') return ErrorCode.UNSUPPORTED_COMPRESSION_TYPE
     return null
   }
 

@@ -7,7 +7,7 @@ import {
   DescribeTopicPartitionsResponse,
 } from '../../src/protocol/messages/75-describe-topic-partitions.ts'
 import type { DifferentialBroker } from './broker.ts'
-import { asks, type CaseGroup } from './case.ts'
+import { accepting, asks, type CaseGroup } from './case.ts'
 import { appendText } from './produce-helpers.ts'
 
 const metadata = asks(MetadataRequest, MetadataResponse)
@@ -76,6 +76,22 @@ const METADATA: CaseGroup = {
     metadata('ids and names together: only ids count', 12, (broker) => ({
       topics: [{ topicId: broker.topicId('meta-known'), name: null }, { name: 'meta-other' }],
     })),
+    metadata('a null name where there are no nulls yet', 10, {
+      topics: [{ name: null }],
+      allowAutoTopicCreation: false,
+    }),
+    accepting(
+      metadata(
+        'neither name nor id',
+        12,
+        { topics: [{ name: null }], allowAutoTopicCreation: false },
+        {
+          only: ({ topics }) => topics.map(({ errorCode }) => errorCode),
+        },
+      ),
+      'Kafka answers an unknown server error',
+      [42],
+    ),
     metadata('topic operations', 9, {
       topics: [known],
       allowAutoTopicCreation: false,

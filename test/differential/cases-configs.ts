@@ -5,6 +5,7 @@ import {
   IncrementalAlterConfigsRequest,
   IncrementalAlterConfigsResponse,
 } from '../../src/protocol/messages/44-incremental-alter-configs.ts'
+import type { Infer } from '../../src/protocol/schema.ts'
 import type { DifferentialBroker } from './broker.ts'
 import { accepting, asks, type CaseGroup, type DifferentialCase } from './case.ts'
 
@@ -171,9 +172,54 @@ function nowSet(
   }
 }
 
+/** Another topic's retention.ms with all its synonyms, once it has the value. */
+function topicHas(name: string, value: string): DifferentialCase {
+  return described(name, TOPIC, 'altered-plain', 'retention.ms', (config) => config.value === value)
+}
+
+function keptSecret(name: string): DifferentialCase {
+  return described(name, BROKER, '1', 'my.own.config', (config) => config.configSource === 2)
+}
+
+type DescribedConfig = Infer<typeof DescribeConfigsResponse>['results'][number]['configs'][number]
+
+/** One config, as soon as it is as wanted. */
+function described(
+  name: string,
+  resourceType: number,
+  resourceName: string,
+  key: string,
+  isSettled: (config: DescribedConfig) => boolean,
+): DifferentialCase {
+  const resources = [{ resourceType, resourceName, configurationKeys: [key] }]
+  return {
+    name,
+    ask: async (broker) => {
+      const connection = await broker.connection('asks')
+      const ask = async () =>
+        (
+          await connection.send(
+            DescribeConfigsRequest,
+            DescribeConfigsResponse,
+            { resources, includeSynonyms: true },
+            { version: 4 },
+          )
+        ).results[0]?.configs[0]
+      await broker.until(`${key} of ${resourceName}`, async () => {
+        const config = await ask()
+        return config !== undefined && isSettled(config)
+      })
+      return ask()
+    },
+  }
+}
+
 const INCREMENTAL: CaseGroup = {
   api: 'IncrementalAlterConfigs',
-  prepare: (broker) => broker.createTopic('altered'),
+  prepare: async (broker) => {
+    await broker.createTopic('altered')
+    await broker.createTopic('altered-plain')
+  },
   cases: [
     alters('set', 'altered', [
       ['retention.ms', SET, '5000'],
@@ -232,6 +278,14 @@ const INCREMENTAL: CaseGroup = {
     nowSet('the broker config is set', '1', { 'log.cleaner.threads': '2' }, BROKER),
     alters('delete it', '1', [['log.cleaner.threads', DELETE, null]], { type: BROKER }),
     nowSet('the broker config is gone', '1', {}, BROKER),
+    alters('a default for all brokers', '', [['log.retention.ms', SET, '7200000']], { type: BROKER }),
+    topicHas('topics show it', '7200000'),
+    describes('the dynamic defaults show it', BROKER, ''),
+    alters('remove the default', '', [['log.retention.ms', DELETE, null]], { type: BROKER }),
+    topicHas('topics no longer show it', '604800000'),
+    alters('an unknown broker config is kept', '1', [['my.own.config', SET, 'secret']], { type: BROKER }),
+    keptSecret('and shown without its value'),
+    alters('and removed', '1', [['my.own.config', DELETE, null]], { type: BROKER }),
     alters('a broker config that cannot change', '1', [['log.dirs', SET, '/elsewhere']], { type: BROKER }),
     alters('a broker config that is no number', '1', [['log.cleaner.threads', SET, 'many']], { type: BROKER }),
     alters('another broker', '7', [['log.cleaner.threads', SET, '2']], { type: BROKER }),

@@ -8,7 +8,7 @@ import {
 } from '../../src/protocol/messages/23-offset-for-leader-epoch.ts'
 import { type Input, ZERO_UUID } from '../../src/protocol/schema.ts'
 import type { DifferentialBroker } from './broker.ts'
-import { type AskOptions, asks, type CaseGroup, type DifferentialCase } from './case.ts'
+import { type AskOptions, accepting, asks, type CaseGroup, type DifferentialCase } from './case.ts'
 import { appendBatch, appendText, batchOf, NOW, record } from './produce-helpers.ts'
 
 const fetch = asks(FetchRequest, FetchResponse)
@@ -108,6 +108,23 @@ const FETCH: CaseGroup = {
     fetchCase('read committed', 12, [{}], { isolationLevel: 1 }),
     fetchCase('read committed at the end', 4, [{ fetchOffset: 7 }], { isolationLevel: 1 }),
     fetchCase('read committed of an unknown topic', 12, [{ topic: 'fetch-none' }], { isolationLevel: 1 }),
+    fetchCase('an unknown isolation level', 12, [{}], { isolationLevel: 7 }),
+    accepting(
+      fetchCase(
+        'a negative number of bytes',
+        12,
+        [{}],
+        { maxBytes: -1 },
+        {
+          only: ({ errorCode, responses }) => ({
+            errorCode,
+            rows: responses[0]?.partitions.map((row) => row.errorCode),
+          }),
+        },
+      ),
+      'Kafka answers an unknown server error',
+      { errorCode: 0, rows: [42] },
+    ),
     fetchCase('a current leader epoch that fits', 12, [{ currentLeaderEpoch: 0 }]),
     fetchCase('a current leader epoch from the future', 12, [{ currentLeaderEpoch: 7 }]),
     fetchCase('a last fetched epoch that fits', 12, [{ fetchOffset: 3, currentLeaderEpoch: 0, lastFetchedEpoch: 0 }]),
@@ -136,6 +153,22 @@ const FETCH: CaseGroup = {
       { maxWaitMs: 600, minBytes: 1 },
       500,
     ),
+    {
+      name: 'a waiting fetch holds up what follows on its connection',
+      ask: async (broker) => {
+        const wanted = fetching(broker, [{ topic: TOPIC, fetchOffset: 7 }], { maxWaitMs: 500, minBytes: 1 })
+        const connection = await broker.connection('waiting')
+        const order: string[] = []
+        const offsets = offsetsOf(TOPIC, -1)
+        await Promise.all([
+          connection.send(FetchRequest, FetchResponse, wanted, { version: 12 }).then(() => order.push('fetch')),
+          connection
+            .send(ListOffsetsRequest, ListOffsetsResponse, offsets, { version: 6 })
+            .then(() => order.push('offsets')),
+        ])
+        return order
+      },
+    },
     {
       name: 'a waiting fetch gets what is appended',
       ask: async (broker) => {

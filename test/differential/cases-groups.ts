@@ -137,8 +137,10 @@ const JOIN: CaseGroup = {
       const again = alice.joinOnce()
       await untilState(broker, 'join-leader', 'PreparingRebalance')
       const disturbed = await bob.heartbeat()
+      const whilePreparing = await describeGroup(broker, 'join-leader')
       const follower = await bob.joinOnce()
-      return { again: await again, disturbed, follower }
+      const whileCompleting = await describeGroup(broker, 'join-leader')
+      return { again: await again, disturbed, whilePreparing, follower, whileCompleting }
     }),
     story('joining again while assignments are awaited', async (broker) => {
       const alice = new Participant(broker, 'join-completing', 'alice')
@@ -167,6 +169,11 @@ const JOIN: CaseGroup = {
       await alice.join({ rebalanceTimeoutMs: 500 })
       await untilState(broker, 'join-idle', 'Empty')
       return { group: await describeGroup(broker, 'join-idle'), dropped: await alice.heartbeat() }
+    }),
+    story('a group that is full', async (broker) => {
+      await stableGroup(broker, 'join-full', 'alice', 'bob', 'carol')
+      const late = new Participant(broker, 'join-full', 'late')
+      return { first: await late.joinOnce(), group: await describeGroup(broker, 'join-full') }
     }),
     story('join again into an emptied group', async (broker) => {
       const [alice] = (await stableGroup(broker, 'join-emptied', 'alice')) as [Participant]

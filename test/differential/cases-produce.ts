@@ -1,13 +1,15 @@
 // Produce and InitProducerId.
 import { ProduceRequest, ProduceResponse } from '../../src/protocol/messages/00-produce.ts'
+import { FetchRequest, FetchResponse } from '../../src/protocol/messages/01-fetch.ts'
 import { ApiVersionsRequest, ApiVersionsResponse } from '../../src/protocol/messages/18-api-versions.ts'
 import { InitProducerIdRequest, InitProducerIdResponse } from '../../src/protocol/messages/22-init-producer-id.ts'
-import { ZERO_UUID } from '../../src/protocol/schema.ts'
-import type { BatchInput } from '../../src/records/batch.ts'
+import { type Input, ZERO_UUID } from '../../src/protocol/schema.ts'
+import { type BatchInput, iterateRecords, readBatchHeader } from '../../src/records/batch.ts'
 import type { DifferentialBroker } from './broker.ts'
 import { accepting, asks, type CaseGroup, type DifferentialCase } from './case.ts'
 import { batchOf, changed, NOW, type ProduceOptions, produceTo, record } from './produce-helpers.ts'
 
+const fetch = asks(FetchRequest, FetchResponse)
 const produce = asks(ProduceRequest, ProduceResponse)
 const initProducerId = asks(InitProducerIdRequest, InitProducerIdResponse)
 
@@ -307,6 +309,62 @@ const SHAPES: CaseGroup = {
       }),
     ),
     batchCase('a transactional id without transactional batches', batchOf(['x']), { transactionalId: 'unused' }),
+    stored('everything above is stored alike', TOPIC),
+    stored('so is the other partition', TOPIC, 1),
+    stored('with append times', 'produce-append-time'),
+    stored('and in a compacted topic', 'produce-compact'),
+  ],
+}
+
+/** What a consumer gets of all that was taken: the batches as they lie in the log. */
+function stored(name: string, topic: string, partition = 0): DifferentialCase {
+  return fetch(`Fetch: ${name}`, 12, reading(topic, partition))
+}
+
+function reading(topic: string, partition = 0): Input<typeof FetchRequest> {
+  const wanted = { partition, fetchOffset: 0, partitionMaxBytes: 10_000_000 }
+  return { maxWaitMs: 0, minBytes: 0, topics: [{ topic, partitions: [wanted] }], forgottenTopicsData: [] }
+}
+
+const TARGET_CODECS = ['uncompressed', 'gzip', 'snappy', 'lz4', 'zstd', 'producer']
+
+/** The same records, whatever the bytes that an encoder makes of them. */
+function recompressed(codec: string): DifferentialCase[] {
+  const topic = `recompress-${codec}`
+  const values = ['one', 'two', 'three '.repeat(100)]
+  return [
+    batchCase(`a plain batch to ${codec}`, batchOf(values), { topic }),
+    batchCase(`a gzip batch to ${codec}`, batchOf(values, { codec: 1 }), { topic }),
+    batchCase(`a zstd batch to ${codec}`, batchOf(values, { codec: 4 }), { topic }),
+    fetch(`Fetch: the records in ${codec}`, 12, reading(topic), {
+      only: ({ responses }) => decoded(Buffer.concat(responses[0]?.partitions[0]?.records ?? [])),
+    }),
+  ]
+}
+
+function decoded(bytes: Buffer): unknown[] {
+  const found: unknown[] = []
+  for (let position = 0; position < bytes.length; ) {
+    const { sizeBytes, crc: _, ...header } = readBatchHeader(bytes, position)
+    found.push({ ...header, content: [...iterateRecords(bytes.subarray(position, position + sizeBytes))] })
+    position += sizeBytes
+  }
+  return found
+}
+
+const RECOMPRESSION: CaseGroup = {
+  api: 'Produce with compression.type',
+  prepare: async (broker) => {
+    for (const codec of TARGET_CODECS) {
+      await broker.createTopic(`recompress-${codec}`, { configs: { 'compression.type': codec } })
+    }
+  },
+  cases: [
+    ...TARGET_CODECS.flatMap(recompressed),
+    fetch('Fetch: zstd for a version that did not know it', 9, reading('recompress-zstd'), {
+      only: ({ responses }) =>
+        responses[0]?.partitions.map(({ records, ...row }) => [row, decoded(Buffer.concat(records ?? []))]),
+    }),
   ],
 }
 
@@ -399,4 +457,4 @@ const IDEMPOTENCE: CaseGroup = {
   ],
 }
 
-export const PRODUCE_CASES: CaseGroup[] = [SHAPES, IDEMPOTENCE]
+export const PRODUCE_CASES: CaseGroup[] = [SHAPES, RECOMPRESSION, IDEMPOTENCE]

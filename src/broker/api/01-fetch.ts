@@ -40,7 +40,7 @@ export default defineApi({
   handleLater(context, request, reply) {
     const { isolationLevel } = request
     if (isolationLevel !== READ_UNCOMMITTED && isolationLevel !== READ_COMMITTED) {
-      reply(failed(ErrorCode.UNKNOWN_SERVER_ERROR))
+      reply(failedEverywhere(request, ErrorCode.UNKNOWN_SERVER_ERROR))
       return
     }
     const { broker, apiVersion, nowMs } = context
@@ -148,6 +148,22 @@ function partitionAnswer(context: RequestContext, row: FetchRow): PartitionAnswe
 function wireError(errorCode: ErrorCode, version: number): ErrorCode {
   const isTooNew = errorCode === ErrorCode.KAFKA_STORAGE_ERROR && version < STORAGE_ERROR_SINCE
   return isTooNew ? ErrorCode.NOT_LEADER_OR_FOLLOWER : errorCode
+}
+
+/** The whole request is refused, and every partition says so, too. */
+function failedEverywhere(request: FetchRequest, errorCode: ErrorCode): Response {
+  const responses = request.topics.map(({ topic, topicId, partitions }) => ({
+    topic,
+    topicId,
+    partitions: partitions.map(({ partition }) => ({
+      partitionIndex: partition,
+      errorCode,
+      highWatermark: -1,
+      abortedTransactions: [],
+      records: [],
+    })),
+  }))
+  return { ...failed(errorCode), responses }
 }
 
 function failed(errorCode: ErrorCode): Response {
