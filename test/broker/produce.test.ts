@@ -200,7 +200,24 @@ describe('idempotent producers', () => {
     expect(repeated.baseOffset).toBe(row.baseOffset)
     const gap = batchOf(['later'], { producerId: first!.producerId, producerEpoch: 0, baseSequence: 5 })
     const refused = await produce(client, gap, { topic: 'plain' })
-    expect([refused.errorCode, refused.logStartOffset]).toEqual([45, 0])
+    expect([refused.errorCode, refused.logStartOffset, refused.errorMessage]).toEqual([45, 0, null])
+  })
+
+  test('a repeated batch is answered with the timestamp of the first time', async () => {
+    const request = { transactionalId: null, transactionTimeoutMs: 1000 }
+    const { producerId } = await client.send(InitProducerIdRequest, InitProducerIdResponse, request)
+    const timestamp = Date.now() - HOUR_MS
+    const records = [{ timestamp, key: null, value: Buffer.from('once') }]
+    const batch = (): Buffer => buildBatch({ records, producerId, producerEpoch: 0, baseSequence: 0 })
+    expect((await produce(client, batch(), { topic: 'plain' })).logAppendTimeMs).toBe(-1)
+    expect((await produce(client, batch(), { topic: 'plain' })).logAppendTimeMs).toBe(timestamp)
+  })
+
+  test('a batch larger than a segment is refused before the log is asked', async () => {
+    const configs = { 'segment.bytes': '1048576', 'max.message.bytes': '4000000' }
+    await createTopic(client, 'segments', { configs })
+    const row = await produce(client, batchOfSize(2_000_000), { topic: 'segments' })
+    expect([row.errorCode, row.logStartOffset, row.errorMessage]).toEqual([18, -1, null])
   })
 
   const inits: [string, object, ErrorCode][] = [
