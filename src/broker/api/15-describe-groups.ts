@@ -15,7 +15,7 @@ export default defineApi({
   versions: [0, 6],
   notes: [
     'An unknown group is in state Dead; v6 adds the error GROUP_ID_NOT_FOUND.',
-    'Protocol, subscriptions and assignments are shown while the group is Stable.',
+    'Protocol and subscriptions are shown while the group is Stable; during a rebalance members still show their last assignment.',
   ],
   handleLater(context, request, reply) {
     context.broker.groups.describeGroups(context, request.groups, (groups) => {

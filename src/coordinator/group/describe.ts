@@ -18,7 +18,7 @@ export interface DescribedGroup {
   readonly members: readonly DescribedMember[]
 }
 
-/** null: there is no such group. While a group is not Stable, protocol, metadata and assignments are about to change and not shown. */
+/** null: there is no such group. While a group is not Stable, protocol and subscriptions are about to change and not shown; the last assignment is. */
 export function describeGroup(state: GroupState, groupId: string): DescribedGroup | null {
   const group = state.groups.get(groupId)
   if (group === undefined) return null
@@ -33,7 +33,7 @@ export function describeGroup(state: GroupState, groupId: string): DescribedGrou
       clientId: member.clientId,
       clientHost: member.clientHost,
       memberMetadata: stable ? group.subscription(member) : EMPTY_BYTES,
-      memberAssignment: stable ? member.assignment : EMPTY_BYTES,
+      memberAssignment: member.assignment,
     })),
   }
 }

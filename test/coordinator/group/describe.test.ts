@@ -34,15 +34,15 @@ describe('DescribeGroups', () => {
     })
   })
 
-  test('PreparingRebalance and CompletingRebalance: members without protocol, metadata and assignment', () => {
+  test('PreparingRebalance and CompletingRebalance: members without protocol and metadata, with their last assignment', () => {
     const groups = new GroupTest()
     const [leader, follower] = groups.stableGroup(2)
     const bare = { protocolData: '', protocolType: 'consumer' }
-    const empty = { memberMetadata: Buffer.alloc(0), memberAssignment: Buffer.alloc(0) }
+    const members = ['0', '1'].map((last) => ({ memberMetadata: Buffer.alloc(0), memberAssignment: Buffer.from(last) }))
     groups.join({ memberId: leader!.memberId })
-    expect(groups.describe()).toMatchObject({ ...bare, groupState: 'PreparingRebalance', members: [empty, empty] })
+    expect(groups.describe()).toMatchObject({ ...bare, groupState: 'PreparingRebalance', members })
     groups.join({ memberId: follower!.memberId })
-    expect(groups.describe()).toMatchObject({ ...bare, groupState: 'CompletingRebalance', members: [empty, empty] })
+    expect(groups.describe()).toMatchObject({ ...bare, groupState: 'CompletingRebalance', members })
   })
 
   test('a group that the principal may not describe: GROUP_AUTHORIZATION_FAILED', () => {
