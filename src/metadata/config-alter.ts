@@ -278,12 +278,6 @@ const CLUSTER_ONLY = 'min.insync.replicas'
 function judgeBrokerConfigs(target: AlterTarget, values: ReadonlyMap<string, string>): AlterOutcome {
   const perBroker = target.name !== ''
   const { current } = target
-  if (!perBroker && current.has(CLUSTER_ONLY) && !values.has(CLUSTER_ONLY)) {
-    return invalidConfig(`Cluster-level ${CLUSTER_ONLY} cannot be removed while ELR is enabled.`)
-  }
-  if (perBroker && values.has(CLUSTER_ONLY)) {
-    return invalidConfig(`Broker-level ${CLUSTER_ONLY} cannot be altered while ELR is enabled.`)
-  }
   const given = [...values].filter(([name, value]) => current.get(name) !== value)
   const fixed = given.filter(([name]) => isReadOnly(name)).map(([name]) => name)
   if (fixed.length > 0) {
@@ -303,7 +297,15 @@ function judgeBrokerConfigs(target: AlterTarget, values: ReadonlyMap<string, str
       `Cannot update these configs at default cluster level, broker id must be specified: [${ownOnly.join(', ')}]`,
     )
   }
-  return judgeBrokerValues(target, given) ?? { ok: true, values }
+  const refused = judgeBrokerValues(target, given)
+  if (refused !== null) return refused
+  if (!perBroker && current.has(CLUSTER_ONLY) && !values.has(CLUSTER_ONLY)) {
+    return invalidConfig(`Cluster-level ${CLUSTER_ONLY} cannot be removed while ELR is enabled.`)
+  }
+  if (perBroker && values.has(CLUSTER_ONLY)) {
+    return invalidConfig(`Broker-level ${CLUSTER_ONLY} cannot be altered while ELR is enabled.`)
+  }
+  return { ok: true, values }
 }
 
 function isReadOnly(name: string): boolean {
@@ -329,6 +331,29 @@ function judgeBrokerValues(target: AlterTarget, given: readonly (readonly [strin
         ErrorCode.INVALID_REQUEST,
         `Invalid value ${parsed.value} for configuration ${name}: a dynamic change must be ${limit} the current value ${before}`,
       )
+    }
+  }
+  const unusable = firstUnusable(target, new Map(given))
+  return unusable === null ? null : refuse(ErrorCode.INVALID_REQUEST, unusable)
+}
+
+const CLEANER_THREADS = 'log.cleaner.threads'
+const CLEANER_BUFFER = 'log.cleaner.dedupe.buffer.size'
+const CLEANER_BYTES_PER_THREAD = 1024 * 1024
+
+/** Values that are of their type and in their range, and yet no broker can run with them. */
+function firstUnusable({ broker }: AlterTarget, given: ReadonlyMap<string, string>): string | null {
+  if (Number(given.get('log.retention.ms') ?? -1) === 0) {
+    return 'log.retention.ms must be unlimited (-1) or at least 1'
+  }
+  if (Number(given.get('max.connection.creation.rate') ?? 1) === 0) {
+    return 'max.connection.creation.rate must be at least 1'
+  }
+  if (given.has(CLEANER_THREADS) || given.has(CLEANER_BUFFER)) {
+    const number = (name: string): number => Number(given.get(name) ?? broker.number(name))
+    const threads = number(CLEANER_THREADS)
+    if (threads === 0 || number(CLEANER_BUFFER) / threads <= CLEANER_BYTES_PER_THREAD) {
+      return `${CLEANER_BUFFER} must be more than 1 MiB for each of at least one cleaner thread`
     }
   }
   return null

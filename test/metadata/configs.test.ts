@@ -254,6 +254,29 @@ describe('a fresh cluster', () => {
   })
 })
 
+describe('dynamic broker settings', () => {
+  const unusable: Record<string, string>[] = [
+    { 'log.retention.ms': '0' },
+    { 'max.connection.creation.rate': '0' },
+    { 'log.cleaner.threads': '0' },
+    { 'log.cleaner.dedupe.buffer.size': '1048576' },
+  ]
+  for (const values of unusable) {
+    test(`nothing a broker cannot run with: ${Object.entries(values).join()}`, async () => {
+      const { configs } = await testMetadata()
+      for (const name of ['', '1']) {
+        expect((await set(configs, ResourceType.BROKER, name, values)).errorCode).toBe(ErrorCode.INVALID_REQUEST)
+      }
+    })
+  }
+
+  test('a value that nobody may have is refused as such, even where nothing may be set', async () => {
+    const { configs } = await testMetadata()
+    const refused = await set(configs, ResourceType.BROKER, '1', { 'min.insync.replicas': '0' })
+    expect(refused).toMatchObject({ errorCode: ErrorCode.INVALID_REQUEST })
+  })
+})
+
 describe('groups', () => {
   test("a group's value beats the broker's, and any group has the broker's", async () => {
     const { configs } = await testMetadata({ properties: { 'group.consumer.session.timeout.ms': '50000' } })
