@@ -1,15 +1,17 @@
 /**
  * docs/compatibility.md, generated from what is really served: `bun src/broker/compatibility.ts` writes it, and a test
- * fails when it is stale. Prose about an API belongs to the `notes` of its handler.
+ * fails when it is stale. Prose about an API belongs to the `notes` of its handler, a difference that was chosen to
+ * deliberate-differences.ts.
  */
 import { MESSAGES } from '../protocol/messages/index.ts'
 import { APIS } from './api/index.ts'
 import type { Api } from './api.ts'
+import { DELIBERATE_DIFFERENCES } from './deliberate-differences.ts'
 
 const INTRODUCTION = `# Compatibility
 
 Which requests Samsa answers, in which versions, and where an answer differs from the one of Apache Kafka 4.3.
-This file is generated from the API handlers (\`bun src/broker/compatibility.ts\`).
+This file is generated from the API handlers and the list of chosen differences (\`bun src/broker/compatibility.ts\`).
 
 A request with another key, another version or an unreadable body closes its connection, as in Kafka; nothing is
 advertised that is not served.
@@ -29,6 +31,14 @@ export function renderCompatibility(apis: readonly Api[]): string {
     '| Key | Request | Versions | Message versions in Kafka 4.3 |',
     '|---:|---|---|---|',
     ...served,
+    '',
+    '## Different on purpose',
+    '',
+    '| Situation | Apache Kafka 4.3 | Samsa | Tested in |',
+    '|---|---|---|---|',
+    ...DELIBERATE_DIFFERENCES.map(
+      ({ situation, kafka, samsa, test }) => `| ${situation} | ${kafka} | ${samsa} | \`${test}\` |`,
+    ),
     '',
     '## Notes',
     ...notes,

@@ -1,0 +1,110 @@
+/**
+ * Where Samsa does something else than Kafka 4.3 on purpose. A part of docs/compatibility.md, which compatibility.ts
+ * writes; each row names the test that shows Samsa's side of it.
+ */
+export interface DeliberateDifference {
+  readonly situation: string
+  readonly kafka: string
+  readonly samsa: string
+  /** The file of the test. */
+  readonly test: string
+}
+
+export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
+  {
+    situation: 'A Produce with null records',
+    kafka: 'never answers',
+    samsa: 'answers INVALID_RECORD',
+    test: 'test/differential/cases-produce.ts',
+  },
+  {
+    situation: 'A legacy AlterConfigs that names a resource twice',
+    kafka: 'never answers',
+    samsa: 'answers INVALID_REQUEST',
+    test: 'test/differential/cases-configs.ts',
+  },
+  {
+    situation: 'A Fetch with negative max_bytes',
+    kafka: 'answers UNKNOWN_SERVER_ERROR',
+    samsa: 'answers INVALID_REQUEST for each partition',
+    test: 'test/differential/cases-fetch.ts',
+  },
+  {
+    situation: 'A Metadata topic with neither name nor id',
+    kafka: 'answers UNKNOWN_SERVER_ERROR',
+    samsa: 'answers INVALID_REQUEST for it',
+    test: 'test/differential/cases-cluster.ts',
+  },
+  {
+    situation: 'DescribeConfigs of client metrics',
+    kafka: 'describes none',
+    samsa: 'answers INVALID_REQUEST: nothing receives them',
+    test: 'test/differential/cases-configs.ts',
+  },
+  {
+    situation: 'An uncompressed batch whose records have wrong offset deltas',
+    kafka: 'stores it and serves offsets that overlap',
+    samsa: 'answers INVALID_RECORD',
+    test: 'test/differential/cases-produce.ts',
+  },
+  {
+    situation: 'Two names in one CreateTopics that differ only in `.` and `_`',
+    kafka: 'creates both',
+    samsa: 'creates the first, refuses the second with INVALID_TOPIC_EXCEPTION, as it does with an existing topic',
+    test: 'test/differential/cases-topics.ts',
+  },
+  {
+    situation: 'CreatePartitions to a number beyond what a broker can take',
+    kafka: 'answers UNKNOWN_SERVER_ERROR',
+    samsa: 'answers INVALID_PARTITIONS',
+    test: 'test/differential/cases-topics.ts',
+  },
+  {
+    situation: 'A compressed batch that expands to far more than it seems',
+    kafka: 'expands it',
+    samsa: 'stops at a limit and refuses it',
+    test: 'test/hostile/hostile-input.test.ts',
+  },
+  {
+    situation: 'Many connections that announce large requests and send nothing',
+    kafka: 'sets the memory aside at the announcement',
+    samsa: 'holds what has arrived',
+    test: 'test/hostile/hostile-input.test.ts',
+  },
+  {
+    situation: 'A kill right after DeleteRecords was answered',
+    kafka: 'may serve the deleted records again',
+    samsa: 'the new log start was durable before the answer',
+    test: 'test/log/recovery.test.ts',
+  },
+  {
+    situation: 'A time index or a producer snapshot that is missing or damaged after a clean stop',
+    kafka: 'searches by time find wrong offsets; a repeated batch is taken again',
+    samsa: 'is seen at the start and made anew from the log',
+    test: 'test/log/recovery.test.ts',
+  },
+  {
+    situation: 'A checkpoint file that cannot be read',
+    kafka: 'takes the data folder offline and exits',
+    samsa: 'warns and finds out from the logs',
+    test: 'test/log/recovery.test.ts',
+  },
+  {
+    situation: "A batch length in a sealed segment that points past the segment's end",
+    kafka: 'goes on silently in the next segment',
+    samsa: 'answers an error at that place',
+    test: 'test/log/read.test.ts',
+  },
+  {
+    situation: 'A folder such as `lost+found` in the data folder',
+    kafka: 'refuses to start',
+    samsa: 'leaves it alone and says so',
+    test: 'test/log/manager.test.ts',
+  },
+  {
+    situation: 'A full disk',
+    kafka: 'answers KAFKA_STORAGE_ERROR once, then exits',
+    samsa: 'refuses writes with KAFKA_STORAGE_ERROR, goes on reading, and writes again when there is space',
+    test: 'test/broker/server.test.ts',
+  },
+]
