@@ -32,6 +32,8 @@ const SWEEP_TIMER = 'connections/sweep'
 const STOP_EXECUTING_TIMER = 'connections/stop-executing'
 const STOP_TIMER = 'connections/stop'
 const MAX_SWEEP_INTERVAL_MS = 1_000
+/** Of the files that the process may open; the logs need the rest. */
+const CONNECTIONS_SHARE = 0.4
 
 export class Listener implements ConnectionHost {
   readonly broker: BrokerContext
@@ -42,6 +44,8 @@ export class Listener implements ConnectionHost {
   readonly maxRequestBytes: number
   readonly #clock: Clock
   readonly #maxIdleMs: number
+  readonly #maxConnections: number
+  #isFull = false
   readonly #connections = new Set<Connection>()
   #toFlush: Connection[] = []
   #nextConnectionId = 1
@@ -56,6 +60,7 @@ export class Listener implements ConnectionHost {
     this.#clock = options.clock
     this.maxRequestBytes = options.config.number('socket.request.max.bytes')
     this.#maxIdleMs = options.config.number('connections.max.idle.ms')
+    this.#maxConnections = Math.floor(options.broker.disk.mostOpenFiles * CONNECTIONS_SHARE)
   }
 
   get connectionCount(): number {
@@ -130,7 +135,17 @@ export class Listener implements ConnectionHost {
     for (const connection of connections) connection.flush()
   }
 
+  /** One connection too many is closed again: without descriptors left no log could be written. */
   #opened(socket: Socket<SocketData>): void {
+    if (this.#connections.size >= this.#maxConnections) {
+      if (!this.#isFull)
+        this.logger.warn('too many connections: more open files are needed (ulimit -n)', { most: this.#maxConnections })
+      this.#isFull = true
+      socket.data = { connection: null }
+      socket.terminate()
+      return
+    }
+    this.#isFull = false
     const connection = new Connection(this, socket, this.#nextConnectionId++)
     socket.data = { connection }
     this.#connections.add(connection)

@@ -113,6 +113,7 @@ export class LogManager {
       await options.foldersTaken?.()
       await manager.#loadAll()
     } catch (error) {
+      for (const log of manager.all()) log.close()
       for (const directory of manager.#directories) directory.release()
       throw error
     }

@@ -30,6 +30,7 @@ interface WriteFault {
 
 export class MemoryDisk implements Disk {
   readonly kind = 'memory'
+  readonly mostOpenFiles: number = Number.POSITIVE_INFINITY
   readonly #now: () => number
   readonly #trackDurable: boolean
   #names = new Map<string, Content>()

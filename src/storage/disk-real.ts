@@ -36,6 +36,7 @@ const ASSUMED_HOT_BYTES = 16 * 1024 * 1024
 
 /** Locks held by this process: POSIX locks do not exclude their own process. */
 const heldLocks = new Set<string>()
+const DEFAULT_OPEN_FILES = 1024
 
 function failure(error: unknown, path: string, action: string): DiskError {
   if (error instanceof DiskError) return error
@@ -52,8 +53,21 @@ function attempt<T>(path: string, action: string, run: () => T): T {
   }
 }
 
+/** The limit of this process (`ulimit -n`); where it cannot be asked for, what every system allows. */
+function openFilesLimit(): number {
+  try {
+    const limits = readFileSync('/proc/self/limits', 'latin1')
+    const soft = /^Max open files\s+(\d+|unlimited)/m.exec(limits)?.[1]
+    if (soft !== undefined) return soft === 'unlimited' ? Number.POSITIVE_INFINITY : Number(soft)
+  } catch {
+    // No such file outside Linux.
+  }
+  return DEFAULT_OPEN_FILES
+}
+
 export class RealDisk implements Disk {
   readonly kind = 'real'
+  readonly mostOpenFiles: number = openFilesLimit()
   readonly #libc: Libc
 
   constructor(calls: Libc = libc()) {

@@ -30,6 +30,8 @@ export interface Lock {
 
 export interface Disk {
   readonly kind: 'real' | 'memory'
+  /** How many files and sockets the process may have open in all. */
+  readonly mostOpenFiles: number
   /** Opens for reading and writing. Without `create` a missing file is a DiskError ENOENT. */
   open(path: string, options?: { create?: boolean }): DiskFile
   exists(path: string): boolean

@@ -387,3 +387,19 @@ test('a disk that is full refuses Produce with 56 and goes on reading; with spac
   await client.close()
   await broker.stop()
 })
+
+test('connections leave descriptors to the logs: one too many is closed, one that goes makes room', async () => {
+  class SmallProcess extends MemoryDisk {
+    override readonly mostOpenFiles = 10
+  }
+  const lines: string[] = []
+  const broker = await startBroker({ environment: { disk: new SmallProcess() }, logger: recordingLogger(lines) })
+  const clients = [await connect(broker), await connect(broker), await connect(broker), await connect(broker)]
+  await expect(connect(broker)).rejects.toThrow()
+  await expect(connect(broker)).rejects.toThrow()
+  expect(lines.filter((line) => line.includes('too many connections'))).toHaveLength(1)
+  await clients[0]!.close()
+  while (broker.connectionCount === 4) await Bun.sleep(1)
+  await (await connect(broker)).close()
+  await broker.stop()
+})
