@@ -6,7 +6,6 @@
 import { encodeRequest } from '../../src/protocol/frame.ts'
 import { ProduceRequest } from '../../src/protocol/messages/00-produce.ts'
 import { FetchRequest } from '../../src/protocol/messages/01-fetch.ts'
-import { ListOffsetsRequest } from '../../src/protocol/messages/02-list-offsets.ts'
 import { MetadataRequest } from '../../src/protocol/messages/03-metadata.ts'
 import { CreateTopicsRequest } from '../../src/protocol/messages/19-create-topics.ts'
 import { DeleteTopicsRequest } from '../../src/protocol/messages/20-delete-topics.ts'
@@ -122,16 +121,6 @@ export function metadataFrame(topics: readonly string[]): Buffer {
     encodeRequest(MetadataRequest, 5, 1, CLIENT_ID, {
       topics: topics.map((name) => ({ name })),
       allowAutoTopicCreation: false,
-    }),
-  )
-}
-
-export function listOffsetsFrame(topic: string, partition: number, timestamp: number): Buffer {
-  return Buffer.concat(
-    encodeRequest(ListOffsetsRequest, 3, 1, CLIENT_ID, {
-      replicaId: -1,
-      isolationLevel: 0,
-      topics: [{ name: topic, partitions: [{ partitionIndex: partition, timestamp }] }],
     }),
   )
 }

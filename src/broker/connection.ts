@@ -356,6 +356,6 @@ const PRODUCE_KEY = 0
 const COMPACT_AT = 256
 
 /** An IPv4 client of a dual-stack listener shows as `::ffff:1.2.3.4`. */
-export function plainAddress(address: string): string {
+function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

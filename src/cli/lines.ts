@@ -1,7 +1,7 @@
 /** Splits a stream of bytes into records at a delimiter. */
 
 /** A delimiter that never comes must not fill the memory. */
-export const MAX_LINE_BYTES = 128 * 1024 * 1024
+const MAX_LINE_BYTES = 128 * 1024 * 1024
 
 export class LineSplitter {
   private readonly delimiter: Buffer

@@ -21,7 +21,7 @@ export function wantsColour(stream: { isTTY?: boolean }): boolean {
 }
 
 /** Writes all of it; waits, without blocking the event loop, while the reader is slow. */
-export async function writeFully(fd: number, bytes: Uint8Array): Promise<void> {
+async function writeFully(fd: number, bytes: Uint8Array): Promise<void> {
   let rest = bytes
   while (rest.byteLength > 0) {
     try {

@@ -21,7 +21,6 @@ export interface ClusterOptions {
 
 export type Metadata = Infer<typeof MetadataResponse>
 export type TopicMetadata = Metadata['topics'][number]
-export type PartitionMetadata = TopicMetadata['partitions'][number]
 
 /** How long a topic may stay unknown after a broker was asked to create it. */
 const CREATION_WAIT_MS = 5_000

@@ -178,7 +178,7 @@ export function formatPartitionMetadata(topicId: string): Buffer {
   return Buffer.from(`version: 0\ntopic_id: ${topicId}`)
 }
 
-export function isUuid(text: string): boolean {
+function isUuid(text: string): boolean {
   return /^[A-Za-z0-9_-]{22}$/.test(text)
 }
 

@@ -20,7 +20,7 @@ const LOCATE_BYTES = 16 * 1024
 /** At least one batch header. */
 const HEADER_BYTES = 64
 /** Most bytes one read returns, unless a single batch is larger. */
-export const LARGEST_READ_BYTES = 16 * 1024 * 1024
+const LARGEST_READ_BYTES = 16 * 1024 * 1024
 const REMEMBERED_PLACES = 8
 /** From here on a reader may get a range of the file: below, reading and copying costs less than the extra system calls. */
 const FILE_RANGE_BYTES_MIN = 64 * 1024
@@ -255,7 +255,7 @@ export class LogReader {
         const count = yield { segment, buffer, length: Math.min(buffer.length, segment.sizeBytes - position), position }
         let at = 0
         while (cursor.load(buffer, at, count)) {
-          const problem = cursor.problem(expected, segment.sizeBytes - position - at)
+          const problem = cursor.problem(expected, segment.sizeBytes - position - at, segment.endOffset)
           if (problem !== null) throw new LogDamage(segment.path, position + at, problem)
           if (cursor.lastOffset >= offset) return position + at
           expected = cursor.lastOffset + 1
@@ -286,7 +286,8 @@ export class LogReader {
     try {
       const count = yield { segment, buffer: header, length: Math.min(HEADER_BYTES, available), position }
       // What is wrong with the batch is found out, and said, where it is read.
-      if (!cursor.load(header, 0, count) || cursor.problem(segment.baseOffset, available) !== null) return null
+      if (!cursor.load(header, 0, count) || cursor.problem(segment.baseOffset, available, segment.endOffset) !== null)
+        return null
     } finally {
       pool.give(header)
     }
@@ -315,7 +316,7 @@ export class LogReader {
       const cursor = new BatchCursor()
       let count = yield { segment, buffer, length, position }
       if (!cursor.load(buffer, 0, count)) throw new LogDamage(segment.path, position, 'incomplete batch')
-      const problem = cursor.problem(segment.baseOffset, available)
+      const problem = cursor.problem(segment.baseOffset, available, segment.endOffset)
       if (problem !== null) throw new LogDamage(segment.path, position, problem)
       if (cursor.lastOffset < fetchOffset) {
         throw new LogDamage(segment.path, position, `offset ${cursor.lastOffset} where ${fetchOffset} should be`)
@@ -356,7 +357,7 @@ export class LogReader {
     let nextOffset = segment.baseOffset
     let startOffset = fetchOffset
     while (cursor.load(buffer, end, count)) {
-      const problem = cursor.problem(nextOffset, segment.sizeBytes - position - end)
+      const problem = cursor.problem(nextOffset, segment.sizeBytes - position - end, segment.endOffset)
       if (problem !== null) {
         // What came before is good; the next read, which begins here, gets the error.
         if (end > 0) break

@@ -4,7 +4,7 @@
 import { readInt64, writeInt64 } from '../records/header.ts'
 import { IndexFile } from './index-file.ts'
 
-export const TXN_ENTRY_BYTES = 34
+const TXN_ENTRY_BYTES = 34
 const TXN_ENTRY_VERSION = 0
 
 export interface AbortedEntry {

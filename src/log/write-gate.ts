@@ -5,7 +5,7 @@ import type { DiskError } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 
 /** How long writes are refused after one has failed for want of space. */
-export const PROBE_INTERVAL_MS = 500
+const PROBE_INTERVAL_MS = 500
 
 export class WriteGate {
   readonly #logger: Logger

@@ -164,7 +164,7 @@ function unknownBrokerConfig(name: string, synonyms: ConfigSynonym[]): Described
 }
 
 /** The broker property behind a group property; some have none. */
-export function groupBrokerSynonym(name: string): string | null {
+function groupBrokerSynonym(name: string): string | null {
   return BROKER_DEFINITIONS.has(`group.${name}`) ? `group.${name}` : null
 }
 

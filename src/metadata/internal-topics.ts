@@ -4,8 +4,8 @@ import type { BrokerConfig } from './broker-config.ts'
 export type InternalTopicName = '__consumer_offsets' | '__transaction_state' | '__share_group_state'
 
 export const OFFSETS_TOPIC = '__consumer_offsets'
-export const TRANSACTION_STATE_TOPIC = '__transaction_state'
-export const SHARE_STATE_TOPIC = '__share_group_state'
+const TRANSACTION_STATE_TOPIC = '__transaction_state'
+const SHARE_STATE_TOPIC = '__share_group_state'
 
 export interface InternalTopicSpec {
   readonly numPartitions: number

@@ -1,6 +1,6 @@
 /** What a topic may be called. */
 
-export const MAX_TOPIC_NAME_LENGTH = 249
+const MAX_TOPIC_NAME_LENGTH = 249
 
 /** Kafka's own metadata log: never a topic that clients create. */
 export const CLUSTER_METADATA_TOPIC = '__cluster_metadata'

@@ -1,10 +1,7 @@
 // Every bound that the wire layer enforces. Each one is checked before memory is set aside for what it bounds.
 
-/** Largest request frame after authentication, unless `socket.request.max.bytes` says otherwise. */
+/** Largest request frame, unless `socket.request.max.bytes` says otherwise. */
 export const MAX_FRAME_BYTES = 100 * 1024 * 1024
-
-/** Largest request frame before a connection has authenticated (`sasl.server.max.receive.size`). */
-export const MAX_UNAUTHENTICATED_FRAME_BYTES = 512 * 1024
 
 /** Longest string the protocol can carry: lengths are int16, also where the compact form could express more. */
 export const MAX_STRING_BYTES = 0x7fff

@@ -38,7 +38,7 @@ function isAsciiOf(value: string, bytes: Buffer, start: number, length: number):
 }
 
 export const UUID_BYTES = 16
-export const UUID_CHARACTERS = 22
+const UUID_CHARACTERS = 22
 
 /** Uuids as text and, at the same slot, as bytes; one table for each direction since their slots are found differently. */
 interface UuidTable {

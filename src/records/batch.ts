@@ -152,12 +152,6 @@ export function firstRecordAtOrAfter(
   return null
 }
 
-/** The first record that carries the batch's maximum timestamp; null if the batch has no timestamp or no record. */
-export function recordWithMaxTimestamp(batch: Buffer, limits?: ReadLimits): OffsetAndTimestamp | null {
-  const header = headerOf(batch)
-  return header.maxTimestamp === NONE ? null : firstRecordAtOrAfter(batch, header.maxTimestamp, 0, limits)
-}
-
 export interface RecordInput {
   timestamp: number
   key: Uint8Array | null

@@ -6,13 +6,8 @@
  */
 import { buildBatch, NONE, type Record, RecordError } from './batch.ts'
 
-export const CONTROL_ABORT = 0
-export const CONTROL_COMMIT = 1
-export const CONTROL_LEADER_CHANGE = 2
-export const CONTROL_SNAPSHOT_HEADER = 3
-export const CONTROL_SNAPSHOT_FOOTER = 4
-export const CONTROL_KRAFT_VERSION = 5
-export const CONTROL_KRAFT_VOTERS = 6
+const CONTROL_ABORT = 0
+const CONTROL_COMMIT = 1
 
 const KEY_VERSION = 0
 const KEY_BYTES = 4

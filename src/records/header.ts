@@ -23,18 +23,18 @@ export const MAGIC_OFFSET = 16
 export const CRC_OFFSET = 17
 export const ATTRIBUTES_OFFSET = 21
 export const LAST_OFFSET_DELTA_OFFSET = 23
-export const BASE_TIMESTAMP_OFFSET = 27
+const BASE_TIMESTAMP_OFFSET = 27
 export const MAX_TIMESTAMP_OFFSET = 35
 export const PRODUCER_ID_OFFSET = 43
-export const PRODUCER_EPOCH_OFFSET = 51
-export const BASE_SEQUENCE_OFFSET = 53
+const PRODUCER_EPOCH_OFFSET = 51
+const BASE_SEQUENCE_OFFSET = 53
 export const RECORD_COUNT_OFFSET = 57
 
 export const CODEC_MASK = 0x07
 export const TIMESTAMP_TYPE_BIT = 0x08
 export const TRANSACTIONAL_BIT = 0x10
 export const CONTROL_BIT = 0x20
-export const DELETE_HORIZON_BIT = 0x40
+const DELETE_HORIZON_BIT = 0x40
 
 /** No timestamp, producer id, producer epoch or sequence. */
 export const NONE = -1

@@ -142,23 +142,6 @@ export function validateProduced(records: readonly Uint8Array[], options: Produc
   }
 }
 
-/**
- * Only the first of the checks: is the field one batch of magic 2? Kafka makes it before it looks at acks, at the
- * topic or at leadership, so a handler that refuses for one of those reasons asks this first.
- */
-export function checkShape(records: readonly Uint8Array[], produceVersion: number): ProduceFailure | null {
-  const total = totalBytes(records)
-  return shapeOf(withContiguousHeader(records, total), total, produceVersion)
-}
-
-/** Whether the first batch of the field says that it belongs to a transaction. */
-export function isTransactionalProduce(records: readonly Uint8Array[]): boolean {
-  const total = totalBytes(records)
-  if (total < BATCH_HEADER_BYTES) return false
-  const first = withContiguousHeader(records, total)[0]!
-  return first[MAGIC_OFFSET] === MAGIC_V2 && (first[ATTRIBUTES_OFFSET + 1]! & TRANSACTIONAL_BIT) !== 0
-}
-
 function totalBytes(chunks: readonly Uint8Array[]): number {
   let total = 0
   for (const chunk of chunks) total += chunk.length

@@ -4,7 +4,7 @@
 
 const SMALLEST_CLASS_BITS = 14 // 16 KiB
 const LARGEST_CLASS_BITS = 26 // 64 MiB
-export const DEFAULT_POOL_BUDGET_BYTES = 64 * 1024 * 1024
+const DEFAULT_POOL_BUDGET_BYTES = 64 * 1024 * 1024
 
 export class BufferPool {
   readonly #free: Buffer[][] = []

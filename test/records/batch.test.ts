@@ -17,7 +17,6 @@ import {
   RecordError,
   type RecordInput,
   readBatchHeader,
-  recordWithMaxTimestamp,
   timestampType,
 } from '../../src/records/batch.ts'
 import { CODEC_NAMES, codecId } from '../../src/records/codecs/index.ts'
@@ -39,7 +38,6 @@ describe('the header', () => {
     expect(readBatchHeader(EMPTY_BATCH, 0).baseTimestamp).toBe(-1)
     expect(checkCrc([EMPTY_BATCH])).toBe(true)
     expect([...iterateRecords(EMPTY_BATCH)]).toEqual([])
-    expect(recordWithMaxTimestamp(EMPTY_BATCH)).toBeNull()
   })
 
   test('attribute bits', () => {
@@ -244,16 +242,11 @@ describe('look-ups by time', () => {
       firstRecordAtOrAfter(batch, NOW_MS + seconds * 1000, startOffset)?.offset ?? null
     expect([0, 5, 6, 9, 10].map((seconds) => found(seconds))).toEqual([40, 40, 42, 42, null])
     expect([found(0, 41), found(6, 43), found(6, 44), found(8, 44)]).toEqual([41, 43, 44, null])
-    expect(recordWithMaxTimestamp(batch)).toEqual({ offset: 42, timestamp: NOW_MS + 9000 })
   })
 
   test('with append time every record has the time of the batch', () => {
     const batch = buildBatch({ records, timestampType: 'LogAppendTime', logAppendTimeMs: NOW_MS + HOUR_MS })
     expect(firstRecordAtOrAfter(batch, NOW_MS + HOUR_MS)).toEqual({ offset: 0, timestamp: NOW_MS + HOUR_MS })
     expect(firstRecordAtOrAfter(batch, NOW_MS + HOUR_MS + 1)).toBeNull()
-  })
-
-  test('a batch without timestamps has no latest record', () => {
-    expect(recordWithMaxTimestamp(buildBatch({ records: [record(0, { timestamp: -1 })] }))).toBeNull()
   })
 })

@@ -15,13 +15,7 @@ import {
 } from '../../src/records/batch.ts'
 import { CODEC_NAMES, type CodecName, codecId, compress } from '../../src/records/codecs/index.ts'
 import { MAX_RECORD_ERRORS } from '../../src/records/limits.ts'
-import {
-  checkShape,
-  isTransactionalProduce,
-  type ProduceSuccess,
-  type ProduceValidation,
-  validateProduced,
-} from '../../src/records/validate.ts'
+import { type ProduceSuccess, type ProduceValidation, validateProduced } from '../../src/records/validate.ts'
 import { HOUR_MS, NOW_MS, ORDINARY_TOPIC, record, sectionOf, threeRecords, withHeader, withSection } from './support.ts'
 
 const THREE = threeRecords()
@@ -245,11 +239,6 @@ describe('what the answer says', () => {
       })
     }
   })
-
-  test('the shape can be asked for alone', () => {
-    expect(checkShape([THREE.subarray(0, 30)], 9)).toMatchObject({ errorCode: ErrorCode.INVALID_RECORD })
-    expect(checkShape([wrongChecksum], 9)).toBeNull()
-  })
 })
 
 describe('record errors', () => {
@@ -372,20 +361,6 @@ describe('accepted as it came', () => {
     patchLeaderEpoch(result.chunks[0]!, 0, 3)
     expect(checkCrc(result.chunks)).toBe(true)
     expect(THREE.readBigInt64BE(0)).toBe(0n)
-  })
-
-  test('a transactional batch is told from others, wherever it is cut', () => {
-    const batch = buildBatch({
-      isTransactional: true,
-      producerId: 1,
-      producerEpoch: 0,
-      baseSequence: 0,
-      records: [record(0)],
-    })
-    expect(isTransactionalProduce([batch])).toBe(true)
-    expect(isTransactionalProduce([batch.subarray(0, 22), batch.subarray(22)])).toBe(true)
-    expect(isTransactionalProduce([THREE])).toBe(false)
-    expect(isTransactionalProduce([])).toBe(false)
   })
 })
 

@@ -43,7 +43,7 @@ export interface RejoinRow {
 }
 
 /** By state; "same" = the metadata list is identical in names, order and bytes. */
-export const REJOIN: Readonly<Record<ClassicState, RejoinRow>> = {
+const REJOIN: Readonly<Record<ClassicState, RejoinRow>> = {
   Empty: { leaderSame: 'unknown-member', followerSame: 'unknown-member', changed: 'unknown-member' },
   PreparingRebalance: { leaderSame: 'wait', followerSame: 'wait', changed: 'wait' },
   // The answer was lost on the way: repeat it.
