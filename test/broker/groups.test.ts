@@ -92,8 +92,8 @@ describe('FindCoordinator', () => {
         return answer.coordinators[0]?.errorCode
       }
       expect(await find(0, '')).toBe(ErrorCode.NONE)
-      expect(await find(1, 'tx')).toBe(ErrorCode.COORDINATOR_NOT_AVAILABLE)
-      const share = version < 6 ? ErrorCode.INVALID_REQUEST : ErrorCode.COORDINATOR_NOT_AVAILABLE
+      expect(await find(1, 'tx')).toBe(ErrorCode.UNSUPPORTED_VERSION)
+      const share = version < 6 ? ErrorCode.INVALID_REQUEST : ErrorCode.UNSUPPORTED_VERSION
       expect(await find(2, `g:${topicId}:0`)).toBe(share)
       expect(await find(2, 'malformed')).toBe(ErrorCode.INVALID_REQUEST)
       expect(await find(7, 'g')).toBe(ErrorCode.INVALID_REQUEST)

@@ -224,7 +224,7 @@ describe('idempotent producers', () => {
     ['an id without an epoch', { transactionalId: null, producerId: 5 }, 42],
     ['an epoch without an id', { transactionalId: null, producerEpoch: 5 }, 42],
     ['an empty transactional id', { transactionalId: '' }, 42],
-    ['a transactional id', { transactionalId: 'tx' }, 15],
+    ['a transactional id', { transactionalId: 'tx' }, 35],
   ]
   for (const [name, fields, errorCode] of inits) {
     test(`InitProducerId with ${name} is answered ${errorCode}`, async () => {

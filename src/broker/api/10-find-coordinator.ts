@@ -34,7 +34,7 @@ export default defineApi({
   versions: [0, 6],
   notes: [
     'The first request creates __consumer_offsets and is answered COORDINATOR_NOT_AVAILABLE; clients ask again.',
-    'Transaction and share coordinators (key types 1 and 2) are not available yet: COORDINATOR_NOT_AVAILABLE.',
+    'There are no transaction and share coordinators (key types 1 and 2) yet: UNSUPPORTED_VERSION, so that nobody waits for one.',
   ],
   async handle(context, request) {
     const { apiVersion } = context
@@ -61,10 +61,10 @@ async function find(context: RequestContext, keyType: number, key: string): Prom
       if (!context.allowed('DESCRIBE', 'TRANSACTIONAL_ID', key)) {
         return unavailable(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
       }
-      return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'Transactions are not available yet.')
+      return unavailable(ErrorCode.UNSUPPORTED_VERSION, 'Transactions are not available yet.')
     case KeyType.SHARE:
       if (context.apiVersion < SHARE_KEYS_VERSION || !isShareKey(key)) return unavailable(ErrorCode.INVALID_REQUEST)
-      return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE, 'Share groups are not available yet.')
+      return unavailable(ErrorCode.UNSUPPORTED_VERSION, 'Share groups are not available yet.')
     default:
       return unavailable(ErrorCode.INVALID_REQUEST, `There is no coordinator of type ${keyType}.`)
   }

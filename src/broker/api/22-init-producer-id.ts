@@ -1,6 +1,6 @@
 /**
  * InitProducerId: a producer id for an idempotent producer. Transactional producers need a coordinator that is not
- * there yet; they are told so in a way that lets their other work go on.
+ * there yet; they are told so at once instead of asking until they time out.
  */
 import { ErrorCode } from '../../protocol/errors.ts'
 import { InitProducerIdRequest, InitProducerIdResponse } from '../../protocol/messages/22-init-producer-id.ts'
@@ -15,7 +15,7 @@ export default defineApi({
   request: InitProducerIdRequest,
   response: InitProducerIdResponse,
   versions: [0, 5],
-  notes: ['Transactional ids are answered COORDINATOR_NOT_AVAILABLE: there is no transaction coordinator yet.'],
+  notes: ['Transactional ids are answered UNSUPPORTED_VERSION: there is no transaction coordinator yet.'],
   async handle(context, request) {
     const { transactionalId, producerId, producerEpoch } = request
     if ((producerId === NONE) !== (producerEpoch === NONE)) return failed(ErrorCode.INVALID_REQUEST)
@@ -24,7 +24,7 @@ export default defineApi({
         return failed(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
       }
       if (transactionalId === '') return failed(ErrorCode.INVALID_REQUEST)
-      return failed(ErrorCode.COORDINATOR_NOT_AVAILABLE)
+      return failed(ErrorCode.UNSUPPORTED_VERSION)
     }
     if (!context.allowed('IDEMPOTENT_WRITE', 'CLUSTER', 'kafka-cluster')) {
       return failed(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
