@@ -212,10 +212,11 @@ describe('how it ends', () => {
   test('a consumer that waits is not in the way', async () => {
     const { child, port } = await serve(MEMORY)
     const bootstrap = `127.0.0.1:${port}`
-    await samsa(['topics', 'create', 't', '-b', bootstrap])
-    const consumer = new Child({ command: [...SAMSA, 'consume', '-b', bootstrap, '-t', 't', '--timeout', '1000'] })
+    await samsa(['produce', '-b', bootstrap, '-t', 't'], { stdin: 'before\n' })
+    const command = [...SAMSA, 'consume', '-b', bootstrap, '-t', 't', '-o', 'beginning', '--timeout', '1000']
+    const consumer = new Child({ command })
     children.push(consumer)
-    await Bun.sleep(500)
+    await consumer.line((line) => line === 'before', 20_000)
     const startMs = performance.now()
     child.kill('SIGTERM')
     expect(await child.exited).toBe(0)
