@@ -59,9 +59,9 @@ export class BatchCursor {
 
   /**
    * Why what was loaded cannot be the next batch of a segment, or null. `nextOffset` is the lowest offset it may have, `bytesLeft`
-   * what the segment still holds from its start on.
+   * what the segment still holds from its start on, `endOffset` the offset that the segment ends below.
    */
-  problem(nextOffset: number, bytesLeft: number): string | null {
+  problem(nextOffset: number, bytesLeft: number, endOffset = Number.POSITIVE_INFINITY): string | null {
     const smallest = this.magic < MAGIC_V2 ? LEGACY_HEADER_BYTES : BATCH_HEADER_BYTES
     if (this.magic < 0 || this.magic > MAGIC_V2) return `magic ${this.magic}`
     if (this.sizeBytes < smallest) return `length ${this.sizeBytes} is too small`
@@ -70,6 +70,8 @@ export class BatchCursor {
       return `last offset ${this.lastOffset} is below base offset ${this.baseOffset}`
     const first = this.magic < MAGIC_V2 ? this.lastOffset : this.baseOffset
     if (first < nextOffset) return `offset ${first} is below the expected ${nextOffset}`
+    if (this.lastOffset >= endOffset)
+      return `offset ${this.lastOffset} is not below ${endOffset}, where the segment ends`
     return null
   }
 }

@@ -453,7 +453,6 @@ class Loader implements ReplayTarget {
     const fileBytes = segment.sizeBytes
     const options = { pool, position: from, nextOffset: segment.baseOffset, endPosition: fileBytes, verify: true }
     const end = walkSegment(segment, options, (cursor, buffer, at, position) => {
-      if (cursor.lastOffset - segment.baseOffset > 2 ** 31 - 1) return true
       if (indexed >= 0) segment.resumeIndexing(cursor.sizeBytes)
       else segment.indexBatch(cursor.lastOffset, position, cursor.sizeBytes, cursor.maxTimestamp)
       indexed = -1
@@ -474,7 +473,7 @@ class Loader implements ReplayTarget {
         file: segment.path,
         position: end.position,
         bytes: fileBytes - end.position,
-        reason: end.problem ?? 'offset out of range',
+        reason: end.problem,
       }
       logger.warn('Cutting the log at the first batch that is not whole and intact', cut)
       segment.sizeBytes = end.position

@@ -58,7 +58,7 @@ export class LogSearch {
         const count = yield { segment, buffer, length: Math.min(buffer.length, segment.sizeBytes - position), position }
         let at = 0
         while (cursor.load(buffer, at, count)) {
-          const problem = cursor.problem(segment.baseOffset, segment.sizeBytes - position - at)
+          const problem = cursor.problem(segment.baseOffset, segment.sizeBytes - position - at, segment.endOffset)
           if (problem !== null) throw new LogDamage(segment.path, position + at, problem)
           if (cursor.maxTimestamp >= timestamp && cursor.lastOffset >= startOffset) {
             const { leaderEpoch, sizeBytes } = cursor

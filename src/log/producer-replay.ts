@@ -1,6 +1,6 @@
 // Rebuilding a log's producer state: the newest snapshot that can be read, then the batches after it.
 
-import { iterateRecords } from '../records/batch.ts'
+import { iterateRecords, RecordError } from '../records/batch.ts'
 import { type EndTransactionMarker, readEndTransactionMarker } from '../records/control.ts'
 import { isControl, MAGIC_V2, NONE, readBatchHeader } from '../records/header.ts'
 import type { BufferPool } from '../storage/buffer-pool.ts'
@@ -35,14 +35,19 @@ export function replayBatch(
 ): AbortedEntry | null {
   if (cursor.producerId === NONE || cursor.magic < MAGIC_V2) return null
   const header = readBatchHeader(buffer, at)
-  let marker: EndTransactionMarker | null = null
-  if (isControl(header)) {
-    for (const record of iterateRecords(buffer.subarray(at, at + cursor.sizeBytes))) {
-      marker = readEndTransactionMarker(record)
-      break
-    }
-  }
+  const marker = isControl(header) ? markerIn(buffer.subarray(at, at + cursor.sizeBytes)) : null
   return producers.apply(header, marker)
+}
+
+/** The end-of-transaction marker in a control batch; null for one of another kind, or one whose content is damaged. */
+function markerIn(batch: Buffer): EndTransactionMarker | null {
+  try {
+    for (const record of iterateRecords(batch)) return readEndTransactionMarker(record)
+  } catch (error) {
+    // Below the recovery point nothing has been checked. Who reads the batch gets the error; the replay goes on without it.
+    if (!(error instanceof RecordError)) throw error
+  }
+  return null
 }
 
 /**

@@ -8,7 +8,7 @@ import type { DiskFile } from '../storage/disk.ts'
 import { BatchCursor, isIntact } from './batch-cursor.ts'
 import type { Segment } from './segment.ts'
 
-const SCAN_BYTES = 1024 * 1024
+const SCAN_BYTES = 256 * 1024
 /** Larger batches are checked piece by piece. A damaged length field can claim whatever is left of the file. */
 const LARGEST_BUFFER_BYTES = 16 * 1024 * 1024
 /** At least one header of any format. */
@@ -39,6 +39,11 @@ export type BatchVisitor = (cursor: BatchCursor, buffer: Buffer, at: number, pos
 export function walkSegment(segment: Segment, options: WalkOptions, visit: BatchVisitor): WalkEnd {
   const { pool, verify } = options
   const endPosition = options.endPosition ?? segment.sizeBytes
+  // Where the last segment ends is what a scan is to find out; but no segment holds more than its indexes can express.
+  const endOffset = Math.min(
+    segment.sealed ? segment.endOffset : Number.POSITIVE_INFINITY,
+    segment.baseOffset + 2 ** 31,
+  )
   const file = segment.file()
   const cursor = new BatchCursor()
   let position = options.position
@@ -49,7 +54,7 @@ export function walkSegment(segment: Segment, options: WalkOptions, visit: Batch
       const count = file.readNow(buffer, 0, Math.min(buffer.length, endPosition - position), position)
       let at = 0
       while (cursor.load(buffer, at, count)) {
-        const problem = cursor.problem(nextOffset, endPosition - position - at)
+        const problem = cursor.problem(nextOffset, endPosition - position - at, endOffset)
         if (problem !== null) return end(position + at, problem)
         if (verify || isControlBatch(buffer, at, cursor.magic)) {
           const fits = at + cursor.sizeBytes <= count
