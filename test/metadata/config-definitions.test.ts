@@ -172,6 +172,16 @@ test('every topic property is documented, and its synonyms are broker properties
   }
 })
 
+test('a broker property that is the default of a topic or group property says what that one says', () => {
+  const documentation = (name: string) => BROKER_DEFINITIONS.get(name)?.documentation ?? null
+  for (const [name, [first]] of Object.entries(TOPIC_SYNONYMS)) {
+    expect(documentation(first!.name), name).toBe(TOPIC_DEFINITIONS.get(name)!.documentation)
+  }
+  expect(documentation('log.retention.bytes')).not.toBeNull()
+  const group = 'consumer.heartbeat.interval.ms'
+  expect(documentation(`group.${group}`)).toBe(GROUP_DEFINITIONS.get(group)!.documentation)
+})
+
 test('a topic property and its broker default allow the same', () => {
   for (const [name, [first]] of Object.entries(TOPIC_SYNONYMS)) {
     if (first === undefined || first.factor !== 1) continue

@@ -13,7 +13,7 @@ import { brokerTieredConfigs } from './broker-tiered.ts'
 import { brokerTransactionsConfigs } from './broker-transactions.ts'
 import { type ConfigDefinition, definitionsOf } from './definition.ts'
 import { groupConfigs } from './group.ts'
-import { topicConfigs, topicInternalConfigs } from './topic.ts'
+import { TOPIC_SYNONYMS, topicConfigs, topicInternalConfigs } from './topic.ts'
 
 export type DefinitionMap = ReadonlyMap<string, ConfigDefinition>
 
@@ -22,27 +22,42 @@ function byName(definitions: readonly ConfigDefinition[]): DefinitionMap {
   return new Map(sorted.map((definition) => [definition.name, definition]))
 }
 
-/** Every broker property that a properties file may set, the internal ones included. */
-export const BROKER_DEFINITIONS: DefinitionMap = byName([
-  ...definitionsOf(brokerClusterConfigs),
-  ...definitionsOf(brokerGroupsConfigs),
-  ...definitionsOf(brokerLogConfigs),
-  ...definitionsOf(brokerNetworkConfigs),
-  ...definitionsOf(brokerOtherConfigs),
-  ...definitionsOf(brokerReplicationConfigs),
-  ...definitionsOf(brokerSecurityConfigs),
-  ...definitionsOf(brokerShareConfigs),
-  ...definitionsOf(brokerTieredConfigs),
-  ...definitionsOf(brokerTransactionsConfigs),
-  ...definitionsOf(brokerInternalConfigs, { internal: true }),
-])
-
-/** Broker properties that can only be set dynamically. */
-export const DYNAMIC_ONLY_DEFINITIONS: DefinitionMap = byName(definitionsOf(brokerDynamicConfigs))
-
 export const TOPIC_DEFINITIONS: DefinitionMap = byName([
   ...definitionsOf(topicConfigs, { mode: 'cluster-wide' }),
   ...definitionsOf(topicInternalConfigs, { mode: 'cluster-wide', internal: true }),
 ])
 
 export const GROUP_DEFINITIONS: DefinitionMap = byName(definitionsOf(groupConfigs, { mode: 'cluster-wide' }))
+
+/** What topic and group properties say of themselves, by the broker property that gives them their default. */
+const documentationOfDefaults: ReadonlyMap<string, string | null> = new Map([
+  ...Object.entries(TOPIC_SYNONYMS).map(
+    ([name, [first]]) => [first?.name ?? name, TOPIC_DEFINITIONS.get(name)?.documentation ?? null] as const,
+  ),
+  ...[...GROUP_DEFINITIONS.values()].map(({ name, documentation }) => [`group.${name}`, documentation] as const),
+])
+
+function withDefaultsDocumentation(definition: ConfigDefinition): ConfigDefinition {
+  const documentation = definition.documentation ?? documentationOfDefaults.get(definition.name) ?? null
+  return { ...definition, documentation }
+}
+
+/** Every broker property that a properties file may set, the internal ones included. */
+export const BROKER_DEFINITIONS: DefinitionMap = byName(
+  [
+    ...definitionsOf(brokerClusterConfigs),
+    ...definitionsOf(brokerGroupsConfigs),
+    ...definitionsOf(brokerLogConfigs),
+    ...definitionsOf(brokerNetworkConfigs),
+    ...definitionsOf(brokerOtherConfigs),
+    ...definitionsOf(brokerReplicationConfigs),
+    ...definitionsOf(brokerSecurityConfigs),
+    ...definitionsOf(brokerShareConfigs),
+    ...definitionsOf(brokerTieredConfigs),
+    ...definitionsOf(brokerTransactionsConfigs),
+    ...definitionsOf(brokerInternalConfigs, { internal: true }),
+  ].map(withDefaultsDocumentation),
+)
+
+/** Broker properties that can only be set dynamically. */
+export const DYNAMIC_ONLY_DEFINITIONS: DefinitionMap = byName(definitionsOf(brokerDynamicConfigs))
