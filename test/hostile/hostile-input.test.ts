@@ -36,7 +36,9 @@ beforeAll(async () => {
 
 afterAll(async () => {
   await honest.close()
-  expect(await broker.child.stop()).toBe(0)
+  const exitCode = await broker.child.stop()
+  await broker.stop()
+  expect(exitCode).toBe(0)
 })
 
 /** Whatever a test did: a connection opened long before is still answered. */
