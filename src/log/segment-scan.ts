@@ -8,7 +8,7 @@ import type { DiskFile } from '../storage/disk.ts'
 import { BatchCursor, isIntact } from './batch-cursor.ts'
 import type { Segment } from './segment.ts'
 
-const SCAN_BYTES = 256 * 1024
+const SCAN_BYTES = 1024 * 1024
 /** Larger batches are checked piece by piece. A damaged length field can claim whatever is left of the file. */
 const LARGEST_BUFFER_BYTES = 16 * 1024 * 1024
 /** At least one header of any format. */
