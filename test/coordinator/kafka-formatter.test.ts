@@ -4,7 +4,7 @@ import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildBatch } from '../../src/records/batch.ts'
-import { kafkaJarsOrSkip } from '../support/kafka-jars.ts'
+import { javaTemporaryOption, kafkaJarsOrSkip } from '../support/kafka-jars.ts'
 import { GroupTest, subscription, TOPICS } from './group-test.ts'
 
 const NAME = "Kafka's dump tool reads the records of a group's life"
@@ -34,7 +34,7 @@ function writeLife(groups: GroupTest, folder: string): string {
 }
 
 function dump(path: string): [key: unknown, payload: unknown][] {
-  const command = ['java', '-Xmx256m', '-XX:TieredStopAtLevel=1', '-cp', `${jars}/*`]
+  const command = ['java', '-Xmx256m', '-XX:TieredStopAtLevel=1', javaTemporaryOption(), '-cp', `${jars}/*`]
   const tool = ['org.apache.kafka.tools.DumpLogSegments', '--offsets-decoder', '--files', path]
   const { exitCode, stdout, stderr } = Bun.spawnSync([...command, ...tool])
   if (exitCode !== 0) throw new Error(stderr.toString())

@@ -7,7 +7,7 @@ import { join } from 'node:path'
 import { buildEndTransactionBatch } from '../../src/records/control.ts'
 import { readBatchHeader } from '../../src/records/header.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
-import { kafkaJars } from '../support/kafka-jars.ts'
+import { javaTemporaryOption, kafkaJars } from '../support/kafka-jars.ts'
 import { interopDescribe } from '../support/tools.ts'
 import { append, appendNow, START_MS, temporaryFolder, World } from './support.ts'
 
@@ -19,7 +19,7 @@ const FINDINGS =
   /Mismatches in|timestamp mismatch|out of order timestamp|indexed offsets are not found|invalid bytes|isvalid: false|Exception|CORRUPT/
 
 function java(...args: string[]): string {
-  const tool = Bun.spawnSync(['java', '-Xshare:auto', '-cp', join(kafkaJars()!, '*'), ...args], {
+  const tool = Bun.spawnSync(['java', '-Xshare:auto', javaTemporaryOption(), '-cp', join(kafkaJars()!, '*'), ...args], {
     stdout: 'pipe',
     stderr: 'pipe',
   })

@@ -13,7 +13,7 @@ import {
 import { CODEC_NAMES, codecId } from '../../src/records/codecs/index.ts'
 import { buildEndTransactionBatch } from '../../src/records/control.ts'
 import { validateProduced } from '../../src/records/validate.ts'
-import { kafkaJars } from '../support/kafka-jars.ts'
+import { javaTemporaryOption, kafkaJars } from '../support/kafka-jars.ts'
 import { Random } from '../support/random.ts'
 import { interopDescribe } from '../support/tools.ts'
 import { NOW_MS, ORDINARY_TOPIC, record } from './support.ts'
@@ -25,6 +25,7 @@ function dump(file: string): string {
   const tool = Bun.spawnSync(
     [
       'java',
+      javaTemporaryOption(),
       '-cp',
       join(kafkaJars()!, '*'),
       'org.apache.kafka.tools.DumpLogSegments',

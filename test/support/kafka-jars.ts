@@ -1,6 +1,6 @@
 // Where the jars of a real Kafka are, for the tests that compare with it.
 
-import { existsSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 
 export const REPOSITORY = join(import.meta.dir, '../..')
@@ -14,6 +14,24 @@ const LOCAL_COPY = join(CACHE, 'kafka-libs')
 export function kafkaJars(): string | null {
   const folder = process.env.SAMSA_KAFKA_LIBS || LOCAL_COPY
   return existsSync(folder) ? folder : null
+}
+
+const JAVA_LEFTOVERS_MS = 60 * 60 * 1000
+let javaFolder: string | null = null
+
+/** Has a JVM unpack its native libraries out of the way: one that is halted leaves them, a later run removes them. */
+export function javaTemporaryOption(): string {
+  if (javaFolder === null) {
+    javaFolder = join(CACHE, 'java-temporary')
+    mkdirSync(javaFolder, { recursive: true })
+    for (const name of readdirSync(javaFolder)) {
+      const path = join(javaFolder, name)
+      const stat = statSync(path, { throwIfNoEntry: false })
+      if (stat !== undefined && stat.mtimeMs < Date.now() - JAVA_LEFTOVERS_MS)
+        rmSync(path, { recursive: true, force: true })
+    }
+  }
+  return `-Djava.io.tmpdir=${javaFolder}`
 }
 
 /** Whether a missing jar or client is a failure of the test run rather than a reason to skip. */

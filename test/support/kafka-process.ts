@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { BrokerSettings, BrokerTarget } from './broker-target.ts'
 import { Child } from './child-process.ts'
-import { kafkaJars } from './kafka-jars.ts'
+import { javaTemporaryOption, kafkaJars } from './kafka-jars.ts'
 
 const START_TIMEOUT_MS = 60_000
 const POLL_MS = 100
@@ -23,7 +23,7 @@ function freePort(): Promise<number> {
 
 function java(mainClass: string, ...args: string[]): string[] {
   const options = ['-Xmx512m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1']
-  return ['java', ...options, '-cp', `${kafkaJars()}/*`, mainClass, ...args]
+  return ['java', ...options, javaTemporaryOption(), '-cp', `${kafkaJars()}/*`, mainClass, ...args]
 }
 
 export async function startKafka(settings: BrokerSettings = {}): Promise<BrokerTarget> {

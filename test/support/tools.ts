@@ -4,7 +4,7 @@ import { describe, test } from 'bun:test'
 import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
 import { join } from 'node:path'
-import { CACHE, interopRequired, kafkaJars, REPOSITORY } from './kafka-jars.ts'
+import { CACHE, interopRequired, javaTemporaryOption, kafkaJars, REPOSITORY } from './kafka-jars.ts'
 
 export const CLIENTS = join(REPOSITORY, 'test/interop/clients')
 export const PYTHON = join(CACHE, 'venv/bin/python')
@@ -90,5 +90,5 @@ export function javaClassPath(): string {
 /** The Java command for short-lived programs: small heap, quick start. */
 export function javaCommand(mainClass: string, ...args: string[]): string[] {
   const options = ['-Xmx256m', '-XX:+UseSerialGC', '-XX:TieredStopAtLevel=1', '-Xshare:auto']
-  return ['java', ...options, '-cp', javaClassPath(), mainClass, ...args]
+  return ['java', ...options, javaTemporaryOption(), '-cp', javaClassPath(), mainClass, ...args]
 }
