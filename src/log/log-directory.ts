@@ -82,7 +82,7 @@ export class LogDirectory {
     }
     this.#lock = lock
     try {
-      this.meta = this.#identify(identity)
+      this.meta = this.#identify(identity, logger)
       this.cleanStop = disk.exists(`${path}/${CLEAN_STOP_FILE}`)
       this.#facts = this.cleanStop ? this.#readFacts(logger) : new Map()
       this.#forgetCleanStop()
@@ -97,12 +97,16 @@ export class LogDirectory {
 
   // ---- identity -----------------------------------------------------------------------------------------------
 
-  #identify(identity: Identity): MetaProperties & { readonly directoryId: string } {
+  #identify(identity: Identity, logger: Logger): MetaProperties & { readonly directoryId: string } {
     const file = `${this.path}/${META_FILE}`
     const text = this.#disk.readWhole(file)
     if (text === null) {
       const { nodeId, random } = identity
       const meta = { clusterId: identity.clusterId ?? random.uuid(), nodeId, directoryId: random.uuid() }
+      if (this.#disk.list(this.path).some((name) => parsePartitionFolder(name) !== null)) {
+        const { clusterId } = meta
+        logger.warn(`The data folder has lost its ${META_FILE}; it gets a new one`, { folder: this.path, clusterId })
+      }
       this.#disk.replaceWhole(file, formatMetaProperties(meta))
       return meta
     }

@@ -38,6 +38,18 @@ describe('the data folder', () => {
     expect(again.manager.meta).toEqual(meta)
   })
 
+  test('one that lost its identity gets a new one, and a line says so', async () => {
+    const world = await World.open()
+    appendNow(world, world.log())
+    await world.manager.close()
+    world.disk.remove('/data/meta.properties')
+    const again = await world.reopen({ seed: 99 })
+    expect(again.manager.meta.clusterId).not.toBe(world.manager.meta.clusterId)
+    expect(again.logger.matching(/^warn: .*lost its meta\.properties/)).toHaveLength(1)
+    expect(again.log().logEndOffset).toBe(1)
+    expect(world.logger.matching(/lost its/)).toEqual([])
+  })
+
   test('a given cluster id is taken', async () => {
     const world = await World.open({ manager: { clusterId: 'my-cluster' } })
     expect(world.manager.meta.clusterId).toBe('my-cluster')
