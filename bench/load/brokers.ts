@@ -145,7 +145,7 @@ async function untilReady(child: Subprocess, port: number, started: number): Pro
       await ask(HOST, port, frame, 5_000)
       return performance.now() - started
     } catch {
-      await Bun.sleep(2)
+      await Bun.sleep(5)
     }
   }
   child.kill('SIGKILL')

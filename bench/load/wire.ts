@@ -132,7 +132,8 @@ export async function ask(host: string, port: number, frame: Buffer, timeoutMs =
       },
       close: () => reject(new Error('connection closed before the answer')),
       error: (_socket, error) => reject(error),
-      connectError: (_socket, error) => reject(error),
+      // `connect` itself rejects.
+      connectError: () => undefined,
     },
   })
   try {

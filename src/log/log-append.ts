@@ -259,6 +259,7 @@ export class LogWriter {
         active.preallocateFor(this.#queuedBytes)
         active.file().writev(this.#chunks, active.sizeBytes)
         this.#services.gate.succeeded()
+        this.#services.wrote(this.#queuedBytes)
         this.#ownGate.succeeded()
       } catch (error) {
         this.#writeFailed(error)

@@ -216,7 +216,7 @@ class Loader implements ReplayTarget {
       txnIndex: this.#txnIndexState(segment),
     })
     if (row.action !== 'trust' && row.action !== 'check tail') {
-      this.#services.logger.info('Recovering a segment', { file: segment.path, because: row.name, action: row.action })
+      this.#services.logger.debug('Recovering a segment', { file: segment.path, because: row.name, action: row.action })
     }
     if (row.action === 'trust' && known !== null) {
       segment.endOffset = segment.sealed ? segment.endOffset : known.endOffset
@@ -546,7 +546,6 @@ class Loader implements ReplayTarget {
     }
     if (this.#epochsChanged) log.saveEpochs()
     log.removeSnapshots((offset) => offset > log.logEndOffset)
-    if (scanned) log.trySaveSnapshot()
     return { log, bytesScanned: this.#bytesScanned }
   }
 

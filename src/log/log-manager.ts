@@ -5,7 +5,7 @@
 // queued something is written with one call, and only then are the waiting answers released.
 
 import { BufferPool } from '../storage/buffer-pool.ts'
-import type { Clock } from '../storage/clock.ts'
+import { type Clock, elapsedMs } from '../storage/clock.ts'
 import { type Disk, DiskError } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
@@ -38,6 +38,10 @@ const SEALED_FILES_SHARE = 0.1
 /** Memory for the indexes of sealed segments. */
 const MOST_SEALED_INDEX_BYTES = 128 * 1024 * 1024
 const SYNC_INTERVAL_MS = 5000
+/** So much may be written before the next sync is due earlier than that. */
+const SYNC_AFTER_BYTES = 128 * 1024 * 1024
+/** Syncing many logs takes a while; what is done is written down meanwhile. */
+const CHECKPOINT_EVERY_LOGS = 32
 const FIRST_RETENTION_DELAY_MS = 30_000
 const RETENTION_INTERVAL_MS = 5 * 60 * 1000
 const PRODUCER_EXPIRY_INTERVAL_MS = 10 * 60 * 1000
@@ -103,6 +107,8 @@ export class LogManager {
   #dirty: Log[] = []
   #flushScheduled = false
   #checkpointing: Promise<void> | null = null
+  /** Written since the last time syncing began. */
+  #bytesSinceSync = 0
   #closed = false
 
   /** Takes the data folders and loads every log in them. Throws a LogDirectoryError if a folder cannot be used. */
@@ -166,6 +172,7 @@ export class LogManager {
       sealedFiles: this.#sealedFiles,
       gate: directory.gate,
       endOfTurn: (log) => this.#endOfTurn(log),
+      wrote: (bytes) => this.#wrote(bytes),
       syncNow: (log) => this.#syncer.now(log),
       syncSoon: (log) => {
         if (durability !== 'memory') void this.#syncer.soon(log)
@@ -193,6 +200,7 @@ export class LogManager {
         else if (folder.state === 'delete') this.#scheduleFolderRemoval(`${directory.path}/${name}`, clock.now())
       }
     }
+    const beganMs = clock.now()
     let bytesScanned = 0
     let scannedAtLastTurn = 0
     for (const [index, { directory, name, topic, partition }] of work.entries()) {
@@ -206,6 +214,9 @@ export class LogManager {
       await new Promise<void>((resolve) => timers.endOfTurn(resolve))
     }
     onProgress?.({ logsDone: work.length, logsTotal: work.length, bytesScanned })
+    if (this.cleanStart || work.length === 0) return
+    const elapsed = elapsedMs(beganMs, clock.now())
+    logger.info('Recovered after a stop that was not clean', { logs: work.length, bytesScanned, ms: elapsed })
   }
 
   /** Loads one log; a disk that cannot read it costs that partition only. Returns the bytes that were checked. */
@@ -453,6 +464,13 @@ export class LogManager {
     for (const log of dirty) if (!log.closed) log.complete()
   }
 
+  /** What is not synced has to be read again after a kill: the more there is, the longer that start takes. */
+  #wrote(bytes: number): void {
+    this.#bytesSinceSync += bytes
+    if (this.#bytesSinceSync < SYNC_AFTER_BYTES || this.#checkpointing !== null) return
+    if (this.#options.durability !== 'memory') void this.checkpoint()
+  }
+
   #releaseReservedSpace(): void {
     for (const log of this.all()) {
       try {
@@ -506,8 +524,16 @@ export class LogManager {
   }
 
   async #syncAndSave(): Promise<void> {
-    const syncs: Promise<void>[] = []
-    for (const log of this.all()) if (log.needsSync && !log.syncBroken) syncs.push(this.#syncer.soon(log))
+    this.#bytesSinceSync = 0
+    let syncs: Promise<void>[] = []
+    for (const log of [...this.all()]) {
+      if (log.closed || !log.needsSync || log.syncBroken) continue
+      syncs.push(this.#syncer.soon(log))
+      if (syncs.length < CHECKPOINT_EVERY_LOGS) continue
+      await Promise.all(syncs)
+      syncs = []
+      if (!this.#closed) await this.#saveCheckpoints()
+    }
     await Promise.all(syncs)
     if (!this.#closed) await this.#saveCheckpoints()
   }

@@ -559,7 +559,7 @@ export class Log {
     this.#writer.writeQueued()
     this.segments.active.tryWriteIndexes({ closing: false })
     const bytes = Math.abs(this.sizeBytes - this.#snapshotAtBytes)
-    if (this.producers.size > 0 && bytes >= SNAPSHOT_EVERY_BYTES && !this.#writer.hasQueued) this.trySaveSnapshot()
+    if (bytes >= SNAPSHOT_EVERY_BYTES && !this.#writer.hasQueued) this.trySaveSnapshot()
   }
 
   /** Called by the syncer, after everything below the offset has reached the device. */

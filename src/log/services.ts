@@ -25,6 +25,8 @@ export interface LogServices {
   readonly gate: WriteGate
   /** The log has queued or finished something: call its `writeQueued` and `complete` at the end of this turn. */
   endOfTurn(log: Log): void
+  /** So many bytes went to a log's file. */
+  wrote(bytes: number): void
   /** Somebody waits for the log to be durable. */
   syncNow(log: Log): void
   /** The log has bytes that should become durable without anybody waiting. */
