@@ -217,7 +217,7 @@ describe.each(CLIENTS)('$name', (client) => {
       const stored = await storedCodecs(target, topicOf(client), CODECS.length)
       for (const [codec, found] of stored.entries()) expect(found).toContain(codec)
     },
-    WORK_TIMEOUT_MS,
+    { timeoutMs: WORK_TIMEOUT_MS },
   )
 
   for (const writer of CLIENTS) {
@@ -238,7 +238,7 @@ describe.each(CLIENTS)('$name', (client) => {
           expect({ codec, records: mine }).toEqual({ codec, records: expected })
         }
       },
-      WORK_TIMEOUT_MS,
+      { timeoutMs: WORK_TIMEOUT_MS },
     )
   }
 
@@ -246,7 +246,7 @@ describe.each(CLIENTS)('$name', (client) => {
     'shares a group between two members, rebalances, commits and resumes',
     client.needs,
     async () => await grouped.get(client.name),
-    WORK_TIMEOUT_MS,
+    { timeoutMs: WORK_TIMEOUT_MS },
   )
 
   interopTest(
@@ -266,6 +266,6 @@ describe.each(CLIENTS)('$name', (client) => {
       const none = client.pastTheEnd === 'none' ? -1 : records.length
       expect(await reader.offsetByTime(topic, 0, last + 1)).toBe(none)
     },
-    WORK_TIMEOUT_MS,
+    { timeoutMs: WORK_TIMEOUT_MS },
   )
 })

@@ -20,6 +20,9 @@ interopDescribe('kcat', ['kcat'], () => {
   let target: BrokerTarget
   let kcat: KcatClient
 
+  const kcatTest = (name: string, run: () => Promise<void>): void =>
+    interopTest(name, ['kcat'], run, { concurrent: true })
+
   /** Lines of `kcat -C` from the beginning to the end of the topic. */
   async function consumed(topic: string, ...more: string[]): Promise<string[]> {
     const { stdout } = await kcat.run(['-C', '-q', '-e', '-X', 'fetch.wait.max.ms=20', '-t', topic, ...more])
@@ -33,7 +36,7 @@ interopDescribe('kcat', ['kcat'], () => {
 
   afterAll(async () => await target?.stop(), 20_000)
 
-  interopTest('-P creates an unknown topic, and -L shows it with its leader', ['kcat'], async () => {
+  kcatTest('-P creates an unknown topic, and -L shows it with its leader', async () => {
     await kcat.run(['-P', '-t', 'listed'], 'one\n')
     const { stdout } = await kcat.run(['-L', '-t', 'listed', '-J'])
     const metadata = JSON.parse(stdout) as KcatMetadata
@@ -45,25 +48,25 @@ interopDescribe('kcat', ['kcat'], () => {
   })
 
   for (const codec of CODECS) {
-    interopTest(`-P -z ${codec} and -C hand lines through in order`, ['kcat'], async () => {
+    kcatTest(`-P -z ${codec} and -C hand lines through in order`, async () => {
       const lines = Array.from({ length: 500 }, (_, i) => `line ${i} of ${codec} `.repeat(5))
       await kcat.run(['-P', '-t', `lines-${codec}`, '-z', codec], `${lines.join('\n')}\n`)
       expect(await consumed(`lines-${codec}`)).toEqual(lines)
     })
   }
 
-  interopTest('-P with an idempotent producer', ['kcat'], async () => {
+  kcatTest('-P with an idempotent producer', async () => {
     await kcat.run(['-P', '-t', 'idempotent', '-X', 'enable.idempotence=true'], 'a\nb\nc\n')
     expect(await consumed('idempotent')).toEqual(['a', 'b', 'c'])
   })
 
-  interopTest('-P with acks 0 and 1', ['kcat'], async () => {
+  kcatTest('-P with acks 0 and 1', async () => {
     await kcat.run(['-P', '-t', 'acks', '-X', 'acks=1'], 'one\n')
     await kcat.run(['-P', '-t', 'acks', '-X', 'acks=0'], 'zero\n')
     expect(await consumed('acks')).toEqual(['one', 'zero'])
   })
 
-  interopTest('-C begins where -o says and ends after -c', ['kcat'], async () => {
+  kcatTest('-C begins where -o says and ends after -c', async () => {
     await kcat.run(['-P', '-t', 'offsets'], '0\n1\n2\n3\n4\n')
     expect(await consumed('offsets', '-o', '3')).toEqual(['3', '4'])
     expect(await consumed('offsets', '-o', '-2')).toEqual(['3', '4'])
@@ -71,7 +74,7 @@ interopDescribe('kcat', ['kcat'], () => {
     expect(await consumed('offsets', '-o', 'end')).toEqual([])
   })
 
-  interopTest('-Q and -o s@time find offsets by time', ['kcat'], async () => {
+  kcatTest('-Q and -o s@time find offsets by time', async () => {
     await kcat.run(['-P', '-t', 'times'], 'early\n')
     await Bun.sleep(20)
     await kcat.run(['-P', '-t', 'times'], 'late\n')
@@ -83,7 +86,7 @@ interopDescribe('kcat', ['kcat'], () => {
     expect(await consumed('times', '-o', `s@${late}`)).toEqual(['late'])
   })
 
-  interopTest('-G resumes where the group committed', ['kcat'], async () => {
+  kcatTest('-G resumes where the group committed', async () => {
     const group = [
       '-X',
       'fetch.wait.max.ms=20',
@@ -98,7 +101,7 @@ interopDescribe('kcat', ['kcat'], () => {
     expect((await kcat.run(['-q', '-e', ...group, '-G', 'kcat-group', 'resumed'])).stdout).toBe('c\n')
   })
 
-  interopTest('-C waiting at the end gets a new record at once', ['kcat'], async () => {
+  kcatTest('-C waiting at the end gets a new record at once', async () => {
     await kcat.run(['-P', '-t', 'waiting'], 'before\n')
     const consumer = new Child({
       command: ['kcat', '-b', target.bootstrap, '-C', '-q', '-u', '-t', 'waiting', '-X', 'fetch.wait.max.ms=30000'],

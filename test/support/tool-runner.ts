@@ -36,6 +36,7 @@ export class ToolRunner {
   readonly #child: Child
   readonly #waiting = new Map<number, PromiseWithResolvers<ToolResult>>()
   #nextId = 1
+  #consoleConsumer: Promise<unknown> = Promise.resolve()
 
   constructor() {
     this.#child = new Child({
@@ -57,7 +58,16 @@ export class ToolRunner {
     const id = this.#nextId++
     const ended = Promise.withResolvers<ToolResult>()
     this.#waiting.set(id, ended)
-    this.#child.write(`${JSON.stringify({ id, main: TOOLS[tool], args, input })}\n`)
+    const begin = (): void => this.#child.write(`${JSON.stringify({ id, main: TOOLS[tool], args, input })}\n`)
+    if (tool === 'kafka-console-consumer') {
+      // It counts messages in a static field: one after the other.
+      this.#consoleConsumer = this.#consoleConsumer.then(() => {
+        begin()
+        return ended.promise
+      })
+    } else {
+      begin()
+    }
     return { ended: ended.promise, stop: () => this.#child.write(`${JSON.stringify({ id, stop: true })}\n`) }
   }
 

@@ -43,16 +43,25 @@ export function missing(requirements: readonly Requirement[]): string | null {
   return problems.length === 0 ? null : `${problems.join(', ')} (.ci/install-interop installs it)`
 }
 
+export interface InteropTestOptions {
+  timeoutMs?: number
+  /** Runs beside the other concurrent tests of its file: for those that mostly wait for clients. */
+  concurrent?: boolean
+}
+
+const DEFAULT_TIMEOUT_MS = 60_000
+
 /** A test that needs outside programs: skipped with a printed reason where they are missing, failed where they are required. */
 export function interopTest(
   name: string,
   requirements: readonly Requirement[],
   run: () => Promise<void>,
-  timeoutMs = 60_000,
+  options: InteropTestOptions = {},
 ): void {
   const problem = missing(requirements)
   if (problem === null) {
-    test(name, run, timeoutMs)
+    const declare = options.concurrent ? test.concurrent : test
+    declare(name, run, options.timeoutMs ?? DEFAULT_TIMEOUT_MS)
   } else if (interopRequired()) {
     test(name, () => {
       throw new Error(`missing: ${problem}`)
