@@ -79,6 +79,8 @@ class Loader implements ReplayTarget {
   #epochs = new LeaderEpochs()
   #epochsKnown = true
   #epochsChanged = false
+  /** Batches below are part of the producers' state already, though the scan begins before them. */
+  #inSnapshotBelow = Number.NEGATIVE_INFINITY
 
   constructor(input: LoadInput, services: LogServices) {
     this.#input = input
@@ -94,8 +96,9 @@ class Loader implements ReplayTarget {
     this.#loadEpochs()
     const recoveryPoint = this.#recoveryPoint()
     const scan = this.#prepareSegments(recoveryPoint)
-    this.#loadProducers(scan)
+    this.#loadProducers(scan, recoveryPoint)
     if (scan !== null) this.#scanFrom(scan)
+    if (this.segments.active.endOffset < this.#inSnapshotBelow) this.#reloadProducers()
     if (!this.#epochsKnown) this.#rebuildEpochs()
     return this.#finish(recoveryPoint, scan !== null)
   }
@@ -375,22 +378,26 @@ class Loader implements ReplayTarget {
   // ---- producers ----------------------------------------------------------------------------------------------
 
   /** Brings the producers' state up to where the scan begins, or to the log's end. */
-  #loadProducers(scan: ScanStart | null): void {
+  #loadProducers(scan: ScanStart | null, recoveryPoint: number): void {
     const { nowMs } = this.#input
     const { pool } = this.#services
     const scanned = scan === null ? null : (this.segments.all[scan.index] ?? null)
     const trustedEnd =
       scan === null || scanned === null ? this.segments.active.endOffset : this.#offsetAt(scanned, scan.position)
-    const from = loadNewestSnapshot(this, trustedEnd, nowMs, this.#services, this.#names)
+    // A sync leaves a snapshot at the recovery point. The scan begins at the last indexed batch before it, and skips to the snapshot.
+    const newestUsable = scan !== null && scan.position > 0 ? Math.max(trustedEnd, recoveryPoint) : trustedEnd
+    const from = loadNewestSnapshot(this, newestUsable, nowMs, this.#services, this.#names)
     const hasBatches = this.segments.all.some((segment) => segment.sizeBytes > 0)
     const row = decide(PRODUCER_TABLE, {
-      snapshot: this.snapshotOffset < 0 ? 'none' : this.snapshotOffset === trustedEnd ? 'at the end' : 'older',
+      snapshot: this.snapshotOffset < 0 ? 'none' : this.snapshotOffset >= trustedEnd ? 'at the end' : 'older',
       transactions: this.#rebuildTransactions ? 'rebuilt' : 'kept',
       log: hasBatches ? 'has batches' : 'empty',
     })
     switch (row.action) {
       case 'nothing to do':
+        return
       case 'take snapshot':
+        this.#inSnapshotBelow = this.snapshotOffset
         return
       case 'replay after snapshot':
         replayProducers(this, { from, to: trustedEnd, pool })
@@ -413,6 +420,14 @@ class Loader implements ReplayTarget {
           for (const segment of this.segments.all) if (segment !== scanned) segment.tryWriteTxnIndex()
         }
     }
+  }
+
+  /** What was synced is not there: the snapshot tells of batches that are gone. */
+  #reloadProducers(): void {
+    const { pool } = this.#services
+    const to = this.segments.active.endOffset
+    const from = loadNewestSnapshot(this, to, this.#input.nowMs, this.#services)
+    replayProducers(this, { from, to, pool })
   }
 
   /** Base offset of the batch at the position. */
@@ -449,7 +464,7 @@ class Loader implements ReplayTarget {
   #scanSegment(segment: Segment, from: number): boolean {
     const { pool, logger } = this.#services
     let indexed = from > 0 ? segment.offsetIndex.offsetAt(segment.offsetIndex.count - 1) : -1
-    if (indexed >= 0) segment.txnIndex.truncateTo(this.#offsetAt(segment, from))
+    if (indexed >= 0) segment.txnIndex.truncateTo(Math.max(this.#offsetAt(segment, from), this.#inSnapshotBelow))
     const fileBytes = segment.sizeBytes
     const options = { pool, position: from, nextOffset: segment.baseOffset, endPosition: fileBytes, verify: true }
     const end = walkSegment(segment, options, (cursor, buffer, at, position) => {
@@ -459,11 +474,18 @@ class Loader implements ReplayTarget {
       if (cursor.leaderEpoch >= 0 && cursor.leaderEpoch > this.#epochs.latest) {
         this.#epochsChanged = this.#epochs.assign(cursor.leaderEpoch, cursor.baseOffset) || this.#epochsChanged
       }
+      if (cursor.baseOffset < this.#inSnapshotBelow) return false
       const aborted = replayBatch(this.producers, cursor, buffer, at)
       if (aborted !== null) segment.txnIndex.append(aborted)
       return false
     })
     this.#bytesScanned += end.position - from
+    if (from > 0 && end.position === from) {
+      // Not even the batch that the index names is there, though it was synced: nothing of the segment is to be trusted.
+      segment.resetIndexes()
+      segment.txnIndex.truncateTo(segment.baseOffset)
+      return this.#scanSegment(segment, 0)
+    }
     segment.syncedBytes = Math.min(segment.syncedBytes, from)
     segment.endOffset = end.position === 0 ? segment.baseOffset : end.nextOffset
     segment.closeTimeIndex()
