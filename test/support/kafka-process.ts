@@ -57,8 +57,10 @@ export async function startKafka(settings: BrokerSettings = {}): Promise<BrokerT
   const format = new Child({
     command: java('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', configuration),
   })
-  if ((await format.exited) !== 0)
+  if ((await format.exited) !== 0) {
+    rmSync(folder, { recursive: true, force: true })
     throw new Error(`cannot format ${dataDirectory}\n${format.lines.join('\n')}\n${format.stderr}`)
+  }
   const child = new Child({ command: java('kafka.Kafka', configuration) })
   const stop = async (): Promise<void> => {
     await child.stop()
