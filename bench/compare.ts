@@ -2,7 +2,7 @@
  * Samsa and Apache Kafka 4.3.1 on this machine, in one run, under the same pre-encoded load: `bun bench/compare.ts`.
  * Rounds alternate between the two; every figure is the median of its rounds, and every ratio compares medians.
  *
- *   --rounds N     rounds per broker and workload (default 3)
+ *   --rounds N     counted rounds per broker and workload (default 3); one more, first, only warms up
  *   --seconds N    measured seconds per round (default 5)
  *   --only NAME    workloads whose name contains NAME
  *   --samsa-only   without Kafka (needs no Java)
@@ -36,6 +36,8 @@ const { values: flags } = parseArgs({
 const rounds = Number(flags.rounds)
 const seconds = Number(flags.seconds)
 const warmupSeconds = 2
+/** A JVM compiles while it works: what it does in its first seconds says little. */
+const WARM_UP_ROUND = -1
 
 interface Workload {
   readonly name: string
@@ -160,6 +162,7 @@ async function main(): Promise<void> {
   const results: Round[] = []
   try {
     for (const workload of WORKLOADS) {
+      for (const broker of brokers) await workload.run(broker, WARM_UP_ROUND)
       for (let round = 0; round < rounds; round++) {
         const order = round % 2 === 0 ? brokers : brokers.toReversed()
         for (const broker of order)

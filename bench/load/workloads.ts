@@ -46,8 +46,9 @@ export async function runProduce(broker: BrokerProcess, work: ProduceWork, topic
     const frame = produceFrame({ topic, partition: 0, acks: work.acks, batch })
     const wire = await Wire.connect(broker.host, broker.port, {
       onAnswer: (payloadBytes, head) => {
-        failed ??= produceFailure(head, topic, payloadBytes)
-        answered++
+        const errorCode = produceError(head, topic, payloadBytes)
+        if (errorCode === 0) answered++
+        else if (!NOT_READY_YET.has(errorCode)) failed ??= `Produce to ${topic} answered error ${errorCode}`
         if (failed === null) wire.send(frame)
       },
     })
@@ -123,8 +124,12 @@ export async function fillTopic(
   const { promise, resolve, reject } = Promise.withResolvers<void>()
   const wire = await Wire.connect(broker.host, broker.port, {
     onAnswer: (payloadBytes, head) => {
-      const failure = produceFailure(head, topic, payloadBytes)
-      if (failure !== null) reject(new Error(failure))
+      const errorCode = produceError(head, topic, payloadBytes)
+      if (NOT_READY_YET.has(errorCode)) {
+        wire.send(frame)
+        return
+      }
+      if (errorCode !== 0) reject(new Error(`Produce to ${topic} answered error ${errorCode}`))
       answered++
       if (answered === wanted) resolve()
       else if (sent < wanted) {
@@ -167,12 +172,14 @@ const fetchErrorPosition = (topic: string) => 4 + 4 + 2 + 4 + 4 + 2 + Buffer.byt
 /** ... high watermark 8, last stable 8, log start 8, aborted 4, preferred replica 4, record set length 4. */
 const fetchAnswerOverhead = (topic: string) => fetchErrorPosition(topic) + 2 + 8 + 8 + 8 + 4 + 4 + 4
 
+/** UNKNOWN_TOPIC_OR_PARTITION and NOT_LEADER_OR_FOLLOWER: a topic that was just created may still be on its way. */
+const NOT_READY_YET: ReadonlySet<number> = new Set([3, 6])
+const UNREADABLE_ANSWER = -1
+
 /** Produce v9 answer: correlation 4, tags 1, topics 1, name 1 + n, partitions 1, index 4, error 2 ... */
-function produceFailure(head: Buffer, topic: string, payloadBytes: number): string | null {
+function produceError(head: Buffer, topic: string, payloadBytes: number): number {
   const errorAt = 4 + 1 + 1 + 1 + Buffer.byteLength(topic) + 1 + 4
-  if (payloadBytes < errorAt + 2) return `Produce to ${topic} answered only ${payloadBytes} bytes`
-  const errorCode = head.readInt16BE(errorAt)
-  return errorCode === 0 ? null : `Produce to ${topic} answered error ${errorCode}`
+  return payloadBytes < errorAt + 2 ? UNREADABLE_ANSWER : head.readInt16BE(errorAt)
 }
 
 function firstFailure(wires: readonly Wire[]): string | null {
