@@ -41,7 +41,7 @@ export async function startSamsa(
       data,
       ...(options.args ?? []),
     ],
-    { env: { ...process.env, UV_THREADPOOL_SIZE: '16' }, stdout: 'ignore', stderr: 'inherit' },
+    { stdout: 'ignore', stderr: 'inherit' },
   )
   const readyMs = await untilReady(child, port, started)
   return brokerProcess('Samsa', child, port, readyMs, options.keepData === true ? [] : [data])

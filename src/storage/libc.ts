@@ -3,6 +3,7 @@
 // because an FFI call holds up the event loop.
 
 import { dlopen, FFIType, type Pointer, ptr, read } from 'bun:ffi'
+import { readFileSync } from 'node:fs'
 
 const F_TLOCK = 2
 const FALLOC_FL_KEEP_SIZE = 1
@@ -142,4 +143,45 @@ function loadSendCached(library: string): Libc['sendCached'] {
 function setUint64(view: DataView, at: number, value: number): void {
   view.setUint32(at, value >>> 0, true)
   view.setUint32(at + 4, Math.floor(value / 2 ** 32), true)
+}
+
+/** Becomes the same command anew, with the environment given. Returns only if that is not possible. */
+export function replaceProcess(environment: Readonly<Record<string, string | undefined>>): void {
+  if (process.platform !== 'linux' || process.env.SAMSA_NO_FFI === '1') return
+  const words = readFileSync('/proc/self/cmdline').toString('latin1').split('\0').slice(0, -1)
+  const settings = Object.entries(environment).flatMap(([name, value]) =>
+    value === undefined ? [] : [`${name}=${value}`],
+  )
+  for (const name of LIBRARY_NAMES.linux ?? []) {
+    try {
+      const { symbols } = dlopen(name, { execve: { args: ['ptr', 'ptr', 'ptr'], returns: 'i32' } })
+      const path = cString(process.execPath, 'utf8')
+      const argumentList = new PointerList(words.map((word) => cString(word, 'latin1')))
+      const environmentList = new PointerList(settings.map((setting) => cString(setting, 'utf8')))
+      symbols.execve(ptr(path), argumentList.pointer, environmentList.pointer)
+      return
+    } catch {
+      // Not this library: the next one, or none.
+    }
+  }
+}
+
+function cString(text: string, encoding: BufferEncoding): Buffer {
+  return Buffer.concat([Buffer.from(text, encoding), Buffer.alloc(1)])
+}
+
+/** A null-terminated array of pointers, and what they point to. */
+class PointerList {
+  readonly #strings: readonly Buffer[]
+  readonly #pointers: BigUint64Array
+
+  constructor(strings: readonly Buffer[]) {
+    this.#strings = strings
+    this.#pointers = new BigUint64Array(strings.length + 1)
+    for (const [index, text] of this.#strings.entries()) this.#pointers[index] = BigInt(ptr(text))
+  }
+
+  get pointer(): Pointer {
+    return ptr(this.#pointers)
+  }
 }

@@ -93,7 +93,7 @@ function announceDefaults(settings: ServeSettings, options: ServeOptions, logger
     logger.info(`the HTTP console is not part of this version; nothing listens on ${wanted} (--http off)`)
   }
   if (settings.storage === 'disk' && process.env.UV_THREADPOOL_SIZE === undefined) {
-    logger.info('UV_THREADPOOL_SIZE is not set: with 16, slow syncs do not delay reads; `npm start` sets it')
+    logger.info('UV_THREADPOOL_SIZE is not set: with 16, slow syncs do not delay reads')
   }
 }
 

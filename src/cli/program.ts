@@ -1,0 +1,103 @@
+/**
+ * The commands of `samsa`. Finds the one that is wanted, loads only that, runs it, and turns however it ended into an exit code:
+ * 0 done, 1 failed, 2 bad usage or configuration.
+ */
+import { Command, CommanderError } from 'commander'
+import { withBootstrapAlias } from './arguments.ts'
+import { CliError, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, OutputClosed } from './errors.ts'
+import { wantsColour } from './output.ts'
+import { VERSION } from './version.ts'
+
+interface CommandEntry {
+  readonly name: string
+  readonly summary: string
+  load(): Promise<{ command(): Command }>
+}
+
+const COMMANDS: readonly CommandEntry[] = [
+  { name: 'serve', summary: 'run a broker', load: () => import('./commands/serve.ts') },
+  {
+    name: 'topics',
+    summary: 'create, list, describe, alter and delete topics',
+    load: () => import('./commands/topics.ts'),
+  },
+  { name: 'produce', summary: 'write lines as records to a topic', load: () => import('./commands/produce.ts') },
+  { name: 'consume', summary: 'print the records of a topic', load: () => import('./commands/consume.ts') },
+  { name: 'groups', summary: 'list and describe consumer groups', load: () => import('./commands/groups.ts') },
+  { name: 'version', summary: 'print the version', load: () => import('./commands/version.ts') },
+]
+
+const EXAMPLES = `
+Examples:
+  samsa serve                                    a broker on 127.0.0.1:9092, data in ./samsa-data
+  samsa topics create orders --partitions 6      a topic
+  echo 'k1:hello' | samsa produce -t orders -K:  a record with a key
+  samsa consume -t orders -o beginning -e        everything in it, then exit
+
+Exit codes: 0 done, 1 failed, 2 bad usage or configuration.`
+
+async function buildProgram(argv: readonly string[]): Promise<Command> {
+  const program = new Command('samsa')
+    .description("A message broker that speaks Apache Kafka's protocol, and its tools.")
+    .version(`samsa ${VERSION}`, '-V, --version', 'print the version')
+    .helpCommand('help [command]', 'show the help of a command')
+    .addHelpText('after', EXAMPLES)
+  const words = argv.filter((argument) => !argument.startsWith('-'))
+  const wanted = words[0] === 'help' ? words[1] : words[0]
+  for (const entry of COMMANDS) {
+    const loaded = entry.name === wanted ? (await entry.load()).command() : new Command(entry.name)
+    program.addCommand(loaded.summary(entry.summary))
+  }
+  applyConventions(program)
+  return program
+}
+
+/** Commander's own errors become exceptions with one line of text; sub-commands added later do not inherit that. */
+function applyConventions(command: Command): void {
+  command.exitOverride()
+  command.configureOutput({ writeErr: () => undefined, outputError: () => undefined })
+  command.helpOption('-h, --help', 'show this help')
+  command.showHelpAfterError(false)
+  for (const child of command.commands) applyConventions(child)
+}
+
+function printError(message: string): void {
+  const [start, end] = wantsColour(process.stderr) ? ['\x1b[31m', '\x1b[0m'] : ['', '']
+  const line = message.replace(/\s*\n\s*/g, ' ').trim()
+  process.stderr.write(`samsa: ${start}${line}${end}\n`)
+}
+
+/** What went wrong, in one line. Only a bug in Samsa brings its stack, and only when asked for. */
+function describeFailure(error: unknown): string {
+  if (!(error instanceof Error)) return String(error)
+  const expected = error instanceof CliError || 'code' in error
+  if (process.env.SAMSA_DEBUG) return (error.stack ?? error.message).replaceAll('\n', ' | ')
+  return expected ? error.message : `unexpected ${error.name}: ${error.message} (SAMSA_DEBUG=1 shows where)`
+}
+
+function exitCodeOf(error: unknown): number {
+  if (error instanceof OutputClosed) return EXIT_OK
+  if (error instanceof CommanderError) {
+    if (error.exitCode === 0) return EXIT_OK
+    // Help shown because no sub-command was given.
+    if (error.code === 'commander.help') printError(`a command is missing; see 'samsa --help'`)
+    else printError(`${error.message.replace(/^error: /, '')}; see 'samsa --help'`)
+    return EXIT_USAGE
+  }
+  printError(describeFailure(error))
+  return error instanceof CliError ? error.exitCode : EXIT_FAILURE
+}
+
+export async function main(): Promise<void> {
+  process.stdout.on('error', (error: NodeJS.ErrnoException) => {
+    if (error.code === 'EPIPE') process.exit(EXIT_OK)
+  })
+  const argv = process.argv.slice(2)
+  try {
+    const program = await buildProgram(argv)
+    await program.parseAsync(withBootstrapAlias(argv), { from: 'user' })
+    process.exitCode ??= EXIT_OK
+  } catch (error) {
+    process.exit(exitCodeOf(error))
+  }
+}
