@@ -148,7 +148,8 @@ function setUint64(view: DataView, at: number, value: number): void {
 /** Becomes the same command anew, with the environment given. Returns only if that is not possible. */
 export function replaceProcess(environment: Readonly<Record<string, string | undefined>>): void {
   if (process.platform !== 'linux' || process.env.SAMSA_NO_FFI === '1') return
-  const words = readFileSync('/proc/self/cmdline').toString('latin1').split('\0').slice(0, -1)
+  const words = ownCommand()
+  if (words === null) return
   const settings = Object.entries(environment).flatMap(([name, value]) =>
     value === undefined ? [] : [`${name}=${value}`],
   )
@@ -163,6 +164,15 @@ export function replaceProcess(environment: Readonly<Record<string, string | und
     } catch {
       // Not this library: the next one, or none.
     }
+  }
+}
+
+/** The words this process was started with, byte for byte (as latin1); null where the system does not tell. */
+function ownCommand(): string[] | null {
+  try {
+    return readFileSync('/proc/self/cmdline').toString('latin1').split('\0').slice(0, -1)
+  } catch {
+    return null
   }
 }
 
