@@ -46,11 +46,5 @@ export const STOP_EXECUTING_MS = 1_000
 /** How long a clean stop waits for answers to be taken and peers to close. */
 export const STOP_GRACE_MS = 5_000
 
-/**
- * A topic that takes larger batches than usual may also have them expand to more than the record layer's limit: to so
- * many times its largest batch. All of it is in memory while the records are checked.
- */
-export const DECOMPRESSED_BATCH_RATIO_MAX = 16
-
 /** One read while a coordinator's partition is loaded. */
 export const LOAD_CHUNK_BYTES = MIB

@@ -11,10 +11,9 @@ import type { PartitionImage, TopicImage } from '../metadata/image.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { RecordsData } from '../protocol/schema.ts'
 import { isTransactional } from '../records/batch.ts'
-import { DEFAULT_MAX_DECOMPRESSED_BYTES } from '../records/limits.ts'
+import { maxDecompressedBytesFor } from '../records/limits.ts'
 import type { ProduceValidation } from '../records/validate.ts'
 import { validateProduced } from '../records/validate.ts'
-import { DECOMPRESSED_BATCH_RATIO_MAX } from './limits.ts'
 
 export interface PartitionWait {
   /** The partition has more to read, or is no longer what it was. */
@@ -175,10 +174,7 @@ export class Partition {
         compressionType: config.compressionType,
         levels: config.compressionLevels,
         maxMessageBytes: config.maxMessageBytes,
-        maxDecompressedBytes: Math.max(
-          DEFAULT_MAX_DECOMPRESSED_BYTES,
-          DECOMPRESSED_BATCH_RATIO_MAX * config.maxMessageBytes,
-        ),
+        maxDecompressedBytes: maxDecompressedBytesFor(config.maxMessageBytes),
       }
     }
     this.#validation.nowMs = append.nowMs

@@ -1,6 +1,7 @@
 // Looking things up in a log other than by offset: by time, aborted transactions, and the replay of its producers.
 
 import { firstRecordAtOrAfter, RecordError } from '../records/batch.ts'
+import { maxDecompressedBytesFor } from '../records/limits.ts'
 import { BatchCursor } from './batch-cursor.ts'
 import type { Log } from './log.ts'
 import { LogDamage, type LogReader, type ReadSteps, runSteps } from './log-read.ts'
@@ -88,7 +89,9 @@ export class LogSearch {
     try {
       const count = yield { segment, buffer, length: sizeBytes, position }
       if (count < sizeBytes) throw new LogDamage(segment.path, position, 'incomplete batch')
-      return firstRecordAtOrAfter(buffer.subarray(0, sizeBytes), timestamp, startOffset)
+      // What was allowed in when the batch was produced; the topic's setting may have been lowered since.
+      const maxDecompressedBytes = maxDecompressedBytesFor(Math.max(this.#log.config.maxMessageBytes, sizeBytes))
+      return firstRecordAtOrAfter(buffer.subarray(0, sizeBytes), timestamp, startOffset, { maxDecompressedBytes })
     } catch (error) {
       if (error instanceof RecordError) throw new LogDamage(segment.path, position, error.message)
       throw error

@@ -324,6 +324,16 @@ describe('searching by time', () => {
     })
   })
 
+  test('inside a batch that expands to more than usual, where the topic takes such batches', async () => {
+    const MIB = 1024 * 1024
+    const world = await World.open({ config: { maxMessageBytes: 8 * MIB } })
+    const log = world.log()
+    appendNow(world, log, { count: 3, valueBytes: 24 * MIB, codec: 1 })
+    expect(log.sizeBytes).toBeLessThan(MIB)
+    const found = await log.offsetForTimestamp(START_MS + 2, log.highWatermark)
+    expect(found).toEqual({ offset: 2, timestamp: START_MS + 2, leaderEpoch: 0 })
+  })
+
   test('the largest timestamp, the first record that has it', async () => {
     const world = await World.open({ config: { segmentBytes: 3 * SIZE } })
     const log = world.log()
