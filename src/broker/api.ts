@@ -10,6 +10,7 @@ import type { GroupCoordinator } from '../coordinator/runtime.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
 import type { Configs } from '../metadata/configs.ts'
+import type { Features } from '../metadata/features.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { ProducerIds } from '../metadata/producer-ids.ts'
 import type { Topics } from '../metadata/topics.ts'
@@ -38,6 +39,7 @@ export interface BrokerContext {
   readonly logs: LogManager
   readonly groups: GroupCoordinator
   readonly producerIds: ProducerIds
+  readonly features: Features
   readonly fetchSessions: FetchSessions
   readonly fetchWaits: FetchWaits
   readonly dataDirectory: string

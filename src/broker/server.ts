@@ -104,7 +104,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   const environment = chooseEnvironment(options, closers)
   const { disk, clock, timers, random } = environment
   const { logs, metadata, dataDirectory } = await openData(options, config, environment, closers)
-  const { store, image, configs, topics, producerIds } = metadata
+  const { store, image, configs, topics, producerIds, features } = metadata
   if (!logs.cleanStart) {
     const bumped = await topics.bumpLeaderEpochs(nodeId)
     if (bumped > 0) logger.info('the last stop was not clean; leader epochs were raised', { partitions: bumped })
@@ -128,6 +128,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     logs,
     groups: groupService.groups,
     producerIds,
+    features,
     fetchSessions: new FetchSessions({ random, slots }),
     fetchWaits: new FetchWaits(),
     dataDirectory,

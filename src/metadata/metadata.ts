@@ -5,6 +5,7 @@ import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import { Configs } from './configs.ts'
+import { Features } from './features.ts'
 import { MetadataImage } from './image.ts'
 import { LeveledLogger } from './log-level.ts'
 import { ProducerIds } from './producer-ids.ts'
@@ -26,6 +27,7 @@ export interface Metadata {
   readonly configs: Configs
   readonly topics: Topics
   readonly producerIds: ProducerIds
+  readonly features: Features
   /** Stops following the store; the store itself belongs to the caller. */
   close(): void
 }
@@ -38,7 +40,12 @@ export async function openMetadata(options: MetadataOptions): Promise<Metadata> 
   config.follow(image, nodeId)
   const configs = new Configs({ store, image, broker: config, nodeId, ...loggerLevel })
   const topics = new Topics({ store, image, configs, config, random, logger })
-  return { image, configs, topics, producerIds: new ProducerIds(store), close: () => image.close() }
+  const features = await Features.load(store)
+  const close = (): void => {
+    features.close()
+    image.close()
+  }
+  return { image, configs, topics, producerIds: new ProducerIds(store), features, close }
 }
 
 /**

@@ -2,6 +2,7 @@
  * ApiVersions: which requests this broker answers, in which versions, and which features are on. Every client's first
  * request. The list is the registry itself, so nothing is advertised that is not served.
  */
+import { servedFeatures } from '../../metadata/features.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { ApiVersionsRequest, ApiVersionsResponse } from '../../protocol/messages/18-api-versions.ts'
 import type { Input } from '../../protocol/schema.ts'
@@ -15,19 +16,6 @@ export const UNSUPPORTED_API_VERSIONS_ANSWER: Input<typeof ApiVersionsResponse> 
   errorCode: ErrorCode.UNSUPPORTED_VERSION,
   apiKeys: [{ apiKey: API_VERSIONS_KEY, minVersion: 0, maxVersion: MAX_VERSION }],
 }
-
-interface Feature {
-  readonly name: string
-  readonly min: number
-  readonly max: number
-  readonly finalized: number
-}
-
-/**
- * Clients switch protocols on finalized features: only what is served may be listed. `metadata.version` is the level of
- * Kafka 4.3, whose formats and answers these are.
- */
-const FEATURES: readonly Feature[] = [{ name: 'metadata.version', min: 7, max: 30, finalized: 30 }]
 
 const SOFTWARE_NAME = /^[a-zA-Z0-9](?:[a-zA-Z0-9\-.]*[a-zA-Z0-9])?$/
 
@@ -47,7 +35,7 @@ export default defineApi({
       context.connection.clientSoftware = { name, version }
     }
     // Clients up to version 3 cannot read a feature range that starts at 0.
-    const features = FEATURES.filter((feature) => context.apiVersion >= 4 || feature.min > 0)
+    const features = servedFeatures().filter((feature) => context.apiVersion >= 4 || feature.min > 0)
     return {
       errorCode: ErrorCode.NONE,
       apiKeys: context.broker.apis.map((api) => ({
@@ -58,10 +46,10 @@ export default defineApi({
       throttleTimeMs: 0,
       supportedFeatures: features.map(({ name, min, max }) => ({ name, minVersion: min, maxVersion: max })),
       finalizedFeaturesEpoch: context.broker.image.revision,
-      finalizedFeatures: FEATURES.map(({ name, finalized }) => ({
+      finalizedFeatures: context.broker.features.finalized().map(({ name, level }) => ({
         name,
-        maxVersionLevel: finalized,
-        minVersionLevel: finalized,
+        maxVersionLevel: level,
+        minVersionLevel: level,
       })),
     }
   },
