@@ -68,7 +68,7 @@ describe('source', () => {
   test('imports name the file they mean', () => {
     const found = allSource().flatMap((file) =>
       file.lines.flatMap((line, index) =>
-        /from '\.{1,2}\/[^']*(?<!\.(ts|json|html|css|svg))'/.test(line)
+        /from '\.{1,2}\/[^']*(?<!\.(ts|json|html|css|svg))'(?! with \{ type: 'text' \})/.test(line)
           ? [`${file.path}:${index + 1}: write the extension`]
           : [],
       ),
