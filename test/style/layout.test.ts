@@ -19,7 +19,7 @@ const LEVELS: readonly (readonly string[])[] = [
 /** Imports within one level: at most these, and never both ways. */
 const WITHIN_LEVEL: Readonly<Record<string, readonly string[]>> = {
   http: ['lab', 'client', 'broker'],
-  lab: ['broker'],
+  lab: ['client', 'broker'],
   log: ['metadata'],
   records: ['protocol'],
 }
