@@ -33,6 +33,8 @@ export interface SegmentOptions {
   /** Asked at every use: a topic's settings may change. */
   readonly config: () => LogConfig
   readonly openedMs: number
+  /** After the names of its files, while compaction writes them. */
+  readonly suffix?: string
 }
 
 export class Segment implements Closable {
@@ -64,7 +66,10 @@ export class Segment implements Closable {
   indexesUnsynced = false
   readonly #services: LogServices
   readonly #config: () => LogConfig
+  readonly #suffix: string
   #file: DiskFile | null = null
+  /** Taken out of the log: what is in the folder under its names is not its own any more. */
+  #retired = false
   #indexesLoaded = false
   #bytesSinceLastEntry = 0
   #preallocatedBytes = 0
@@ -73,6 +78,7 @@ export class Segment implements Closable {
     const { services, directory, baseOffset, config } = options
     this.#services = services
     this.#config = config
+    this.#suffix = options.suffix ?? ''
     this.directory = directory
     this.baseOffset = baseOffset
     this.endOffset = baseOffset
@@ -87,7 +93,7 @@ export class Segment implements Closable {
   }
 
   filePath(suffix: string): string {
-    return `${this.directory}/${offsetFileName(this.baseOffset, suffix)}`
+    return `${this.directory}/${offsetFileName(this.baseOffset, suffix)}${this.#suffix}`
   }
 
   /** Creates the empty .log file. Files of that name that are there already are leftovers and go. */
@@ -102,6 +108,7 @@ export class Segment implements Closable {
 
   /** The .log file, opened if it is not. */
   file(): DiskFile {
+    if (this.#retired) throw new DiskError('ENOENT', this.path, `${this.path} was taken out of the log`)
     this.#file ??= this.#services.disk.open(this.path)
     this.#openFiles.touch(this)
     return this.#file
@@ -127,6 +134,12 @@ export class Segment implements Closable {
     if (this.#preallocatedBytes <= this.sizeBytes) return
     this.#preallocatedBytes = 0
     this.file().truncate(this.sizeBytes)
+  }
+
+  /** Writes at the end of the file, on the thread pool; as `DiskFile.writeLater`. */
+  writeLater(chunks: readonly Uint8Array[], done: (error: DiskError | null) => void): readonly Uint8Array[] | null {
+    const direct = this.#services.writeMode === 'direct'
+    return this.file().writeLater(chunks, this.sizeBytes, { direct }, done)
   }
 
   /** A batch was written at the end of the file. */
@@ -338,10 +351,16 @@ export class Segment implements Closable {
     this.#file = null
   }
 
+  /** Whoever still knows the segment gets no file of it any more; reads that are under way end undisturbed. */
+  retire(): void {
+    this.#retired = true
+    this.close()
+  }
+
   /** Takes the segment's files out of the log at once and removes them later; reads that are under way end undisturbed. */
   delete(delayMs: number): void {
     const { disk } = this.#services
-    this.close()
+    this.retire()
     for (const suffix of SEGMENT_SUFFIXES) {
       const path = this.filePath(suffix)
       if (!disk.exists(path)) continue

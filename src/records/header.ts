@@ -34,7 +34,7 @@ export const CODEC_MASK = 0x07
 export const TIMESTAMP_TYPE_BIT = 0x08
 export const TRANSACTIONAL_BIT = 0x10
 export const CONTROL_BIT = 0x20
-const DELETE_HORIZON_BIT = 0x40
+export const DELETE_HORIZON_BIT = 0x40
 
 /** No timestamp, producer id, producer epoch or sequence. */
 export const NONE = -1
