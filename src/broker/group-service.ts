@@ -2,7 +2,7 @@
  * Sets up the group coordinator for this broker: its settings, its log, and its shards, which come and go with the
  * partitions of `__consumer_offsets` that this broker leads. Built by the server.
  */
-import { type GroupCoordinatorConfig, OFFSETS_TOPIC } from '../coordinator/config.ts'
+import { type GroupCoordinatorConfig, type MigrationPolicy, OFFSETS_TOPIC } from '../coordinator/config.ts'
 import type { TopicLookup } from '../coordinator/request-context.ts'
 import { GroupCoordinator } from '../coordinator/runtime.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
@@ -94,6 +94,12 @@ function coordinatorConfig(config: BrokerConfig): GroupCoordinatorConfig {
     offsetsRetentionMs: config.number('offsets.retention.minutes') * MS_PER_MINUTE,
     offsetsRetentionCheckIntervalMs: config.number('offsets.retention.check.interval.ms'),
     offsetsTopicPartitions: config.number('offsets.topic.num.partitions'),
+    consumer: {
+      membersMax: config.number('group.consumer.max.size'),
+      assignors: config.list('group.consumer.assignors'),
+      migration: config.string('group.consumer.migration.policy').toLowerCase() as MigrationPolicy,
+      regexRefreshIntervalMs: config.number('group.consumer.regex.refresh.interval.ms'),
+    },
   }
 }
 

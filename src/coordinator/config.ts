@@ -17,6 +17,38 @@ export interface GroupCoordinatorConfig {
   readonly offsetsRetentionCheckIntervalMs: number
   /** offsets.topic.num.partitions: used until the topic exists */
   readonly offsetsTopicPartitions: number
+  readonly consumer: ConsumerGroupConfig
+}
+
+/** Of groups that speak the consumer protocol (KIP-848). */
+export interface ConsumerGroupConfig {
+  /** group.consumer.max.size */
+  readonly membersMax: number
+  /** group.consumer.assignors; the first is used where nobody asks for one. */
+  readonly assignors: readonly string[]
+  /** group.consumer.migration.policy */
+  readonly migration: MigrationPolicy
+  /** group.consumer.regex.refresh.interval.ms */
+  readonly regexRefreshIntervalMs: number
+}
+
+/** Which way groups with members may change their protocol. */
+export type MigrationPolicy = 'disabled' | 'upgrade' | 'downgrade' | 'bidirectional'
+
+/** What can be set for a single group, and be changed while the broker runs. */
+export interface ConsumerGroupSettings {
+  /** consumer.session.timeout.ms */
+  readonly sessionTimeoutMs: number
+  /** consumer.heartbeat.interval.ms */
+  readonly heartbeatIntervalMs: number
+  /** consumer.assignment.interval.ms: the shortest time between two assignments. */
+  readonly assignmentIntervalMs: number
+}
+
+export const CONSUMER_GROUP_SETTINGS: ConsumerGroupSettings = {
+  sessionTimeoutMs: 45_000,
+  heartbeatIntervalMs: 5_000,
+  assignmentIntervalMs: 1_000,
 }
 
 export const GROUP_COORDINATOR_DEFAULTS: GroupCoordinatorConfig = {
@@ -28,6 +60,12 @@ export const GROUP_COORDINATOR_DEFAULTS: GroupCoordinatorConfig = {
   offsetsRetentionMs: 10_080 * 60_000,
   offsetsRetentionCheckIntervalMs: 600_000,
   offsetsTopicPartitions: 50,
+  consumer: {
+    membersMax: 2 ** 31 - 1,
+    assignors: ['uniform', 'range'],
+    migration: 'bidirectional',
+    regexRefreshIntervalMs: 600_000,
+  },
 }
 
 export const OFFSETS_TOPIC = '__consumer_offsets'
@@ -37,6 +75,9 @@ export const NEW_MEMBER_TIMEOUT_MS = 300_000
 
 /** After a load that failed, the next one begins this much later. */
 export const RELOAD_DELAY_MS = 1_000
+
+/** Regular expressions of a group are resolved no more often than this. */
+export const REGEX_REFRESH_INTERVAL_MIN_MS = 10_000
 
 /** Space for the batch's own header when a record is compared with the largest batch. */
 export const BATCH_HEADER_ALLOWANCE_BYTES = 256

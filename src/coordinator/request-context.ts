@@ -15,3 +15,23 @@ export interface TopicLookup {
   topicName(topicId: string): string | undefined
   partitionCount(name: string): number | undefined
 }
+
+/** The cluster's topics, as consumer groups need them besides. */
+export interface ClusterTopics extends TopicLookup {
+  /** Of the metadata that is looked at; grows with every change. */
+  readonly version: number
+  /** The version in which a topic was created last. */
+  readonly newestTopicVersion: number
+  topicNames(): Iterable<string>
+  /** What groups remember of the topic (`group/consumer/metadata-hash.ts`); undefined: there is no such topic. */
+  metadataHash(name: string): bigint | undefined
+}
+
+/** A regular expression in RE2's syntax, which matches in time linear to the text. */
+export interface TopicPattern {
+  /** Whether the whole name matches. */
+  matches(topicName: string): boolean
+}
+
+/** The compiled expression, or why there is none. */
+export type CompileTopicPattern = (expression: string) => TopicPattern | { readonly problem: string }
