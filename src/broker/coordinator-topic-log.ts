@@ -1,46 +1,79 @@
 /**
- * The log under the group coordinator: batches go to partitions of `__consumer_offsets` that this broker leads, and come
- * back in order when a partition is loaded. The group coordinator calls it; it holds no state of its own.
+ * The log under a coordinator: batches go to partitions of its internal topic that this broker leads, and come back in order when
+ * a partition is loaded. One for `__consumer_offsets`, one for `__transaction_state`; it holds no state of its own.
  */
-import { OFFSETS_TOPIC } from '../coordinator/config.ts'
-import type { CoordinatorLog, LoadSink } from '../coordinator/coordinator-log.ts'
+import type {
+  CoordinatorAppendOptions,
+  CoordinatorLog,
+  LoadSink,
+  TransactionalProducer,
+} from '../coordinator/coordinator-log.ts'
+import type { KeyValue } from '../coordinator/group/records.ts'
 import type { Log } from '../log/log.ts'
-import type { ReadResult } from '../log/types.ts'
+import type { AppendOptions, ReadResult, TransactionGuard } from '../log/types.ts'
 import { ErrorCode, errorName } from '../protocol/errors.ts'
-import { BATCH_HEADER_BYTES, buildBatch, readBatchHeader } from '../records/batch.ts'
-import { CommittedRecords, type KeyAndValue } from './committed-records.ts'
+import {
+  BATCH_HEADER_BYTES,
+  type BatchHeader,
+  buildBatch,
+  isControl,
+  isTransactional,
+  iterateRecords,
+  readBatchHeader,
+} from '../records/batch.ts'
+import { readEndTransactionMarker } from '../records/control.ts'
 import { LOAD_CHUNK_BYTES } from './limits.ts'
 import type { Partition } from './partition.ts'
 import type { Partitions } from './partitions.ts'
 
-type AppendArguments = Parameters<CoordinatorLog['append']>
+/** What the batch header says of the producer; coordinators' batches are not held against a sequence. */
+function producerFields(producer: TransactionalProducer | undefined) {
+  if (producer === undefined) return {}
+  const { producerId, producerEpoch } = producer
+  return { producerId, producerEpoch, baseSequence: 0, isTransactional: true }
+}
 
-export class OffsetsLog implements CoordinatorLog {
+/** Whoever hands a producer in has had its transaction checked by `TransactionVerifier`, which made this guard. */
+function guardOf({ guard }: TransactionalProducer): Pick<AppendOptions, 'guard'> {
+  return guard === undefined ? {} : { guard: guard as TransactionGuard | null }
+}
+
+export class CoordinatorTopicLog implements CoordinatorLog {
   readonly #partitions: Partitions
+  readonly #topic: string
 
-  constructor(partitions: Partitions) {
+  constructor(partitions: Partitions, topic: string) {
     this.#partitions = partitions
+    this.#topic = topic
   }
 
-  append(index: number, records: AppendArguments[1], { nowMs, done }: AppendArguments[2]): ErrorCode {
+  append(index: number, records: readonly KeyValue[], options: CoordinatorAppendOptions): ErrorCode {
     const partition = this.#leading(index)
     if (partition === null) return ErrorCode.NOT_COORDINATOR
     const log = partition.log!
     if (partition.isr.length < Math.min(log.config.minInsyncReplicas, partition.replicas.length)) {
       return ErrorCode.NOT_ENOUGH_REPLICAS
     }
+    const { nowMs, done, producer } = options
     const batch = buildBatch({
       leaderEpoch: partition.leaderEpoch,
       records: records.map(({ key, value }) => ({ timestamp: nowMs, key, value })),
+      ...producerFields(producer),
     })
     if (batch.length > log.config.maxMessageBytes) return ErrorCode.MESSAGE_TOO_LARGE
     const header = readBatchHeader(batch, 0)
     const { leaderEpoch } = partition
-    return log.append({ header, chunks: [batch] }, { leaderEpoch, origin: 'coordinator', nowMs, done }).errorCode
+    const guarded = producer === undefined ? {} : guardOf(producer)
+    const appendOptions = { leaderEpoch, origin: 'coordinator', nowMs, done, ...guarded } as const
+    return log.append({ header, chunks: [batch] }, appendOptions).errorCode
   }
 
   batchBytesMax(index: number): number {
     return this.#leading(index)?.log?.config.maxMessageBytes ?? 0
+  }
+
+  leaderEpoch(index: number): number {
+    return this.#leading(index)?.leaderEpoch ?? -1
   }
 
   load(index: number, sink: LoadSink): () => void {
@@ -60,19 +93,17 @@ export class OffsetsLog implements CoordinatorLog {
 
   async #load(index: number, sink: LoadSink, loading: { isStopped: boolean }): Promise<void> {
     const log = this.#leading(index)?.log
-    if (log == null) throw new Error(`${OFFSETS_TOPIC}-${index} is not led by this broker`)
+    if (log == null) throw new Error(`${this.#topic}-${index} is not led by this broker`)
     const end = log.logEndOffset
-    const committed = new CommittedRecords()
     let offset = log.logStartOffset
     while (offset < end && !loading.isStopped) {
       const read = await readChunk(log, offset, end)
       try {
         if (loading.isStopped) return
         if (read.errorCode !== ErrorCode.NONE) {
-          throw new Error(`reading ${OFFSETS_TOPIC}-${index} at ${offset}: ${errorName(read.errorCode)}`)
+          throw new Error(`reading ${this.#topic}-${index} at ${offset}: ${errorName(read.errorCode)}`)
         }
-        const records = recordsIn(read.data, committed)
-        if (records.length > 0) sink.records(records)
+        loadBatches(read.data, sink)
         // Offsets may have gaps after compaction, but reading always gets on.
         if (read.nextOffset <= offset) return
         offset = read.nextOffset
@@ -83,7 +114,7 @@ export class OffsetsLog implements CoordinatorLog {
   }
 
   #leading(index: number): Partition | null {
-    const partition = this.#partitions.get(OFFSETS_TOPIC, index)
+    const partition = this.#partitions.get(this.#topic, index)
     return partition?.isLeader === true && partition.log !== null ? partition : null
   }
 }
@@ -92,12 +123,26 @@ function readChunk(log: Log, offset: number, end: number): ReadResult | Promise<
   return log.read(offset, { maxBytes: LOAD_CHUNK_BYTES, upTo: end, atLeastOne: true })
 }
 
-function recordsIn(data: Buffer, committed: CommittedRecords): KeyAndValue[] {
-  const records: KeyAndValue[] = []
+function loadBatches(data: Buffer, sink: LoadSink): void {
   for (let position = 0; position + BATCH_HEADER_BYTES <= data.length; ) {
     const header = readBatchHeader(data, position)
-    committed.take(header, data.subarray(position, position + header.sizeBytes), records)
+    loadBatch(header, data.subarray(position, position + header.sizeBytes), sink)
     position += header.sizeBytes
   }
-  return records
+}
+
+/** Records are copied: the buffer of the read is reused. */
+export function loadBatch(header: BatchHeader, batch: Buffer, sink: Pick<LoadSink, 'records' | 'marker'>): void {
+  if (isControl(header)) {
+    for (const record of iterateRecords(batch)) {
+      const marker = readEndTransactionMarker(record)
+      if (marker !== null) sink.marker(header.producerId, marker.type === 'commit')
+    }
+    return
+  }
+  const records = Array.from(iterateRecords(batch), ({ key, value }) => ({
+    key: key && Buffer.from(key),
+    value: value && Buffer.from(value),
+  }))
+  sink.records(records, isTransactional(header) ? header.producerId : null)
 }

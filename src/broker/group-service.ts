@@ -11,7 +11,7 @@ import type { Clock } from '../storage/clock.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { Timers } from '../storage/timers.ts'
-import { OffsetsLog } from './offsets-log.ts'
+import { CoordinatorTopicLog } from './coordinator-topic-log.ts'
 import type { Partitions } from './partitions.ts'
 
 export interface GroupServiceOptions {
@@ -40,7 +40,7 @@ export class GroupService {
     this.#nodeId = options.nodeId
     this.groups = new GroupCoordinator({
       config: coordinatorConfig(config),
-      log: new OffsetsLog(partitions),
+      log: new CoordinatorTopicLog(partitions, OFFSETS_TOPIC),
       metadata: topicLookup(image),
       clock,
       timers,

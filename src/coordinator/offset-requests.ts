@@ -117,27 +117,32 @@ export function singleGroup(request: OffsetFetchRequest): GroupToFetch {
 
 export function fetchGroup(
   context: GroupRequestContext,
-  asked: GroupToFetch,
+  asked: GroupToFetch & { readonly requireStable: boolean },
   lookup: TopicLookup,
   durable: DurableState,
 ): FetchedGroup {
-  const { groupId } = asked
+  const { groupId, requireStable } = asked
+  const fetchOne = (topic: string, index: number) => fetchPartition({ durable, groupId, requireStable }, topic, index)
   const topics =
-    asked.topics === null ? fetchAll(context, groupId, lookup, durable) : fetchNamed(context, asked, lookup, durable)
+    asked.topics === null
+      ? fetchAll(context, { groupId, fetchOne }, lookup, durable)
+      : fetchNamed(context, asked.topics, lookup, fetchOne)
   return { groupId, topics, errorCode: ErrorCode.NONE }
 }
 
+type FetchOne = (topic: string, partitionIndex: number) => FetchedPartition
+
 function fetchNamed(
   context: GroupRequestContext,
-  asked: GroupToFetch,
+  asked: NonNullable<GroupToFetch['topics']>,
   lookup: TopicLookup,
-  durable: DurableState,
+  fetchOne: FetchOne,
 ): FetchedTopic[] {
-  return (asked.topics ?? []).map((named) => {
+  return asked.map((named) => {
     const topic = resolveTopic(named, context, lookup, 'DESCRIBE')
     const partitions = named.partitionIndexes.map((partitionIndex): FetchedPartition => {
       if (topic.errorCode !== ErrorCode.NONE) return fetchFailure(partitionIndex, topic.errorCode)
-      return fetchOne(durable, asked.groupId, topic.name, partitionIndex)
+      return fetchOne(topic.name, partitionIndex)
     })
     return { name: named.name, topicId: named.topicId, partitions }
   })
@@ -145,7 +150,7 @@ function fetchNamed(
 
 function fetchAll(
   context: GroupRequestContext,
-  groupId: string,
+  { groupId, fetchOne }: { readonly groupId: string; readonly fetchOne: FetchOne },
   lookup: TopicLookup,
   durable: DurableState,
 ): FetchedTopic[] {
@@ -155,13 +160,24 @@ function fetchAll(
     const topicId = lookup.topicId(name)
     // Where topics are named by id, one that has none any more cannot be named.
     if (topicId === undefined && context.apiVersion >= TOPIC_ID_VERSION) continue
-    const partitions = Array.from(committed.keys(), (index) => fetchOne(durable, groupId, name, index))
+    const partitions = Array.from(committed.keys(), (index) => fetchOne(name, index))
     topics.push({ name, topicId: topicId ?? ZERO_UUID, partitions })
   }
   return topics
 }
 
-function fetchOne(durable: DurableState, groupId: string, topic: string, partitionIndex: number): FetchedPartition {
+interface FetchFrom {
+  readonly durable: DurableState
+  readonly groupId: string
+  readonly requireStable: boolean
+}
+
+function fetchPartition(from: FetchFrom, topic: string, partitionIndex: number): FetchedPartition {
+  const { durable, groupId, requireStable } = from
+  // Whoever goes on from what a transaction may yet change would read twice or leave out.
+  if (requireStable && durable.pending.has(groupId, topic, partitionIndex)) {
+    return fetchFailure(partitionIndex, ErrorCode.UNSTABLE_OFFSET_COMMIT)
+  }
   const committed = committedOffset(durable, groupId, topic, partitionIndex)
   if (committed === undefined) return fetchFailure(partitionIndex, ErrorCode.NONE)
   return {

@@ -274,11 +274,17 @@ export class GroupCoordinator {
     const asked = apiVersion >= FETCH_MANY_GROUPS_VERSION ? request.groups : [singleGroup(request)]
     const gather = new Gather<FetchedGroup>(asked.length, (groups) => reply(offsetFetchResponse(groups, apiVersion)))
     for (const [index, group] of asked.entries()) {
-      this.#fetchGroup(context, group, (fetched) => gather.put(index, fetched))
+      this.#fetchGroup(context, { ...group, requireStable: request.requireStable }, (fetched) =>
+        gather.put(index, fetched),
+      )
     }
   }
 
-  #fetchGroup(context: GroupRequestContext, group: GroupToFetch, reply: (fetched: FetchedGroup) => void): void {
+  #fetchGroup(
+    context: GroupRequestContext,
+    group: GroupToFetch & { readonly requireStable: boolean },
+    reply: (fetched: FetchedGroup) => void,
+  ): void {
     const waiter = new ReplyWaiter(
       (fetched: FetchedGroup) => fetched,
       (errorCode) => failedGroup(group, refusalWithoutSize(errorCode), context.apiVersion),

@@ -15,12 +15,12 @@ import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { Timers } from '../storage/timers.ts'
 import { BATCH_HEADER_ALLOWANCE_BYTES, type GroupCoordinatorConfig, RELOAD_DELAY_MS } from './config.ts'
-import type { CoordinatorLog } from './coordinator-log.ts'
+import type { CoordinatorLog, TransactionalProducer } from './coordinator-log.ts'
 import { timerFired } from './group/classic/timers.ts'
 import { expireOffsets } from './group/offsets/expire.ts'
 import { decodeRecord, encodeRecord, type GroupRecord, type KeyValue } from './group/records.ts'
-import { emptyDurableState, replay } from './group/replay.ts'
-import { followRecord, restoreGroups } from './group/restore.ts'
+import { emptyDurableState, replay, replayMarker, replayPending } from './group/replay.ts'
+import { followGroup, followRecord, restoreGroups } from './group/restore.ts'
 import type { DurableState, GroupState } from './group/state.ts'
 import { type HeldAnswer, type TimerChange, type TimerEvent, Turn, timerNames } from './group/turn.ts'
 
@@ -55,6 +55,8 @@ interface OperationOptions {
   readonly recordsOnly?: boolean
   /** The records mean the same in several batches. */
   readonly splittable?: boolean
+  /** The records belong to this producer's transaction. */
+  readonly producer?: TransactionalProducer
 }
 
 interface Appended {
@@ -125,6 +127,13 @@ export class GroupShard {
     else if (this.#status !== 'closed') this.#afterLoad.push(operation)
   }
 
+  /** A marker was written to this partition: the producer's transaction has ended. */
+  transactionEnded(producerId: number, committed: boolean): void {
+    this.runLater((state, turn) => {
+      for (const groupId of replayMarker(state.durable, producerId, committed)) followGroup(state, turn, groupId)
+    })
+  }
+
   /** The broker stops: what waits for other members would hold it up. */
   refuseParked(): void {
     refuseParked(this.#state.groups)
@@ -192,13 +201,15 @@ export class GroupShard {
       const errorCode = this.#dependencies.log.append(this.partition, records.map(encodeRecord), {
         nowMs: turn.nowMs,
         done,
+        ...(options.producer === undefined ? {} : { producer: options.producer }),
       })
       if (errorCode !== ErrorCode.NONE) return errorCode
       this.#unsettled++
       this.#held.add(appended)
       this.#newest = appended
       for (const record of records) {
-        replay(this.#state.durable, record)
+        if (options.producer === undefined) replay(this.#state.durable, record)
+        else replayPending(this.#state.durable, options.producer.producerId, record)
         followRecord(this.#state, turn, record)
       }
     }
@@ -273,8 +284,11 @@ export class GroupShard {
     let live = true
     let skipped = 0
     const stop = log.load(this.partition, {
-      records: (batch) => {
-        if (live) skipped += this.#replayLoaded(durable, batch)
+      records: (batch, producerId) => {
+        if (live) skipped += this.#replayLoaded(durable, batch, producerId)
+      },
+      marker: (producerId, committed) => {
+        if (live) replayMarker(durable, producerId, committed)
       },
       ended: (failure) => {
         if (!live) return
@@ -293,6 +307,7 @@ export class GroupShard {
   #replayLoaded(
     durable: DurableState,
     batch: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[],
+    producerId: number | null,
   ): number {
     let skipped = 0
     for (const { key, value } of batch) {
@@ -300,7 +315,8 @@ export class GroupShard {
       if (record.type === 'skipped') {
         skipped++
         this.#dependencies.logger.debug('group record skipped', { partition: this.partition, reason: record.reason })
-      } else replay(durable, record)
+      } else if (producerId === null) replay(durable, record)
+      else replayPending(durable, producerId, record)
     }
     return skipped
   }

@@ -153,7 +153,7 @@ export class LogWriter {
   /** An answer that ends the append here: an error, or the offsets of the first time. Null if the batch is new and in order. */
   #checkProducer(header: BatchHeader, options: AppendOptions, marker: EndTransactionMarker | null): AppendInfo | null {
     if (header.producerId === NONE) return null
-    const check = this.#log.producers.check(header, options.origin, marker)
+    const check = this.#log.producers.check(header, options, marker)
     if (check.kind === 'accept') return null
     if (check.kind === 'refuse') return this.#refused(check.errorCode, check.reason)
     this.#waitLike(check.firstOffset, check.lastOffset, options.done)

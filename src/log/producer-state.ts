@@ -7,10 +7,12 @@ import { ErrorCode } from '../protocol/errors.ts'
 import type { EndTransactionMarker } from '../records/control.ts'
 import { type BatchHeader, isControl, isTransactional, lastSequence, NONE } from '../records/header.ts'
 import type { AbortedEntry } from './txn-index.ts'
-import type { ActiveProducer, AppendOrigin } from './types.ts'
+import type { ActiveProducer, ProducerCheckOptions, TransactionGuard } from './types.ts'
 
 const KEPT_BATCHES = 5
 const LARGEST_SEQUENCE = 2 ** 31 - 1
+const LARGEST_EPOCH = 2 ** 15 - 1
+const TRANSACTION_VERSION_WITH_EPOCHS = 2
 
 export interface ProducerBatch {
   readonly lastSequence: number
@@ -58,6 +60,8 @@ export class ProducerState {
   #open = new Map<number, number>()
   /** Transactions that ended, until the high watermark has passed their marker. In order of marker. */
   #completed: CompletedTransaction[] = []
+  /** By producer id: transactions that the coordinator is being asked about, before their first batch. */
+  readonly #guards = new Map<number, TransactionGuard>()
   /** Counts changes, so that the log knows whether a snapshot would say anything new. */
   version = 0
 
@@ -73,11 +77,47 @@ export class ProducerState {
     return this.#entries.values()
   }
 
+  /** Whether a transaction of this producer and epoch is open: its next batches need no guard. */
+  hasOpenTransaction(producerId: number, producerEpoch: number): boolean {
+    const entry = this.#entries.get(producerId)
+    return entry !== undefined && entry.currentTxnFirstOffset !== NONE && entry.epoch === producerEpoch
+  }
+
+  /** Before the coordinator is asked whether the producer may begin a transaction here. One guard serves all who ask meanwhile. */
+  guard(wanted: Omit<TransactionGuard, 'isVoid'>): TransactionGuard {
+    const { producerId, producerEpoch, lowestSequence } = wanted
+    const known = this.#guards.get(producerId)
+    if (known !== undefined && known.producerEpoch === producerEpoch) {
+      known.lowestSequence = Math.min(known.lowestSequence, lowestSequence)
+      return known
+    }
+    const guard = { ...wanted, isVoid: false }
+    // An answer for an older epoch is worth nothing any more; one for a newer epoch stays.
+    if (known === undefined || known.producerEpoch < producerEpoch) this.#replaceGuard(producerId, guard)
+    else guard.isVoid = true
+    return guard
+  }
+
+  #replaceGuard(producerId: number, guard: TransactionGuard | null): void {
+    const known = this.#guards.get(producerId)
+    if (known !== undefined) known.isVoid = true
+    if (guard === null) this.#guards.delete(producerId)
+    else this.#guards.set(producerId, guard)
+  }
+
   /** May this batch be appended? Changes nothing. */
-  check(header: BatchHeader, origin: AppendOrigin, marker: EndTransactionMarker | null): ProducerCheck {
+  check(header: BatchHeader, options: ProducerCheckOptions, marker: EndTransactionMarker | null): ProducerCheck {
     const entry = this.#entries.get(header.producerId)
-    if (entry === undefined) return ACCEPT
-    if (marker !== null) return checkMarker(entry, header, marker)
+    if (marker !== null) {
+      return entry === undefined ? ACCEPT : checkMarker(entry, header, marker, options.transactionVersion ?? 0)
+    }
+    const known = entry === undefined ? ACCEPT : this.#checkKnown(entry, header, options)
+    if (known.kind !== 'accept' || options.guard === undefined || !isTransactional(header)) return known
+    if (this.hasOpenTransaction(header.producerId, header.producerEpoch)) return known
+    return checkGuard(options.guard, header, entry)
+  }
+
+  #checkKnown(entry: ProducerEntry, header: BatchHeader, { origin }: ProducerCheckOptions): ProducerCheck {
     if (origin === 'client') {
       const known = findBatch(entry, header)
       if (known !== null) {
@@ -119,6 +159,7 @@ export class ProducerState {
     if (isTransactional(header) && currentTxnFirstOffset === NONE) {
       currentTxnFirstOffset = header.baseOffset
       this.#open.set(header.baseOffset, header.producerId)
+      this.#guards.delete(header.producerId)
     }
     this.#entries.set(header.producerId, {
       producerId: header.producerId,
@@ -136,6 +177,7 @@ export class ProducerState {
     marker: EndTransactionMarker,
     entry: ProducerEntry | undefined,
   ): AbortedEntry | null {
+    this.#replaceGuard(header.producerId, null)
     const markerOffset = header.baseOffset
     const firstOffset = entry?.currentTxnFirstOffset ?? NONE
     let aborted: AbortedEntry | null = null
@@ -189,6 +231,9 @@ export class ProducerState {
         this.#entries.delete(entry.producerId)
         this.version++
       }
+    }
+    for (const guard of [...this.#guards.values()]) {
+      if (nowMs - guard.startedMs >= expirationMs) this.#replaceGuard(guard.producerId, null)
     }
   }
 
@@ -264,8 +309,34 @@ function checkSequence(entry: ProducerEntry, header: BatchHeader): ProducerCheck
   return refuse(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, reason)
 }
 
-function checkMarker(entry: ProducerEntry, header: BatchHeader, marker: EndTransactionMarker): ProducerCheck {
-  if (header.producerEpoch < entry.epoch) {
+function checkGuard(
+  guard: TransactionGuard | null,
+  header: BatchHeader,
+  entry: ProducerEntry | undefined,
+): ProducerCheck {
+  if (guard === null || guard.isVoid || guard.producerEpoch !== header.producerEpoch) {
+    return refuse(ErrorCode.INVALID_TXN_STATE, 'Record was not part of an ongoing transaction')
+  }
+  const { baseSequence, producerId } = header
+  if (guard.lowestSequence === NONE) return ACCEPT
+  const mustBeZero = guard.startsAtZero && (entry === undefined || entry.batches.length === 0) && baseSequence !== 0
+  if (mustBeZero || baseSequence > guard.lowestSequence) {
+    const reason = `Out of order sequence number for producer ${producerId}: ${baseSequence} begins its transaction here`
+    return refuse(ErrorCode.OUT_OF_ORDER_SEQUENCE_NUMBER, reason)
+  }
+  return ACCEPT
+}
+
+function checkMarker(
+  entry: ProducerEntry,
+  header: BatchHeader,
+  marker: EndTransactionMarker,
+  transactionVersion: number,
+): ProducerCheck {
+  const { producerEpoch } = header
+  const isRepeated = entry.currentTxnFirstOffset === NONE || producerEpoch === LARGEST_EPOCH
+  const isStale = transactionVersion >= TRANSACTION_VERSION_WITH_EPOCHS && producerEpoch === entry.epoch && !isRepeated
+  if (producerEpoch < entry.epoch || isStale) {
     const reason = `Marker of producer ${header.producerId} has epoch ${header.producerEpoch}, the last seen one is ${entry.epoch}`
     return refuse(ErrorCode.INVALID_PRODUCER_EPOCH, reason)
   }

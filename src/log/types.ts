@@ -51,9 +51,32 @@ export interface CheckedBatch {
 /** Who appends. Clients' batches are held against the producer's sequence; the coordinators' own are not. */
 export type AppendOrigin = 'client' | 'coordinator'
 
-export interface AppendOptions {
-  readonly leaderEpoch: number
+/**
+ * Says that the coordinator has been asked whether a producer may begin a transaction in this log (KIP-890). Void as soon as a
+ * marker of that producer or a newer epoch of it comes in between: then the answer belongs to a transaction that is over.
+ */
+export interface TransactionGuard {
+  readonly producerId: number
+  readonly producerEpoch: number
+  /** The producer's first batch in the log must have sequence 0: its partitions are added as it goes. */
+  readonly startsAtZero: boolean
+  /** Of the batches that wait for the answer; -1 for what has no sequences. */
+  lowestSequence: number
+  readonly startedMs: number
+  isVoid: boolean
+}
+
+/** What the producer's state decides by, beside the batch. */
+export interface ProducerCheckOptions {
   readonly origin: AppendOrigin
+  /** Left out: whoever appends needs no guard. Null: the batch goes into a transaction that is open here, or not at all. */
+  readonly guard?: TransactionGuard | null
+  /** Of an end marker: from 2 on it carries an epoch that no data has. */
+  readonly transactionVersion?: number
+}
+
+export interface AppendOptions extends ProducerCheckOptions {
+  readonly leaderEpoch: number
   readonly nowMs: number
   /** Called once, at the earliest at the end of this turn: 0 when the durability asked for holds, otherwise the error. */
   readonly done: (error: ErrorCode) => void

@@ -45,6 +45,10 @@ export class TestLog implements CoordinatorLog {
     return ErrorCode.NONE
   }
 
+  leaderEpoch(): number {
+    return 0
+  }
+
   batchBytesMax(): number {
     return this.bytesMax
   }
@@ -54,7 +58,7 @@ export class TestLog implements CoordinatorLog {
     let live = true
     const run = () => {
       if (!live) return
-      for (const batch of this.partitions.get(partition) ?? []) sink.records(batch)
+      for (const batch of this.partitions.get(partition) ?? []) sink.records(batch, null)
       sink.ended(null)
     }
     if (this.areLoadsHeld) this.#heldLoads.push(run)

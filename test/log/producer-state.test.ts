@@ -54,7 +54,7 @@ function outcome(
   origin: 'client' | 'coordinator' = 'client',
   marker: EndTransactionMarker | null = null,
 ): string | number {
-  const check = state.check(batch, origin, marker)
+  const check = state.check(batch, { origin }, marker)
   if (check.kind === 'refuse') return check.errorCode
   return check.kind === 'duplicate' ? `duplicate of ${check.firstOffset}..${check.lastOffset}` : 'accept'
 }

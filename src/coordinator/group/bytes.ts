@@ -35,6 +35,10 @@ export class FieldWriter {
     return this.buffer
   }
 
+  int8(value: number): void {
+    this.#position = this.buffer.writeInt8(value, this.#position)
+  }
+
   int16(value: number): void {
     this.#position = this.buffer.writeInt16BE(value, this.#position)
   }
@@ -103,6 +107,10 @@ export class FieldReader {
     const position = this.#position
     this.#position += bytes
     return position
+  }
+
+  int8(): number {
+    return this.#buffer.readInt8(this.#take(1))
   }
 
   int16(): number {

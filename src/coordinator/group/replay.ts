@@ -2,16 +2,18 @@
  * The only code that changes durable state: a record that is in the log, or queued for it, is applied here; a load is
  * nothing but this over the whole log. It must not fail and must not depend on anything but state and record.
  */
+import { PendingOffsets } from './offsets/pending.ts'
 import type { GroupRecord } from './records.ts'
 import type { CommittedOffset, DurableState, GroupMetadata } from './state.ts'
 
 interface MutableDurableState {
   readonly metadata: Map<string, GroupMetadata>
   readonly offsets: Map<string, Map<string, Map<number, CommittedOffset>>>
+  readonly pending: PendingOffsets
 }
 
 export function emptyDurableState(): DurableState {
-  const state: MutableDurableState = { metadata: new Map(), offsets: new Map() }
+  const state: MutableDurableState = { metadata: new Map(), offsets: new Map(), pending: new PendingOffsets() }
   return state
 }
 
@@ -23,8 +25,31 @@ export function replay(state: DurableState, record: GroupRecord): void {
     else mutable.metadata.set(record.group, record.value)
     return
   }
-  if (record.value === null) forgetOffset(mutable, record.group, record.topic, record.partition)
-  else storeOffset(mutable, record.group, record.topic, record.partition, record.value)
+  const { group, topic, partition, value } = record
+  if (value === null) {
+    forgetOffset(mutable, group, topic, partition)
+    mutable.pending.remove(group, topic, partition)
+  } else {
+    storeOffset(mutable, group, topic, partition, value)
+    mutable.pending.supersede(group, topic, partition)
+  }
+}
+
+/** A record written in a transaction: commits wait for the marker. Nothing else is written in transactions. */
+export function replayPending(state: DurableState, producerId: number, record: GroupRecord): void {
+  if (record.type !== 'offset-commit' || record.value === null) return
+  const { group, topic, partition, value } = record
+  state.pending.store(producerId, { group, topic, partition, value })
+}
+
+/** A marker: what its transaction committed holds, or never was. Returns the groups that it concerns. */
+export function replayMarker(state: DurableState, producerId: number, committed: boolean): Set<string> {
+  const groups = new Set<string>()
+  for (const { group, topic, partition, value, isSuperseded } of state.pending.take(producerId)) {
+    groups.add(group)
+    if (committed && !isSuperseded) storeOffset(state as MutableDurableState, group, topic, partition, value)
+  }
+  return groups
 }
 
 function storeOffset(

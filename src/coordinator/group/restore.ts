@@ -12,13 +12,19 @@ export function restoreGroups(durable: DurableState, turn: Turn): GroupState {
   const state: GroupState = { durable, groups: new Map() }
   for (const groupId of durable.metadata.keys()) restoreGroup(state, turn, groupId)
   for (const groupId of durable.offsets.keys()) restoreGroup(state, turn, groupId)
+  for (const groupId of durable.pending.groups()) restoreGroup(state, turn, groupId)
   return state
 }
 
 /** To be called for every record after its replay. */
 export function followRecord(state: GroupState, turn: Turn, record: GroupRecord): void {
-  const { group: groupId } = record
-  const exists = state.durable.metadata.has(groupId) || state.durable.offsets.has(groupId)
+  followGroup(state, turn, record.group)
+}
+
+/** The same for a group that a marker concerned. */
+export function followGroup(state: GroupState, turn: Turn, groupId: string): void {
+  const { metadata, offsets, pending } = state.durable
+  const exists = metadata.has(groupId) || offsets.has(groupId) || pending.hasGroup(groupId)
   const group = state.groups.get(groupId)
   if (exists && group === undefined) restoreGroup(state, turn, groupId)
   if (exists || group === undefined) return

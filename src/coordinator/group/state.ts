@@ -3,9 +3,10 @@
  * only `replay.ts` changes it, with the records that were written or read. `GroupState.groups` is the soft part (states of
  * rebalances, parked calls), built from the durable part after a load and lost with the process.
  *
- * What must hold: a group exists in `groups` exactly if it has metadata or offsets in `durable`, once an operation is over.
+ * What must hold: a group exists in `groups` exactly if it has metadata or offsets in `durable`, pending ones included, once an operation is over.
  */
 import type { ClassicGroup } from './classic/group.ts'
+import type { PendingOffsets } from './offsets/pending.ts'
 
 export interface CommittedOffset {
   readonly offset: number
@@ -49,6 +50,8 @@ export interface DurableState {
   readonly metadata: ReadonlyMap<string, GroupMetadata>
   /** By group, topic, partition. No empty inner maps. */
   readonly offsets: ReadonlyMap<string, GroupOffsets>
+  /** Commits of transactions that are open. */
+  readonly pending: PendingOffsets
 }
 
 export interface GroupState {

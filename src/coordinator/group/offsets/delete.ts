@@ -73,11 +73,17 @@ export function deleteGroup(state: GroupState, turn: Turn, groupId: string, wait
   if (group === undefined) turn.answer(waiter, ErrorCode.GROUP_ID_NOT_FOUND)
   else if (group.state !== 'Empty') turn.answer(waiter, ErrorCode.NON_EMPTY_GROUP)
   else {
-    for (const [topic, partitions] of state.durable.offsets.get(groupId) ?? []) {
-      for (const partition of partitions.keys()) {
-        turn.write({ type: 'offset-commit', group: groupId, topic, partition, value: null })
-      }
+    const written = new Set<string>()
+    const tombstone = (topic: string, partition: number) => {
+      const name = `${topic}-${partition}`
+      if (!written.has(name)) turn.write({ type: 'offset-commit', group: groupId, topic, partition, value: null })
+      written.add(name)
     }
+    for (const [topic, partitions] of state.durable.offsets.get(groupId) ?? []) {
+      for (const partition of partitions.keys()) tombstone(topic, partition)
+    }
+    // An open transaction must not bring the group back.
+    for (const { topic, partition } of state.durable.pending.ofGroup(groupId)) tombstone(topic, partition)
     turn.write({ type: 'group-metadata', group: groupId, value: null })
     turn.answer(waiter, ErrorCode.NONE)
   }
@@ -89,6 +95,9 @@ export function forgetTopic(state: GroupState, turn: Turn, topic: string): void 
     for (const partition of topics.get(topic)?.keys() ?? []) {
       turn.write({ type: 'offset-commit', group, topic, partition, value: null })
     }
+  }
+  for (const { group, partition } of state.durable.pending.ofTopic(topic)) {
+    turn.write({ type: 'offset-commit', group, topic, partition, value: null })
   }
 }
 

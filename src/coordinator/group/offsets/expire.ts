@@ -9,7 +9,7 @@
  * | `consumer`, Stable                             | the commit, for topics that nobody subscribes to |
  * | any other with members                         | never                                            |
  *
- * A group that is Empty and has no commits left is deleted.
+ * A partition with a commit in an open transaction does not expire. A group that is Empty and has no commits left is deleted.
  */
 import type { ClassicGroup } from '../classic/group.ts'
 import { CONSUMER_PROTOCOL_TYPE } from '../consumer-protocol.ts'
@@ -29,15 +29,17 @@ export function expireOffsets(state: GroupState, turn: Turn): void {
   }
 }
 
-/** How many commits stay. */
+/** How many commits stay, or 1 if all that there is waits for the end of a transaction. */
 function expireGroup(state: GroupState, turn: Turn, group: ClassicGroup): number {
+  const { pending } = state.durable
   const offsets = state.durable.offsets.get(group.groupId)
-  if (offsets === undefined) return 0
+  if (offsets === undefined) return pending.hasGroup(group.groupId) ? 1 : 0
   const baseTime = baseTimeFor(group)
   let left = 0
   for (const [topic, partitions] of offsets) {
     for (const [partition, committed] of partitions) {
-      if (isExpired(turn, committed, baseTime(topic, committed))) {
+      const isDue = isExpired(turn, committed, baseTime(topic, committed))
+      if (isDue && !pending.has(group.groupId, topic, partition)) {
         turn.write({ type: 'offset-commit', group: group.groupId, topic, partition, value: null })
       } else left++
     }

@@ -86,7 +86,7 @@ describe('DeleteGroups', () => {
     expect(groups.shard.groups.size).toBe(0)
     expect(groups.state()).toBe('Dead')
     groups.crash()
-    expect(groups.shard.durable).toEqual({ metadata: new Map(), offsets: new Map() })
+    expect(groups.shard.durable).toMatchObject({ metadata: new Map(), offsets: new Map() })
   })
 
   test('the empty group id can be deleted if it exists', () => {
