@@ -9,6 +9,7 @@
 import type { GroupCoordinator } from '../coordinator/runtime.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
+import type { ClientQuotas } from '../metadata/client-quotas.ts'
 import type { Configs } from '../metadata/configs.ts'
 import type { Features } from '../metadata/features.ts'
 import type { MetadataImage } from '../metadata/image.ts'
@@ -23,6 +24,7 @@ import type { Connection } from './connection.ts'
 import type { FetchSessions } from './fetch-sessions.ts'
 import type { FetchWaits } from './fetch-wait.ts'
 import type { Partitions } from './partitions.ts'
+import type { Quotas } from './quotas.ts'
 
 /** Everything a handler may reach. One per broker, built by `server.ts`. */
 export interface BrokerContext {
@@ -40,6 +42,8 @@ export interface BrokerContext {
   readonly groups: GroupCoordinator
   readonly producerIds: ProducerIds
   readonly features: Features
+  readonly clientQuotas: ClientQuotas
+  readonly quotas: Quotas
   readonly fetchSessions: FetchSessions
   readonly fetchWaits: FetchWaits
   readonly dataDirectory: string
@@ -78,6 +82,10 @@ export interface RequestContext {
   readonly principal: string
   /** Wall clock at the time the request began to execute. */
   readonly nowMs: number
+  /** Time spent on it so far, in milliseconds; 0 unless a quota asks for it. */
+  readonly busyMs: number
+  /** The answer tells the client to hold back, and its connection is not read for so long. The longest counts. */
+  throttle(ms: number): void
   /** Buffers that the answer points into: given back once it has left, or when the connection is gone. */
   afterSent(release: () => void): void
   /** Called if the connection closes before the answer is there: whatever waits for this request can stop. */

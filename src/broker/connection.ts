@@ -79,6 +79,8 @@ export class Connection implements BudgetMember, QueueOwner {
   #isReading = true
   #isPumping = false
   #isFlushScheduled = false
+  /** 0: not muted. */
+  #mutedUntilMs = 0
   /** Whole requests; [0, head) are answered, [head, next) execute, the rest wait. */
   #exchanges: Exchange[] = []
   #head = 0
@@ -139,6 +141,7 @@ export class Connection implements BudgetMember, QueueOwner {
     if (this.#state === 'closed') return
     this.#state = 'closed'
     this.#host.timers.cancel(this.#closeTimer)
+    if (this.#mutedUntilMs > 0) this.#host.timers.cancel(this.#muteTimer)
     this.#out.clear()
     const open = this.#exchanges.slice(this.#head)
     this.#exchanges = []
@@ -236,7 +239,7 @@ export class Connection implements BudgetMember, QueueOwner {
     if (this.#isPumping) return
     this.#isPumping = true
     while (this.#next < this.#exchanges.length) {
-      if (this.#state !== 'open' || this.#out.bytes > CONNECTION_UNREAD_BYTES_MAX) break
+      if (this.#state !== 'open' || this.#mutedUntilMs > 0 || this.#out.bytes > CONNECTION_UNREAD_BYTES_MAX) break
       const exchange = this.#exchanges[this.#next]!
       if (!exchange.isDone && exchange.api === null) this.#host.dispatcher.readHeader(exchange)
       if (this.#head < this.#next && !this.#mayOverlap(exchange)) break
@@ -280,6 +283,8 @@ export class Connection implements BudgetMember, QueueOwner {
 
   /** An answer that cannot be encoded is our bug; it ends the connection like any other failure of a handler. */
   #send(exchange: Exchange): void {
+    this.#host.dispatcher.charge(exchange)
+    if (exchange.throttleMs > 0) this.#mute(exchange.throttleMs)
     if (exchange.response !== null) {
       try {
         this.#host.dispatcher.encodeAnswer(exchange, this.#out)
@@ -292,6 +297,18 @@ export class Connection implements BudgetMember, QueueOwner {
     }
     const releases = exchange.takeReleases()
     if (releases !== null) for (const release of releases) this.#out.pushRelease(release)
+  }
+
+  /** The answer leaves at once; nothing further is executed or read for a while (KIP-219). */
+  #mute(ms: number): void {
+    const untilMs = this.#host.nowMs() + ms
+    if (untilMs <= this.#mutedUntilMs) return
+    this.#mutedUntilMs = untilMs
+    this.#host.timers.schedule(this.#muteTimer, untilMs, () => {
+      this.#mutedUntilMs = 0
+      this.#pump()
+      this.#updateReading()
+    })
   }
 
   #scheduleFlush(): void {
@@ -318,6 +335,7 @@ export class Connection implements BudgetMember, QueueOwner {
     if (this.#state === 'shut') return true
     if (this.#state !== 'open') return false
     return (
+      this.#mutedUntilMs === 0 &&
       this.#out.bytes <= CONNECTION_UNREAD_BYTES_MAX &&
       this.#requestBytes <= CONNECTION_REQUEST_BYTES_MAX &&
       this.#exchanges.length - this.#head <= CONNECTION_REQUESTS_MAX &&
@@ -346,6 +364,10 @@ export class Connection implements BudgetMember, QueueOwner {
     this.#host.timers.schedule(this.#closeTimer, this.#host.nowMs() + CLOSE_GRACE_MS, () => this.terminate(null))
   }
 
+  get #muteTimer(): string {
+    return `connection/${this.id}/mute`
+  }
+
   get #closeTimer(): string {
     return `connection/${this.id}/close`
   }
@@ -356,6 +378,6 @@ const PRODUCE_KEY = 0
 const COMPACT_AT = 256
 
 /** An IPv4 client of a dual-stack listener shows as `::ffff:1.2.3.4`. */
-function plainAddress(address: string): string {
+export function plainAddress(address: string): string {
   return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address
 }

@@ -50,8 +50,14 @@ export class Dispatcher {
 
   begin(exchange: Exchange): void {
     const api = exchange.api!
-    const version = exchange.apiVersion
     exchange.nowMs = exchange.broker.clock.now()
+    if (this.#throttle.measuresTime) this.#runTimed(exchange, api)
+    else this.#run(exchange, api)
+  }
+
+  /** Hands the exchange to its handler; afterwards it has ended, or will. */
+  #run(exchange: Exchange, api: Api): void {
+    const version = exchange.apiVersion
     if (version < api.servedFrom || version > api.maxVersion) {
       this.#refuseVersion(exchange, api)
       return
@@ -72,12 +78,25 @@ export class Dispatcher {
     }
   }
 
+  /** What asynchronous handlers do later is not counted; little of what takes long is asynchronous and ours. */
+  #runTimed(exchange: Exchange, api: Api): void {
+    exchange.startTiming()
+    this.#run(exchange, api)
+    exchange.stopTiming()
+  }
+
+  /** Charges the ended exchange to its client's quotas. Once, and also when there is no answer to send. */
+  charge(exchange: Exchange): void {
+    exchange.throttleMs = this.#throttle.charge(exchange)
+  }
+
   /** Appends the answer's frame to the queue. */
   encodeAnswer(exchange: Exchange, out: OutQueue): void {
     const api = exchange.api!
-    const response = exchange.response as { throttleTimeMs?: number }
-    const throttleMs = this.#throttle.charge(exchange)
-    if (throttleMs > 0 && 'throttleTimeMs' in response) response.throttleTimeMs = throttleMs
+    const { throttleMs } = exchange
+    // The answer may be a constant of its handler.
+    const answer = exchange.response as Record<string, unknown>
+    const response = throttleMs > 0 ? { ...answer, throttleTimeMs: throttleMs } : answer
     const parts = encodeResponseParts(api.response, exchange.apiVersion, exchange.correlationId, response)
     for (const part of parts) out.push(part)
   }

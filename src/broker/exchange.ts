@@ -23,6 +23,8 @@ export class Exchange implements RequestContext {
   correlationId = 0
   clientId: string | null = null
   nowMs = 0
+  /** For how long its client has to hold back. */
+  throttleMs = 0
 
   isDone = false
   /** The answer, once done; null when there is none to send. */
@@ -30,6 +32,9 @@ export class Exchange implements RequestContext {
   /** Set instead of an answer: after the earlier answers are out, the connection closes. */
   closeReason: string | null = null
 
+  #busyMs = 0
+  /** On the monotonic clock; null while nobody times it. */
+  #busySinceMs: number | null = null
   #releases: (() => void)[] | null = null
   #onAbandoned: (() => void) | null = null
 
@@ -62,6 +67,25 @@ export class Exchange implements RequestContext {
   /** Called when the connection closed before the answer came: whatever waits on behalf of it can stop. */
   onAbandoned(stop: () => void): void {
     this.#onAbandoned = stop
+  }
+
+  /** Time the broker's thread spent on it, in milliseconds; counted only where a quota asks for it. */
+  get busyMs(): number {
+    const running = this.#busySinceMs === null ? 0 : this.broker.clock.monotonic() - this.#busySinceMs
+    return this.#busyMs + running
+  }
+
+  startTiming(): void {
+    this.#busySinceMs = this.broker.clock.monotonic()
+  }
+
+  stopTiming(): void {
+    this.#busyMs = this.busyMs
+    this.#busySinceMs = null
+  }
+
+  throttle(ms: number): void {
+    this.throttleMs = Math.max(this.throttleMs, ms)
   }
 
   reply(response: unknown): void {

@@ -48,3 +48,9 @@ export const STOP_GRACE_MS = 5_000
 
 /** One read while a coordinator's partition is loaded. */
 export const LOAD_CHUNK_BYTES = MIB
+
+/** Counters of quotas, one per user and client id that a quota counts; above it those that count nothing are dropped. */
+export const QUOTA_COUNTERS_MAX = 10_000
+
+/** Connections that are refused by a rate but held open for a moment, so that the client does not come back at once. */
+export const REFUSED_CONNECTIONS_MAX = 1_000

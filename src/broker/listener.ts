@@ -9,9 +9,9 @@ import { elapsedMs } from '../storage/clock.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Timers } from '../storage/timers.ts'
 import type { BrokerContext } from './api.ts'
-import { Connection, type ConnectionHost } from './connection.ts'
+import { Connection, type ConnectionHost, plainAddress } from './connection.ts'
 import type { Dispatcher } from './dispatch.ts'
-import { STOP_EXECUTING_MS, STOP_GRACE_MS } from './limits.ts'
+import { REFUSED_CONNECTIONS_MAX, STOP_EXECUTING_MS, STOP_GRACE_MS } from './limits.ts'
 import { RequestBudget } from './request-budget.ts'
 import { BrokerStartError } from './start-error.ts'
 
@@ -47,6 +47,8 @@ export class Listener implements ConnectionHost {
   readonly #maxConnections: number
   #isFull = false
   readonly #connections = new Set<Connection>()
+  /** Connections over a rate, by the timer that ends them. */
+  readonly #refused = new Map<string, Socket<SocketData>>()
   #toFlush: Connection[] = []
   #nextConnectionId = 1
   #server: TCPSocketListener<SocketData> | null = null
@@ -96,6 +98,11 @@ export class Listener implements ConnectionHost {
     this.#server?.stop(false)
     this.#server = null
     this.timers.cancel(SWEEP_TIMER)
+    for (const [timer, socket] of this.#refused) {
+      this.timers.cancel(timer)
+      socket.terminate()
+    }
+    this.#refused.clear()
     const nowMs = this.#clock.now()
     for (const connection of [...this.#connections]) connection.close(null)
     this.timers.schedule(STOP_EXECUTING_TIMER, nowMs + STOP_EXECUTING_MS, () => {
@@ -146,9 +153,29 @@ export class Listener implements ConnectionHost {
       return
     }
     this.#isFull = false
+    if (this.#isTooFrequent(socket)) return
     const connection = new Connection(this, socket, this.#nextConnectionId++)
     socket.data = { connection }
     this.#connections.add(connection)
+  }
+
+  /** Over the rate of its address a connection is held for a moment and closed, so that it does not come back at once. */
+  #isTooFrequent(socket: Socket<SocketData>): boolean {
+    const throttleMs = this.broker.quotas.chargeConnection(plainAddress(socket.remoteAddress))
+    if (throttleMs === 0) return false
+    socket.data = { connection: null }
+    if (this.#refused.size >= REFUSED_CONNECTIONS_MAX) {
+      socket.terminate()
+      return true
+    }
+    socket.pause()
+    const timer = `connections/refused/${this.#nextConnectionId++}`
+    this.#refused.set(timer, socket)
+    this.timers.schedule(timer, this.#clock.now() + throttleMs, () => {
+      this.#refused.delete(timer)
+      socket.terminate()
+    })
+    return true
   }
 
   /** A handler of ours threw, or the socket failed. Either way this connection is of no use any more. */

@@ -20,8 +20,8 @@ import { GroupService } from './group-service.ts'
 import { Listener } from './listener.ts'
 import { type Closer, chooseEnvironment, type DataOptions, type Environment, openData } from './open-data.ts'
 import { Partitions } from './partitions.ts'
+import { Quotas } from './quotas.ts'
 import { BrokerStartError } from './start-error.ts'
-import { unthrottled } from './throttle.ts'
 
 export interface BrokerOptions extends DataOptions {
   readonly listen: HostAndPort
@@ -104,7 +104,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   const environment = chooseEnvironment(options, closers)
   const { disk, clock, timers, random } = environment
   const { logs, metadata, dataDirectory } = await openData(options, config, environment, closers)
-  const { store, image, configs, topics, producerIds, features } = metadata
+  const { store, image, configs, topics, producerIds, features, clientQuotas } = metadata
   if (!logs.cleanStart) {
     const bumped = await topics.bumpLeaderEpochs(nodeId)
     if (bumped > 0) logger.info('the last stop was not clean; leader epochs were raised', { partitions: bumped })
@@ -129,6 +129,8 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     groups: groupService.groups,
     producerIds,
     features,
+    clientQuotas,
+    quotas: new Quotas({ clientQuotas, config, clock }),
     fetchSessions: new FetchSessions({ random, slots }),
     fetchWaits: new FetchWaits(),
     dataDirectory,
@@ -138,7 +140,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     logger,
     advertised: (connection) => advertisedAddress(advertised, connection, listeningPort),
   }
-  const dispatcher = new Dispatcher(APIS, unthrottled)
+  const dispatcher = new Dispatcher(APIS, context.quotas)
   const listener = new Listener({ broker: context, dispatcher, config, clock, timers, logger })
   const { host } = options.listen
   listeningPort = listener.listen(host, options.listen.port)

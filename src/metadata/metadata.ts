@@ -4,6 +4,7 @@
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { BrokerConfig } from './broker-config.ts'
+import { ClientQuotas } from './client-quotas.ts'
 import { Configs } from './configs.ts'
 import { Features } from './features.ts'
 import { MetadataImage } from './image.ts'
@@ -28,6 +29,7 @@ export interface Metadata {
   readonly topics: Topics
   readonly producerIds: ProducerIds
   readonly features: Features
+  readonly clientQuotas: ClientQuotas
   /** Stops following the store; the store itself belongs to the caller. */
   close(): void
 }
@@ -41,11 +43,13 @@ export async function openMetadata(options: MetadataOptions): Promise<Metadata> 
   const configs = new Configs({ store, image, broker: config, nodeId, ...loggerLevel })
   const topics = new Topics({ store, image, configs, config, random, logger })
   const features = await Features.load(store)
+  const clientQuotas = await ClientQuotas.load(store)
   const close = (): void => {
     features.close()
+    clientQuotas.close()
     image.close()
   }
-  return { image, configs, topics, producerIds: new ProducerIds(store), features, close }
+  return { image, configs, topics, producerIds: new ProducerIds(store), features, clientQuotas, close }
 }
 
 /**

@@ -49,6 +49,7 @@ export interface CreateTopicResult extends TopicResult {
 
 export interface CreateOptions {
   readonly validateOnly: boolean
+  readonly charge?: ChargePartitions
   /** Whether the requester may create this topic; everybody may, if it is left out. */
   readonly allowed?: (name: string) => boolean
 }
@@ -66,7 +67,14 @@ export interface DeleteTopicResult {
   readonly errorMessage: string | null
 }
 
+/**
+ * Says yes to creating or deleting so many partitions of the topic, unless a quota forbids it. Asked last, when all other rules
+ * are met; asked again about the same topic (others came between) it says the same.
+ */
+export type ChargePartitions = (topic: string, partitions: number) => boolean
+
 export interface DeleteOptions {
+  readonly charge?: ChargePartitions
   readonly mayDelete?: (name: string) => boolean
   /** Whether the requester may know the topic's name. */
   readonly mayDescribe?: (name: string) => boolean
@@ -137,7 +145,7 @@ export class Topics {
     const mayCreate = options.allowed ?? (() => true)
     const wanted = topics.filter(({ name }) => !duplicates.has(name))
     const judged = wanted.filter(({ name }) => name !== CLUSTER_METADATA_TOPIC && mayCreate(name))
-    const results = await this.#createJudged(judged, options.validateOnly)
+    const results = await this.#createJudged(judged, options)
     for (const name of duplicates) {
       results.push(creationFailed(name, refuse(ErrorCode.INVALID_REQUEST, 'Duplicate topic name.')))
     }
@@ -155,15 +163,21 @@ export class Topics {
   /** DeleteTopics. One row per topic asked for; what was asked for twice comes once, refused. */
   async delete(references: readonly TopicReference[], options: DeleteOptions = {}): Promise<DeleteTopicResult[]> {
     const { results, doomed } = this.#resolveForDeletion(references, options)
-    for (const topic of doomed) results.push(await this.#deleteTopic(topic))
+    for (const topic of doomed) {
+      const isPaid = options.charge?.(topic.name, topic.partitions.length) ?? true
+      if (isPaid) results.push(await this.#deleteTopic(topic))
+      else
+        results.push({
+          name: topic.name,
+          topicId: topic.topicId,
+          ...refusal(OVER_QUOTA.errorCode, OVER_QUOTA.errorMessage),
+        })
+    }
     return results
   }
 
   /** CreatePartitions. */
-  async createPartitions(
-    requests: readonly NewPartitions[],
-    options: { validateOnly: boolean; allowed?: (name: string) => boolean },
-  ): Promise<TopicResult[]> {
+  async createPartitions(requests: readonly NewPartitions[], options: CreateOptions): Promise<TopicResult[]> {
     const duplicates = duplicatesOf(requests.map(({ name }) => name))
     const results: TopicResult[] = []
     for (const name of duplicates) {
@@ -178,7 +192,7 @@ export class Topics {
         judged.push(request)
       }
     }
-    for (const request of judged) results.push(await this.#growTopic(request, options.validateOnly))
+    for (const request of judged) results.push(await this.#growTopic(request, options))
     return results
   }
 
@@ -223,7 +237,7 @@ export class Topics {
       internal === undefined
         ? { name, numPartitions: -1, replicationFactor: -1, assignments: [], configs: [] }
         : { name, assignments: [], ...internal(this.#config) }
-    const [result] = await this.#createJudged([request], false)
+    const [result] = await this.#createJudged([request], { validateOnly: false })
     if (result === undefined) throw new Error(`creating topic ${name} had no result`)
     if (result.errorCode === ErrorCode.TOPIC_ALREADY_EXISTS) return { name, ...refusal(ErrorCode.NONE, null) }
     const { errorCode, errorMessage, numPartitions } = result
@@ -231,32 +245,36 @@ export class Topics {
     return { name, errorCode, errorMessage }
   }
 
-  async #createJudged(topics: readonly NewTopic[], validateOnly: boolean): Promise<CreateTopicResult[]> {
+  async #createJudged(topics: readonly NewTopic[], options: CreateOptions): Promise<CreateTopicResult[]> {
     const tooMany = this.#refuseTooManyPartitions(topics)
     if (tooMany !== null) return topics.map(({ name }) => creationFailed(name, tooMany))
     try {
-      return await this.#planAndCreate(topics, validateOnly)
+      return await this.#planAndCreate(topics, options)
     } catch (error) {
       if (!(error instanceof MetadataStoreError)) throw error
       return topics.map(({ name }) => creationFailed(name, refuse(ErrorCode.KAFKA_STORAGE_ERROR, error.message)))
     }
   }
 
-  async #planAndCreate(topics: readonly NewTopic[], validateOnly: boolean): Promise<CreateTopicResult[]> {
+  async #planAndCreate(
+    topics: readonly NewTopic[],
+    { validateOnly, charge }: CreateOptions,
+  ): Promise<CreateTopicResult[]> {
     let plans: [string, Plan<PlannedTopic>][] = []
     await this.#untilWritten(() => {
-      plans = this.#planTopics(topics)
+      plans = this.#planTopics(topics, charge)
       const planned = validateOnly ? [] : plans.flatMap(([, plan]) => (plan.ok ? [plan.value] : []))
       return creationOf(planned)
     })
     return plans.map(([name, plan]) => (plan.ok ? this.#created(plan.value) : creationFailed(name, plan)))
   }
 
-  #planTopics(topics: readonly NewTopic[]): [string, Plan<PlannedTopic>][] {
+  #planTopics(topics: readonly NewTopic[], charge: ChargePartitions = () => true): [string, Plan<PlannedTopic>][] {
     /** Names of this request by their form without dots: they must not collide with each other either. */
     const claimed = new Map<string, string>()
     return topics.map((topic) => {
-      const plan = this.#planTopic(topic, claimed)
+      let plan = this.#planTopic(topic, claimed)
+      if (plan.ok && !charge(topic.name, plan.value.partitions.length)) plan = OVER_QUOTA
       const collision = collisionKey(topic.name)
       if (plan.ok && collision !== null) claimed.set(collision, topic.name)
       return [topic.name, plan]
@@ -461,12 +479,13 @@ export class Topics {
     }
   }
 
-  async #growTopic(request: NewPartitions, validateOnly: boolean): Promise<TopicResult> {
+  async #growTopic(request: NewPartitions, { validateOnly, charge }: CreateOptions): Promise<TopicResult> {
     const { name } = request
     let outcome: Refusal = refusal(ErrorCode.NONE, null)
     try {
       await this.#untilWritten(() => {
-        const plan = this.#planGrowth(request)
+        let plan = this.#planGrowth(request)
+        if (plan.ok && charge !== undefined && !charge(name, plan.value.added.length)) plan = OVER_QUOTA
         outcome = plan.ok ? refusal(ErrorCode.NONE, null) : refusal(plan.errorCode, plan.errorMessage)
         if (!plan.ok || validateOnly) return { checks: [], puts: [], deletes: [] }
         const { topic, added } = plan.value
@@ -543,6 +562,7 @@ export class Topics {
   }
 }
 
+const OVER_QUOTA = refuse(ErrorCode.THROTTLING_QUOTA_EXCEEDED, 'The throttling quota has been exceeded.')
 const UNKNOWN_TOPIC_MESSAGE = 'This server does not host this topic-partition.'
 const UNKNOWN_ID_MESSAGE = 'This server does not host this topic ID.'
 const UNAUTHORIZED_MESSAGE = 'Topic authorization failed.'

@@ -1,5 +1,6 @@
 /** A broker reduced to what the admin handlers reach: metadata over a store in memory, everybody allowed. */
 import type { Api, ApiCall, BrokerContext, RequestContext } from '../../src/broker/api.ts'
+import { Quotas } from '../../src/broker/quotas.ts'
 import { BrokerConfig } from '../../src/metadata/broker-config.ts'
 import { LeveledLogger } from '../../src/metadata/log-level.ts'
 import { type Metadata, openMetadata } from '../../src/metadata/metadata.ts'
@@ -39,7 +40,8 @@ export async function adminBroker(options: AdminBrokerOptions = {}): Promise<Adm
     const value = { host: 'localhost', port: 9092, rack: null, incarnation: random.uuid() }
     await store.transact({ puts: [{ key: brokerKey(id), value: encodeValue(value) }] })
   }
-  const broker = { nodeId: 1, config, ...metadata } as unknown as BrokerContext
+  const quotas = new Quotas({ clientQuotas: metadata.clientQuotas, config, clock })
+  const broker = { nodeId: 1, config, quotas, ...metadata } as unknown as BrokerContext
   const ask: AdminBroker['ask'] = (api, apiVersion, request, denied) => {
     const allowed: RequestContext['allowed'] = (...question) => !(denied?.(...question) ?? false)
     return new Promise((reply, fail) => {

@@ -16,7 +16,14 @@ const COMPARED = new Set<number>([
   ...[ApiKey.DescribeGroups, ApiKey.ListGroups, ApiKey.ApiVersions, ApiKey.CreateTopics, ApiKey.DeleteTopics],
   ...[ApiKey.DeleteRecords, ApiKey.InitProducerId, ApiKey.OffsetForLeaderEpoch, ApiKey.DescribeConfigs],
   ...[ApiKey.AlterConfigs, ApiKey.DescribeLogDirs, ApiKey.CreatePartitions, ApiKey.DeleteGroups],
-  ...[ApiKey.IncrementalAlterConfigs, ApiKey.OffsetDelete, ApiKey.DescribeCluster, ApiKey.DescribeTopicPartitions],
+  ...[
+    ApiKey.IncrementalAlterConfigs,
+    ApiKey.OffsetDelete,
+    ApiKey.DescribeCluster,
+    ApiKey.DescribeTopicPartitions,
+    ApiKey.DescribeClientQuotas,
+    ApiKey.AlterClientQuotas,
+  ],
 ])
 
 const apiVersions = asks(ApiVersionsRequest, ApiVersionsResponse)

@@ -6,6 +6,7 @@ import { FETCH_CASES } from './cases-fetch.ts'
 import { GROUP_CASES } from './cases-groups.ts'
 import { OFFSET_CASES } from './cases-offsets.ts'
 import { PRODUCE_CASES } from './cases-produce.ts'
+import { QUOTA_CASES } from './cases-quotas.ts'
 import { TOPIC_CASES } from './cases-topics.ts'
 import { WIRE_CASES } from './cases-wire.ts'
 
@@ -18,4 +19,5 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   ...CONFIG_CASES,
   ...PRODUCE_CASES,
   ...FETCH_CASES,
+  ...QUOTA_CASES,
 ]

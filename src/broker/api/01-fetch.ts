@@ -54,7 +54,11 @@ export default defineApi({
     const terms: FetchTerms = {
       maxWaitMs: request.maxWaitMs,
       minBytes: request.minBytes,
-      maxBytes: Math.min(request.maxBytes, broker.config.number('fetch.max.bytes')),
+      maxBytes: Math.min(
+        request.maxBytes,
+        broker.config.number('fetch.max.bytes'),
+        broker.quotas.fetchBytesMax(context),
+      ),
       readCommitted: isolationLevel === READ_COMMITTED,
       replicaId,
       version: apiVersion,
@@ -91,6 +95,10 @@ function answer(
   rows: readonly FetchRow[],
   reply: Reply<typeof FetchResponse>,
 ): void {
+  if (isThrottled(context, rows)) {
+    reply({ throttleTimeMs: 0, errorCode: ErrorCode.NONE, sessionId: turn.sessionId, responses: [] })
+    return
+  }
   const topics: TopicAnswer[] = []
   let partitions: PartitionAnswer[] = []
   let last: FetchPartition | null = null
@@ -121,6 +129,17 @@ function answer(
     }))
   }
   reply(response)
+}
+
+/** Over its quota a client gets an empty answer, and the time after which to ask again for the same. */
+function isThrottled(context: RequestContext, rows: readonly FetchRow[]): boolean {
+  let sizeBytes = 0
+  for (const { data } of rows) sizeBytes += data === null ? 0 : data.sizeBytes
+  const throttleMs = context.broker.quotas.chargeFetch(context, sizeBytes)
+  if (throttleMs === 0) return false
+  for (const row of rows) row.releaseData()
+  context.throttle(throttleMs)
+  return true
 }
 
 function partitionAnswer(context: RequestContext, row: FetchRow): PartitionAnswer {

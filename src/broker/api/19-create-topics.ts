@@ -4,7 +4,10 @@ import { ErrorCode } from '../../protocol/errors.ts'
 import { CreateTopicsRequest, CreateTopicsResponse } from '../../protocol/messages/19-create-topics.ts'
 import type { Input } from '../../protocol/schema.ts'
 import { defineApi, type RequestContext } from '../api.ts'
+import { chargeMutations } from '../quotas.ts'
 
+/** Older clients do not know the error of an exceeded quota: they are only throttled. */
+const STRICT_QUOTA_SINCE = 6
 const CLUSTER_NAME = 'kafka-cluster'
 
 export default defineApi({
@@ -21,6 +24,7 @@ export default defineApi({
     const wholeCluster = context.allowed('CREATE', 'CLUSTER', CLUSTER_NAME)
     const results = await context.broker.topics.create(request.topics, {
       validateOnly: request.validateOnly,
+      charge: chargeMutations(context, context.apiVersion >= STRICT_QUOTA_SINCE),
       allowed: (name) => wholeCluster || context.allowed('CREATE', 'TOPIC', name),
     })
     return { throttleTimeMs: 0, topics: results.map((result) => row(context, result)) }

@@ -4,10 +4,13 @@ import { ErrorCode } from '../../protocol/errors.ts'
 import { DeleteTopicsRequest, DeleteTopicsResponse } from '../../protocol/messages/20-delete-topics.ts'
 import { type Infer, ZERO_UUID } from '../../protocol/schema.ts'
 import { defineApi } from '../api.ts'
+import { chargeMutations } from '../quotas.ts'
 
 const CLUSTER_NAME = 'kafka-cluster'
 /** From here on topics may be named by id. */
 const TOPIC_IDS_SINCE = 6
+/** Older clients do not know the error of an exceeded quota: they are only throttled. */
+const STRICT_QUOTA_SINCE = 5
 const DISABLED_ERROR_SINCE = 3
 
 export default defineApi({
@@ -31,6 +34,7 @@ export default defineApi({
     const wholeCluster = context.allowed('DELETE', 'CLUSTER', CLUSTER_NAME)
     const responses = await broker.topics.delete(references, {
       mayDelete: (name) => wholeCluster || context.allowed('DELETE', 'TOPIC', name),
+      charge: chargeMutations(context, apiVersion >= STRICT_QUOTA_SINCE),
       mayDescribe: (name) => context.allowed('DESCRIBE', 'TOPIC', name),
     })
     return { throttleTimeMs: 0, responses }

@@ -29,6 +29,8 @@ import createPartitions from './37-create-partitions.ts'
 import deleteGroups from './42-delete-groups.ts'
 import incrementalAlterConfigs from './44-incremental-alter-configs.ts'
 import offsetDelete from './47-offset-delete.ts'
+import describeClientQuotas from './48-describe-client-quotas.ts'
+import alterClientQuotas from './49-alter-client-quotas.ts'
 import describeCluster from './60-describe-cluster.ts'
 import describeTopicPartitions from './75-describe-topic-partitions.ts'
 
@@ -59,6 +61,8 @@ export const APIS: readonly Api[] = [
   deleteGroups,
   incrementalAlterConfigs,
   offsetDelete,
+  describeClientQuotas,
+  alterClientQuotas,
   describeCluster,
   describeTopicPartitions,
 ]
