@@ -24,6 +24,11 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'produce', summary: 'write lines as records to a topic', load: () => import('./commands/produce.ts') },
   { name: 'consume', summary: 'print the records of a topic', load: () => import('./commands/consume.ts') },
   { name: 'groups', summary: 'list and describe consumer groups', load: () => import('./commands/groups.ts') },
+  {
+    name: 'lab',
+    summary: 'measure this machine and this data',
+    load: () => import('./commands/lab.ts'),
+  },
   { name: 'version', summary: 'print the version', load: () => import('./commands/version.ts') },
 ]
 

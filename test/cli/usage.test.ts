@@ -18,6 +18,8 @@ const COMMANDS = [
   ['groups'],
   ['groups', 'list'],
   ['groups', 'describe'],
+  ['lab'],
+  ['lab', 'io'],
   ['version'],
 ]
 

@@ -1,6 +1,10 @@
 /** `samsa lab`: measuring instruments. Each has its own file in ../lab/, which loads what it measures with only once it runs. */
 import { Command } from 'commander'
+import { ioCommand } from '../lab/io.ts'
 
 export function command(): Command {
-  return new Command('lab').description('Measure this machine and this data: what follows for a broker on them.')
+  return new Command('lab')
+    .description('Measure this machine and this data, and what follows for a broker on them.')
+    .addHelpText('after', '\nExamples:\n  samsa lab io --path /var/lib/samsa --quick    what the disk can take')
+    .addCommand(ioCommand())
 }
