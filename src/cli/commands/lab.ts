@@ -1,5 +1,6 @@
 /** `samsa lab`: measuring instruments. Each has its own file in ../lab/, which loads what it measures with only once it runs. */
 import { Command } from 'commander'
+import { codecsCommand } from '../lab/codecs.ts'
 import { ioCommand } from '../lab/io.ts'
 
 export function command(): Command {
@@ -7,4 +8,5 @@ export function command(): Command {
     .description('Measure this machine and this data, and what follows for a broker on them.')
     .addHelpText('after', '\nExamples:\n  samsa lab io --path /var/lib/samsa --quick    what the disk can take')
     .addCommand(ioCommand())
+    .addCommand(codecsCommand())
 }

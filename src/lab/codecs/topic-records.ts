@@ -1,0 +1,33 @@
+/** A topic's own records, to be cut anew: read from the beginning of its partitions until there are enough. */
+import type { Cluster } from '../../client/cluster.ts'
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from '../../client/offsets.ts'
+import { SimpleConsumer } from '../../client/simple-consumer.ts'
+import type { RecordInput } from '../../records/batch.ts'
+
+/** Partitions are read a little at a time, so that all of them are among what is measured. */
+const PARTITION_FETCH_BYTES = 256 * 1024
+
+/** Records with keys and values of about `bytes`, partition by partition, since a batch is for one partition. */
+export async function topicRecords(cluster: Cluster, name: string, bytes: number): Promise<RecordInput[]> {
+  const topic = await cluster.topic(name)
+  const partitions = topic.partitions.map(({ partitionIndex }) => partitionIndex)
+  const [from, until] = await Promise.all([
+    listOffsets(cluster, topic, partitions, EARLIEST_TIMESTAMP),
+    listOffsets(cluster, topic, partitions, LATEST_TIMESTAMP),
+  ])
+  const byPartition = new Map<number, RecordInput[]>(partitions.map((partition) => [partition, []]))
+  let total = 0
+  const consumer = new SimpleConsumer(cluster, { topic, from, until, partitionMaxBytes: PARTITION_FETCH_BYTES })
+  await consumer.run(({ partition, records }) => {
+    const kept = byPartition.get(partition)!
+    for (const { timestamp, key, value, headers } of records) {
+      if (total >= bytes) break
+      const names = headers.reduce((sum, header) => sum + header.key.length + (header.value?.length ?? 0), 0)
+      total += (key?.length ?? 0) + (value?.length ?? 0) + names
+      // Without headers it is the same record, and the object of every record is smaller.
+      kept.push(headers.length === 0 ? { timestamp, key, value } : { timestamp, key, value, headers })
+    }
+    if (total >= bytes) consumer.stop()
+  })
+  return [...byPartition.values()].flat()
+}
