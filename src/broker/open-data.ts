@@ -25,6 +25,7 @@ import type { Random } from '../storage/random.ts'
 import { realRandom } from '../storage/random-real.ts'
 import type { Timers } from '../storage/timers.ts'
 import { RealTimers } from '../storage/timers-real.ts'
+import { cleanerSettings, isCleanerSetting } from './cleaner-settings.ts'
 import { BrokerStartError } from './start-error.ts'
 
 export interface Environment {
@@ -99,6 +100,7 @@ export async function openData(
       nodeId: options.nodeId,
       configFor: (topic) => metadata().configs.logConfig(topic),
       retentionCheckIntervalMs: config.number('log.retention.check.interval.ms'),
+      cleanerSettings: () => cleanerSettings(config),
       foldersTaken: async () => {
         opened.metadata = await openMetadataIn(dataDirectory, options, config, environment)
       },
@@ -107,6 +109,9 @@ export async function openData(
       () => logs.close(),
       () => metadata().closeAll(),
     )
+    config.onChange((names) => {
+      if ([...names].some(isCleanerSetting)) logs.cleaner.settingsChanged()
+    })
     return { dataDirectory, logs, metadata: metadata() }
   } catch (error) {
     opened.metadata?.closeAll()

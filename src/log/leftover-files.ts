@@ -85,7 +85,8 @@ function finishSwap(directory: string, swaps: readonly string[], present: Set<st
     if (!name.endsWith(LOG_SUFFIX + SWAP_SUFFIX)) continue
     const base = baseOffsetIn(name, SWAP_SUFFIX) ?? 0
     from = Math.min(from, base)
-    to = Math.max(to, endOffsetOf(`${directory}/${name}`, base, services))
+    // Output without a batch replaces at least the segment whose name it takes.
+    to = Math.max(to, base + 1, endOffsetOf(`${directory}/${name}`, base, services))
   }
   for (const name of present) {
     const base = baseOffsetIn(name)

@@ -30,6 +30,7 @@ const SEGMENT_FACTS_FILE = 'samsa-clean-stop'
 export const RECOVERY_POINTS_FILE = 'recovery-point-offset-checkpoint'
 export const LOG_STARTS_FILE = 'log-start-offset-checkpoint'
 export const HIGH_WATERMARKS_FILE = 'replication-offset-checkpoint'
+export const CLEANED_OFFSETS_FILE = 'cleaner-offset-checkpoint'
 
 /** Why a data folder cannot be used. The message is for the operator and names the folder. */
 export class LogDirectoryError extends Error {
@@ -62,6 +63,7 @@ export class LogDirectory {
   readonly recoveryPoints: ReadonlyMap<string, number> | null
   readonly logStarts: ReadonlyMap<string, number>
   readonly highWatermarks: ReadonlyMap<string, number>
+  readonly cleanedOffsets: ReadonlyMap<string, number>
   readonly #facts: ReadonlyMap<string, ReadonlyMap<number, SegmentFacts>>
   readonly #disk: Disk
   readonly #lock: Lock
@@ -89,6 +91,7 @@ export class LogDirectory {
       this.recoveryPoints = this.#readOffsets(RECOVERY_POINTS_FILE, logger)
       this.logStarts = this.#readOffsets(LOG_STARTS_FILE, logger) ?? new Map()
       this.highWatermarks = this.#readOffsets(HIGH_WATERMARKS_FILE, logger) ?? new Map()
+      this.cleanedOffsets = this.#readOffsets(CLEANED_OFFSETS_FILE, logger) ?? new Map()
     } catch (error) {
       lock.release()
       throw error

@@ -10,20 +10,17 @@ import { type Disk, DiskError } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { Timers } from '../storage/timers.ts'
-import { formatPartitionMetadata, type OffsetEntry, type SegmentFactsEntry } from './checkpoints.ts'
+import { checkpointEntries, logStartEntries } from './checkpoint-entries.ts'
+import { formatPartitionMetadata, type SegmentFactsEntry } from './checkpoints.ts'
+import { Cleaner, type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './compaction.ts'
 import { PARTITION_METADATA_FILE, partitionFolderName, retiredFolderName, uuidHex } from './file-names.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { Log } from './log.ts'
-import {
-  HIGH_WATERMARKS_FILE,
-  LOG_STARTS_FILE,
-  LogDirectory,
-  LogDirectoryError,
-  RECOVERY_POINTS_FILE,
-} from './log-directory.ts'
+import { LOG_STARTS_FILE, LogDirectory, LogDirectoryError } from './log-directory.ts'
 import { loadLog } from './log-loader.ts'
 import { OpenFiles } from './open-files.ts'
 import { ProducerState } from './producer-state.ts'
+import { Removals } from './removals.ts'
 import { Segment } from './segment.ts'
 import { SegmentList } from './segment-list.ts'
 import type { LogServices } from './services.ts'
@@ -75,6 +72,8 @@ export interface LogManagerOptions {
   readonly foldersTaken?: () => Promise<void>
   /** `log.retention.check.interval.ms` */
   readonly retentionCheckIntervalMs?: number
+  /** `log.cleaner.*`, read at every use. */
+  readonly cleanerSettings?: () => CleanerSettings
   /** How often what nobody waits for is synced and the checkpoint files are written. */
   readonly syncIntervalMs?: number
   readonly pool?: BufferPool
@@ -102,8 +101,8 @@ export class LogManager {
   readonly #activeFiles: OpenFiles
   readonly #sealedFiles: OpenFiles
   readonly #flushTurn = (): void => this.flushTurn()
-  /** Names of the timers that remove files. What they have not done by the stop, the next start does. */
-  readonly #removals = new Set<string>()
+  readonly #removals: Removals
+  readonly #cleaner: Cleaner
   #dirty: Log[] = []
   #flushScheduled = false
   #checkpointing: Promise<void> | null = null
@@ -124,6 +123,7 @@ export class LogManager {
       throw error
     }
     manager.#scheduleAll()
+    manager.#cleaner.start()
     return manager
   }
 
@@ -135,6 +135,24 @@ export class LogManager {
     this.#activeFiles = new OpenFiles(Math.min(MOST_ACTIVE_FILES, Math.floor(mostOpenFiles * ACTIVE_FILES_SHARE)))
     const mostSealed = Math.min(MOST_SEALED_FILES, Math.floor(mostOpenFiles * SEALED_FILES_SHARE))
     this.#sealedFiles = new OpenFiles(mostSealed, MOST_SEALED_INDEX_BYTES)
+    this.#removals = new Removals(options)
+    this.#cleaner = this.#makeCleaner()
+  }
+
+  #makeCleaner(): Cleaner {
+    const { clock, timers, logger, cleanerSettings } = this.#options
+    return new Cleaner({
+      clock,
+      timers,
+      logger,
+      settings: cleanerSettings ?? (() => DEFAULT_CLEANER_SETTINGS),
+      logs: () => this.#cleanable(),
+      saveCleanedOffsets: async () => this.#saveCheckpoints(),
+    })
+  }
+
+  *#cleanable(): IterableIterator<{ log: Log; services: LogServices }> {
+    for (const { log, directory } of this.#held()) yield { log, services: this.#servicesOf(directory) }
   }
 
   // ---- opening ------------------------------------------------------------------------------------------------
@@ -178,7 +196,7 @@ export class LogManager {
         if (durability !== 'memory') void this.#syncer.soon(log)
       },
       spaceRanOut: () => this.#releaseReservedSpace(),
-      saveLogStarts: () => directory.saveOffsetsNow(LOG_STARTS_FILE, this.#logStarts(directory)),
+      saveLogStarts: () => directory.saveOffsetsNow(LOG_STARTS_FILE, logStartEntries(this.#logsIn(directory))),
       checkpointSoon: () => this.#scheduleCheckpoint(clock.now()),
       syncWithin: (log, delayMs) => {
         if (durability === 'memory' || this.#closed) return
@@ -186,7 +204,7 @@ export class LogManager {
           if (!log.closed && !this.#closed) void this.#syncer.soon(log)
         })
       },
-      removeLater: (path, delayMs) => this.#scheduleRemoval(path, clock.now() + delayMs, () => this.#removeFile(path)),
+      removeLater: (path, delayMs) => this.#removals.schedule(path, delayMs),
     }
   }
 
@@ -197,7 +215,7 @@ export class LogManager {
       for (const { name, folder } of directory.partitionFolders(logger)) {
         if (folder.topic === KRAFT_LOG) continue
         if (folder.state === 'live') work.push({ directory, name, topic: folder.topic, partition: folder.partition })
-        else if (folder.state === 'delete') this.#scheduleFolderRemoval(`${directory.path}/${name}`, clock.now())
+        else if (folder.state === 'delete') this.#removals.schedule(`${directory.path}/${name}`, 0)
       }
     }
     const beganMs = clock.now()
@@ -237,6 +255,7 @@ export class LogManager {
     }
     try {
       const { log, bytesScanned } = loadLog(input, this.#servicesOf(directory))
+      if (log.config.cleanupPolicy.compact) log.cleanedUpTo = directory.cleanedOffsets.get(name) ?? -1
       this.#put(log, directory)
       return bytesScanned
     } catch (error) {
@@ -393,7 +412,7 @@ export class LogManager {
   delete(topic: string, partition: number): void {
     const folder = this.#retire(topic, partition, 'delete')
     if (folder === null) return
-    this.#scheduleFolderRemoval(folder.path, this.#options.clock.now() + folder.delayMs)
+    this.#removals.schedule(folder.path, folder.delayMs)
   }
 
   /** Takes the partition out of service and keeps its files under a name that is never served: a `-stray` folder. */
@@ -423,7 +442,11 @@ export class LogManager {
   /** The topic's settings changed: its logs take them from `configFor`. */
   updateConfig(topic: string): void {
     const config = this.#options.configFor(topic)
-    for (const held of this.#logs.get(topic) ?? []) if (held !== undefined) held.log.config = config
+    for (const held of this.#logs.get(topic) ?? []) held?.log.updateConfig(config)
+  }
+
+  get cleaner(): Cleaner {
+    return this.#cleaner
   }
 
   totals(): LogTotals {
@@ -548,40 +571,11 @@ export class LogManager {
   }
 
   async #saveOffsets(directory: LogDirectory): Promise<void> {
-    await directory.saveOffsets(
-      RECOVERY_POINTS_FILE,
-      this.#offsets(directory, (log) => log.recoveryPointToSave()),
-    )
-    await directory.saveOffsets(LOG_STARTS_FILE, this.#logStarts(directory))
-    await directory.saveOffsets(
-      HIGH_WATERMARKS_FILE,
-      this.#offsets(directory, (log) => log.highWatermark),
-    )
+    for (const [file, entries] of checkpointEntries(this.#logsIn(directory))) await directory.saveOffsets(file, entries)
   }
 
-  #offsets(directory: LogDirectory, offsetOf: (log: Log) => number): OffsetEntry[] {
-    const entries: OffsetEntry[] = []
-    for (const held of this.#held()) {
-      const { log } = held
-      if (held.directory === directory)
-        entries.push({ topic: log.topic, partition: log.partition, offset: offsetOf(log) })
-    }
-    return entries
-  }
-
-  /**
-   * Only starts inside a segment are worth a line, the others are in the first segment's name; unless a power loss could bring older
-   * segments back.
-   */
-  #logStarts(directory: LogDirectory): OffsetEntry[] {
-    const entries: OffsetEntry[] = []
-    for (const held of this.#held()) {
-      if (held.directory !== directory) continue
-      const { topic, partition, logStartOffset, segments, removals, syncedRemovals } = held.log
-      if (logStartOffset <= segments.first.baseOffset && removals === syncedRemovals) continue
-      entries.push({ topic, partition, offset: logStartOffset })
-    }
-    return entries
+  #logsIn(directory: LogDirectory): Log[] {
+    return [...this.#held()].filter((held) => held.directory === directory).map((held) => held.log)
   }
 
   runRetention(nowMs: number): void {
@@ -599,47 +593,17 @@ export class LogManager {
     }
   }
 
-  #scheduleFolderRemoval(path: string, dueMs: number): void {
-    this.#scheduleRemoval(path, dueMs, () => this.#removeFolder(path))
-  }
-
-  #scheduleRemoval(path: string, dueMs: number, remove: () => void): void {
-    const name = `log/remove/${path}`
-    this.#removals.add(name)
-    this.#options.timers.schedule(name, dueMs, () => {
-      this.#removals.delete(name)
-      remove()
-    })
-  }
-
-  #removeFolder(path: string): void {
-    this.#options.disk.removeLater(path).catch((error: unknown) => {
-      const reason = error instanceof Error ? error.message : String(error)
-      this.#options.logger.warn('Cannot remove a deleted folder; the next start tries again', { folder: path, reason })
-    })
-  }
-
-  #removeFile(path: string): void {
-    try {
-      this.#options.disk.remove(path)
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      this.#options.logger.warn('Cannot remove a deleted file; the next start tries again', {
-        file: path,
-        reason: error.message,
-      })
-    }
-  }
-
   // ---- end ----------------------------------------------------------------------------------------------------
 
   /** Clean stop: everything written, synced and vouched for. If the disk refuses, the next start recovers instead. */
   async close(): Promise<void> {
     if (this.#closed) return
     const { timers, logger } = this.#options
+    await this.#cleaner.stop()
     this.flushTurn()
     this.#closed = true
-    for (const name of [...REPEATING_TIMERS, ...this.#removals]) timers.cancel(name)
+    for (const name of REPEATING_TIMERS) timers.cancel(name)
+    this.#removals.cancelAll()
     for (const log of this.all()) timers.cancel(`log/sync/${log.name}`)
     await this.#syncer.idle()
     for (const directory of this.#directories) {
@@ -655,7 +619,7 @@ export class LogManager {
   }
 
   async #closeDirectory(directory: LogDirectory): Promise<void> {
-    const logs = [...this.#held()].filter((held) => held.directory === directory).map((held) => held.log)
+    const logs = this.#logsIn(directory)
     for (const log of logs) log.prepareStop()
     if (this.#options.durability !== 'memory') await this.#syncAll(logs)
     await this.#saveOffsets(directory)

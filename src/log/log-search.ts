@@ -24,7 +24,11 @@ export class LogSearch {
     this.#services = services
   }
 
-  async offsetForTimestamp(timestamp: number, upTo: number): Promise<OffsetAndTimestamp | null> {
+  offsetForTimestamp(timestamp: number, upTo: number): Promise<OffsetAndTimestamp | null> {
+    return this.#undisturbed(() => this.#searchTimestamp(timestamp, upTo))
+  }
+
+  async #searchTimestamp(timestamp: number, upTo: number): Promise<OffsetAndTimestamp | null> {
     const log = this.#log
     for (let segment = log.segments.all[0] ?? null; segment !== null; segment = log.segments.after(segment)) {
       if (segment.sizeBytes === 0 || segment.largestTimestamp() < timestamp) continue
@@ -35,7 +39,11 @@ export class LogSearch {
     return null
   }
 
-  async maxTimestamp(): Promise<OffsetAndTimestamp | null> {
+  maxTimestamp(): Promise<OffsetAndTimestamp | null> {
+    return this.#undisturbed(() => this.#searchMaxTimestamp())
+  }
+
+  async #searchMaxTimestamp(): Promise<OffsetAndTimestamp | null> {
     const log = this.#log
     let best: Segment | null = null
     for (const segment of log.segments.all) {
@@ -43,6 +51,19 @@ export class LogSearch {
     }
     if (best === null) return null
     return runSteps(this.#firstAtOrAfter(best, best.maxTimestamp, log.logStartOffset))
+  }
+
+  /** Searches again if segments went or were replaced meanwhile: what was found, or found missing, says nothing. */
+  async #undisturbed<T>(search: () => Promise<T>): Promise<T> {
+    for (;;) {
+      const { cuts } = this.#log
+      try {
+        const found = await search()
+        if (cuts === this.#log.cuts || this.#log.closed) return found
+      } catch (error) {
+        if (cuts === this.#log.cuts || this.#log.closed) throw error
+      }
+    }
   }
 
   /** First record of the segment with at least this timestamp and this offset. */

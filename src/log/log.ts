@@ -84,6 +84,10 @@ export class Log {
   highWatermarkFollowsLog = true
   /** Called once per flush, after the high watermark has moved and the appends' `done`s were called. */
   onAppended: ((log: Log) => void) | null = null
+  /** Where the last compaction ended, -1 if there was none: the keys above are still to be compared. */
+  cleanedUpTo = -1
+  /** Compaction at work on this log. It reads segments that must stay what they are, so whatever cuts the log ends it first. */
+  cleaning: { abort(): void } | null = null
   /** Counts cuts and removals of segments: a read that waited meanwhile must not trust what it holds. */
   cuts = 0
   closed = false
@@ -173,6 +177,15 @@ export class Log {
   /** Whether an append is acknowledged only once it is on the device. */
   get acknowledgesSynced(): boolean {
     return this.#services.durability === 'fsync' || this.config.flushMessages === 1
+  }
+
+  /** The topic's settings changed. */
+  updateConfig(config: LogConfig): void {
+    this.config = config
+    if (config.cleanupPolicy.compact) return
+    // Retention may now delete what compaction would go by: if it is turned on again, it begins anew.
+    this.cleaning?.abort()
+    this.cleanedUpTo = -1
   }
 
   // ---- appending ----------------------------------------------------------------------------------------------
@@ -365,9 +378,9 @@ export class Log {
     if (this.highWatermark < this.logStartOffset) this.highWatermark = this.logStartOffset
   }
 
-  /** Deletes the oldest segments that retention lets go. Returns how many went. */
+  /** Deletes the oldest segments that retention lets go. Returns how many went. A log that is being compacted waits for its turn. */
   runRetention(nowMs: number): number {
-    if (this.closed) return 0
+    if (this.closed || this.cleaning !== null) return 0
     const { segments } = this
     const decisions = segmentsToDelete({
       segments: segments.all.map((segment) => ({
@@ -408,6 +421,22 @@ export class Log {
     return gone.length
   }
 
+  /** Compaction has put the files of one segment in the place of these. Reads that are under way begin again. */
+  replaceSegments(old: readonly Segment[], replacement: Segment): void {
+    this.cuts++
+    this.#reader.forgetPlaces()
+    this.segments.replace(new Set(old), replacement)
+    for (const segment of old) {
+      segment.retire()
+      const { baseOffset } = segment
+      if (baseOffset === replacement.baseOffset || baseOffset === this.snapshotOffset) continue
+      const name = offsetFileName(baseOffset, SNAPSHOT_SUFFIX)
+      this.unsyncedFiles.delete(name)
+      this.#services.disk.remove(`${this.directory}/${name}`)
+    }
+    this.folderUnsynced = true
+  }
+
   #removeSegments(gone: readonly Segment[]): void {
     this.cuts++
     this.removals++
@@ -440,6 +469,7 @@ export class Log {
   startOver(offset: number): void {
     const nowMs = this.#services.clock.now()
     const gone = this.segments.all
+    this.cleaning?.abort()
     this.cuts++
     this.#reader.forgetPlaces()
     for (const segment of gone) segment.delete(0)
@@ -456,6 +486,7 @@ export class Log {
   }
 
   #afterCut(endOffset: number): void {
+    this.cleanedUpTo = Math.min(this.cleanedUpTo, this.segments.active.baseOffset)
     this.#writer.reset(endOffset)
     if (this.epochs.truncateEnd(endOffset)) this.saveEpochs()
     this.recoveryPoint = Math.min(this.recoveryPoint, endOffset)
@@ -467,6 +498,7 @@ export class Log {
 
   /** Removes batches from the one that holds the offset on. Returns the new end: that batch's base offset. */
   cutSegments(offset: number): number {
+    this.cleaning?.abort()
     this.cuts++
     this.#reader.forgetPlaces()
     const gone = this.segments.all.filter((segment) => segment.baseOffset > offset)
@@ -594,6 +626,7 @@ export class Log {
 
   close(): void {
     if (this.closed) return
+    this.cleaning?.abort()
     this.#writer.writeQueued()
     this.closed = true
     this.cuts++

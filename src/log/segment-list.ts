@@ -44,6 +44,14 @@ export class SegmentList {
     this.#segments = this.#segments.filter((segment) => !gone.has(segment))
   }
 
+  /** One takes the place of neighbours, the first of which has the same base. */
+  replace(old: ReadonlySet<Segment>, replacement: Segment): void {
+    this.#segments = this.#segments.flatMap((segment) => {
+      if (!old.has(segment)) return segment
+      return segment.baseOffset === replacement.baseOffset ? replacement : []
+    })
+  }
+
   /** The segment that holds the offset if any does: the last one that begins at or below it. */
   floor(offset: number): Segment | null {
     const segments = this.#segments

@@ -142,7 +142,7 @@ export async function syncLog(log: Log, disk: Disk, options: { closing: boolean 
   }
 }
 
-async function syncFile(disk: Disk, path: string): Promise<void> {
+export async function syncFile(disk: Disk, path: string): Promise<void> {
   let file: ReturnType<Disk['open']>
   try {
     file = disk.open(path)

@@ -60,7 +60,7 @@ const WITHOUT_EFFECT: readonly RegExp[] = [
   /^process\.roles$/,
   /^remote\./,
   /^(num\.network\.threads|num\.io\.threads|background\.threads|queued\.max\.request)/,
-  /^(inter\.broker\.protocol\.version|log\.message\.format\.version|log\.cleaner\.(enable|backoff|dedupe|io)\b.*)$/,
+  /^(inter\.broker\.protocol\.version|log\.message\.format\.version)$/,
   /^socket\.(listen\.backlog\.size|receive\.buffer\.bytes|send\.buffer\.bytes|connection\.setup\.)/,
   /^(metric\.reporters|kafka\.metrics\.)/,
 ]

@@ -1,0 +1,32 @@
+// What the checkpoint files of a data folder say of the logs in it. Pure: the LogManager gives the logs and writes the files.
+
+import type { OffsetEntry } from './checkpoints.ts'
+import type { Log } from './log.ts'
+import { CLEANED_OFFSETS_FILE, HIGH_WATERMARKS_FILE, LOG_STARTS_FILE, RECOVERY_POINTS_FILE } from './log-directory.ts'
+
+/** Each file with its entries. */
+export function checkpointEntries(logs: readonly Log[]): (readonly [file: string, entries: OffsetEntry[]])[] {
+  return [
+    [RECOVERY_POINTS_FILE, entriesOf(logs, (log) => log.recoveryPointToSave())],
+    [LOG_STARTS_FILE, logStartEntries(logs)],
+    [HIGH_WATERMARKS_FILE, entriesOf(logs, (log) => log.highWatermark)],
+    [CLEANED_OFFSETS_FILE, entriesOf(logs, (log) => log.cleanedUpTo).filter(({ offset }) => offset >= 0)],
+  ]
+}
+
+/**
+ * Only starts inside a segment are worth a line, the others are in the first segment's name; unless a power loss could bring older
+ * segments back.
+ */
+export function logStartEntries(logs: readonly Log[]): OffsetEntry[] {
+  const entries: OffsetEntry[] = []
+  for (const { topic, partition, logStartOffset, segments, removals, syncedRemovals } of logs) {
+    if (logStartOffset <= segments.first.baseOffset && removals === syncedRemovals) continue
+    entries.push({ topic, partition, offset: logStartOffset })
+  }
+  return entries
+}
+
+function entriesOf(logs: readonly Log[], offsetOf: (log: Log) => number): OffsetEntry[] {
+  return logs.map((log) => ({ topic: log.topic, partition: log.partition, offset: offsetOf(log) }))
+}

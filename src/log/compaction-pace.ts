@@ -1,0 +1,76 @@
+// How fast the cleaner goes: in short slices of the event loop's time, with a rest after each one where the loop has other work, and within
+// `log.cleaner.io.max.bytes.per.second`.
+
+import { type Clock, elapsedMs } from '../storage/clock.ts'
+import type { Timers } from '../storage/timers.ts'
+
+/** The event loop is kept for so long at most, one large compressed batch aside. */
+const SLICE_MS = 1
+/** A turn that took longer than this without the cleaner had others to serve. */
+const BUSY_TURN_MS = 0.5
+/** Then the cleaner stands back for so long: it takes a fifth of a busy loop. */
+const REST_MS = 4
+/** The rate is kept as an average of so much time at least. */
+const SHORTEST_WAIT_MS = 20
+const TIMER = 'log/cleaner/rest'
+
+export interface PaceOptions {
+  readonly clock: Clock
+  readonly timers: Timers
+  /** `log.cleaner.io.max.bytes.per.second`, asked at every use. */
+  readonly bytesPerSecond: () => number
+}
+
+export class Pace {
+  readonly #options: PaceOptions
+  #sliceBeganMs: number
+  #wake: (() => void) | null = null
+  /** What was read and written has to have taken until then. */
+  #paidUntilMs: number
+
+  constructor(options: PaceOptions) {
+    this.#options = options
+    this.#sliceBeganMs = options.clock.monotonic()
+    this.#paidUntilMs = this.#sliceBeganMs
+  }
+
+  /** The slice is over: `pause` before going on. */
+  get isDue(): boolean {
+    return elapsedMs(this.#sliceBeganMs, this.#options.clock.monotonic()) >= SLICE_MS
+  }
+
+  /** Lets the event loop do what waits. */
+  async pause(): Promise<void> {
+    const { clock, timers } = this.#options
+    const beganMs = clock.monotonic()
+    await new Promise<void>((resolve) => timers.endOfTurn(resolve))
+    if (elapsedMs(beganMs, clock.monotonic()) > BUSY_TURN_MS) await this.#sleep(REST_MS)
+    this.#sliceBeganMs = clock.monotonic()
+  }
+
+  /** So many bytes were read or written: waits until the rate allows for more. */
+  async spend(bytes: number): Promise<void> {
+    const { clock, bytesPerSecond } = this.#options
+    const nowMs = clock.monotonic()
+    this.#paidUntilMs = Math.max(this.#paidUntilMs, nowMs) + (bytes / Math.max(bytesPerSecond(), 1)) * 1000
+    const waitMs = elapsedMs(nowMs, this.#paidUntilMs)
+    if (waitMs < SHORTEST_WAIT_MS) return
+    await this.#sleep(waitMs)
+    this.#sliceBeganMs = clock.monotonic()
+  }
+
+  /** Ends a rest that is under way. */
+  wake(): void {
+    this.#options.timers.cancel(TIMER)
+    this.#wake?.()
+  }
+
+  async #sleep(ms: number): Promise<void> {
+    const { clock, timers } = this.#options
+    await new Promise<void>((resolve) => {
+      this.#wake = resolve
+      timers.schedule(TIMER, clock.now() + ms, resolve)
+    })
+    this.#wake = null
+  }
+}
