@@ -7,6 +7,8 @@
  * instead of throwing, and does not keep the request after it replied. What it throws closes the connection.
  */
 import type { GroupCoordinator } from '../coordinator/runtime.ts'
+import type { TransactionCoordinator } from '../coordinator/txn/coordinator.ts'
+import type { MarkerWriter } from '../coordinator/txn/markers.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
 import type { ClientQuotas } from '../metadata/client-quotas.ts'
@@ -25,6 +27,7 @@ import type { FetchSessions } from './fetch-sessions.ts'
 import type { FetchWaits } from './fetch-wait.ts'
 import type { Partitions } from './partitions.ts'
 import type { Quotas } from './quotas.ts'
+import type { TransactionVerifier } from './transaction-verifier.ts'
 
 /** Everything a handler may reach. One per broker, built by `server.ts`. */
 export interface BrokerContext {
@@ -40,6 +43,9 @@ export interface BrokerContext {
   readonly partitions: Partitions
   readonly logs: LogManager
   readonly groups: GroupCoordinator
+  readonly transactions: TransactionCoordinator
+  readonly transactionVerifier: TransactionVerifier
+  readonly markers: MarkerWriter
   readonly producerIds: ProducerIds
   readonly features: Features
   readonly clientQuotas: ClientQuotas

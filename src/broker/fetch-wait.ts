@@ -41,6 +41,8 @@ export class FetchRow implements PartitionNews {
   countedBytes = 0
   /** Offset bound and log size at the last read, to tell growth from there. */
   seenBound = 0
+  /** Then there was more in the log than an open transaction let this reader see. */
+  isHeldBack = false
   seenSizeBytes = 0
 
   constructor(asked: FetchPartition, partition: Partition | null, errorCode: ErrorCode) {
@@ -135,7 +137,21 @@ export class PendingFetch implements PartitionWait {
 
   partitionChanged(partition: Partition): void {
     const row = this.#parked?.get(partition)
-    if (row !== undefined && this.#isWorthReading(row)) this.endWait()
+    if (row === undefined) return
+    if (row.isHeldBack && this.#isReleased(row)) this.#lookAgain()
+    else if (this.#isWorthReading(row)) this.endWait()
+  }
+
+  /** A transaction has ended: how many bytes that makes readable cannot be told from the log's size. */
+  #isReleased(row: FetchRow): boolean {
+    const partition = row.partition!
+    return this.#refusalFor(row, partition) === null && this.#bound(partition) > row.seenBound
+  }
+
+  /** Reads once more; if it is still too little, the wait goes on. */
+  #lookAgain(): void {
+    this.#unpark()
+    this.#readAll()
   }
 
   /** The wait is over; read once more and answer. */
@@ -209,6 +225,7 @@ export class PendingFetch implements PartitionWait {
     const upTo = this.#bound(partition)
     row.seenBound = upTo
     row.seenSizeBytes = log.sizeBytes
+    row.isHeldBack = this.#terms.readCommitted && upTo < log.highWatermark
     row.countedBytes = 0
     if (fetchOffset >= upTo) return null
     const maxBytes = this.#limitFor(row)

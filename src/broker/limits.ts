@@ -46,6 +46,9 @@ export const STOP_EXECUTING_MS = 1_000
 /** How long a clean stop waits for answers to be taken and peers to close. */
 export const STOP_GRACE_MS = 5_000
 
+/** How long a start waits for the markers of transactions that had ended before it. */
+export const FINISH_TRANSACTIONS_MS = 10_000
+
 /** One read while a coordinator's partition is loaded. */
 export const LOAD_CHUNK_BYTES = MIB
 

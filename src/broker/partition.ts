@@ -6,7 +6,7 @@
  * whenever what it could read, or the answer it would get, has changed.
  */
 import type { Log } from '../log/log.ts'
-import type { AppendInfo, LogConfig } from '../log/types.ts'
+import type { AppendInfo, LogConfig, TransactionGuard } from '../log/types.ts'
 import type { PartitionImage, TopicImage } from '../metadata/image.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import type { RecordsData } from '../protocol/schema.ts'
@@ -14,6 +14,7 @@ import { isTransactional } from '../records/batch.ts'
 import { maxDecompressedBytesFor } from '../records/limits.ts'
 import type { ProduceValidation } from '../records/validate.ts'
 import { validateProduced } from '../records/validate.ts'
+import { type TransactionVerifier, type VerificationTerms, verificationFailure } from './transaction-verifier.ts'
 
 export interface PartitionWait {
   /** The partition has more to read, or is no longer what it was. */
@@ -27,9 +28,15 @@ export interface ProduceAppend {
   readonly produceVersion: number
   /** Only Kafka's own admin client may write to internal topics. */
   readonly mayWriteInternal: boolean
-  /** The answer to a batch of a transaction: nobody coordinates any. */
-  readonly transactionError: ErrorCode
+  /** Asked before a transaction begins here. Null: the request names no transaction, and its batches are of none. */
+  readonly transaction: ProduceTransaction | null
   readonly nowMs: number
+}
+
+export interface ProduceTransaction {
+  readonly transactionalId: string
+  readonly terms: VerificationTerms
+  readonly verifier: TransactionVerifier
 }
 
 /** A failed append; the log start is the real one only when the log itself refused the data. */
@@ -135,25 +142,64 @@ export class Partition {
 
   /**
    * Checks and queues one produced batch. The order of the checks is Kafka's: the shape of the batch, the request, the
-   * partition, then what only the log can judge. `done` is called later, and only when nothing failed here.
+   * partition, then what only the log can judge. `done` is called later, and only when nothing failed here. Null: the coordinator
+   * of the batch's transaction is asked first, and `decided` gets the result.
    */
-  appendFromClient(append: ProduceAppend, done: (error: ErrorCode) => void): ClientAppend {
+  appendFromClient(
+    append: ProduceAppend,
+    done: (error: ErrorCode) => void,
+    decided: (result: ClientAppend) => void,
+  ): ClientAppend | null {
     const log = this.log
     const checked = log === null ? null : validateProduced(append.records, this.#validationFor(log.config, append))
     if (checked !== null && !checked.ok && !checked.insideLog)
       return { failure: { ...checked, logStartOffset: -1 }, info: null }
     if (append.acks < -1 || append.acks > 1) return refused(ErrorCode.INVALID_REQUIRED_ACKS)
     if (this.isInternal && !append.mayWriteInternal) return refused(ErrorCode.INVALID_TOPIC_EXCEPTION)
-    if (checked?.ok === true && checked.header.producerId >= 0 && isTransactional(checked.header)) {
-      return refused(append.transactionError, 'there is no transaction coordinator')
+    if (checked?.ok === true && append.transaction !== null && checked.header.producerId >= 0) {
+      if (this.isLeader && isTransactional(checked.header)) {
+        return this.#appendInTransaction(append.transaction, { ...append }, checked, done, decided)
+      }
     }
+    return this.#appendChecked(append, checked, done)
+  }
+
+  #appendInTransaction(
+    { transactionalId, terms, verifier }: ProduceTransaction,
+    append: ProduceAppend,
+    checked: Extract<ReturnType<typeof validateProduced>, { ok: true }>,
+    done: (error: ErrorCode) => void,
+    decided: (result: ClientAppend) => void,
+  ): ClientAppend | null {
+    const { producerId, producerEpoch, baseSequence } = checked.header
+    const write = { transactionalId, producerId, producerEpoch, baseSequence, adds: terms.adds }
+    let isLate = false
+    let result: ClientAppend | null = null
+    verifier.verify(this, write, (errorCode, guard) => {
+      const failure = verificationFailure(errorCode, terms)
+      if (failure === null) result = this.#appendChecked(append, checked, done, guard)
+      else result = refused(failure.errorCode, failure.errorMessage)
+      if (isLate) decided(result)
+    })
+    isLate = true
+    return result
+  }
+
+  #appendChecked(
+    append: ProduceAppend,
+    checked: ReturnType<typeof validateProduced> | null,
+    done: (error: ErrorCode) => void,
+    guard?: TransactionGuard | null,
+  ): ClientAppend {
+    const { log } = this
     if (!this.isLeader) return refused(ErrorCode.NOT_LEADER_OR_FOLLOWER)
     if (log === null || checked === null) return refused(ErrorCode.KAFKA_STORAGE_ERROR)
     // A topic cannot have more in-sync replicas than replicas: asking for more means all of them.
     const minInsync = Math.min(log.config.minInsyncReplicas, this.replicas.length)
     if (append.acks === -1 && this.isr.length < minInsync) return refused(ErrorCode.NOT_ENOUGH_REPLICAS)
     if (!checked.ok) return { failure: { ...checked, logStartOffset: log.logStartOffset }, info: null }
-    const info = log.append(checked, { leaderEpoch: this.leaderEpoch, origin: 'client', nowMs: append.nowMs, done })
+    const options = { leaderEpoch: this.leaderEpoch, origin: 'client', nowMs: append.nowMs, done } as const
+    const info = log.append(checked, guard === undefined ? options : { ...options, guard })
     if (info.errorCode === ErrorCode.NONE) return { failure: null, info }
     // Only what the validation finds comes with a message, and a batch larger than a segment is refused before the log is asked.
     const logStartOffset = info.errorCode === ErrorCode.RECORD_LIST_TOO_LARGE ? -1 : info.logStartOffset

@@ -22,6 +22,7 @@ import { type Closer, chooseEnvironment, type DataOptions, type Environment, ope
 import { Partitions } from './partitions.ts'
 import { Quotas } from './quotas.ts'
 import { BrokerStartError } from './start-error.ts'
+import { TransactionService } from './transaction-service.ts'
 
 export interface BrokerOptions extends DataOptions {
   readonly listen: HostAndPort
@@ -114,6 +115,18 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   configs.onTopicSettingsChange((changed) => partitions.updateConfigs(changed))
   const groupService = new GroupService({ nodeId, config, image, partitions, clock, timers, random, logger })
   closers.push(() => groupService.close())
+  const transactionService = new TransactionService({
+    nodeId,
+    config,
+    image,
+    partitions,
+    groups: groupService.groups,
+    producerIds,
+    clock,
+    timers,
+    logger,
+  })
+  closers.push(() => transactionService.close())
   let listeningPort = options.listen.port
   const slots = (): number => config.number('max.incremental.fetch.session.cache.slots')
   const context: BrokerContext = {
@@ -127,6 +140,9 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     partitions,
     logs,
     groups: groupService.groups,
+    transactions: transactionService.coordinator,
+    transactionVerifier: transactionService.verifier,
+    markers: transactionService.markers,
     producerIds,
     features,
     clientQuotas,
@@ -141,6 +157,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     advertised: (connection) => advertisedAddress(advertised, connection, listeningPort),
   }
   const dispatcher = new Dispatcher(APIS, context.quotas)
+  await transactionService.finishEnded()
   const listener = new Listener({ broker: context, dispatcher, config, clock, timers, logger })
   const { host } = options.listen
   listeningPort = listener.listen(host, options.listen.port)

@@ -71,7 +71,7 @@ function resolveTopic(
 
 export function planCommit(
   context: GroupRequestContext,
-  request: OffsetCommitRequest,
+  request: Pick<OffsetCommitRequest, 'topics'>,
   lookup: TopicLookup,
 ): CommitPlan {
   const topics: CodedTopic[] = []

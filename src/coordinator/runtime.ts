@@ -14,6 +14,7 @@ import type { LeaveGroupRequest } from '../protocol/messages/13-leave-group.ts'
 import type { SyncGroupRequest } from '../protocol/messages/14-sync-group.ts'
 import type { ListGroupsRequest, ListGroupsResponse } from '../protocol/messages/16-list-groups.ts'
 import type { DeleteGroupsResponse } from '../protocol/messages/42-delete-groups.ts'
+import type { TxnOffsetCommitRequest } from '../protocol/messages/28-txn-offset-commit.ts'
 import type { OffsetDeleteRequest } from '../protocol/messages/47-offset-delete.ts'
 import { type Input, ZERO_UUID } from '../protocol/schema.ts'
 import type { Clock } from '../storage/clock.ts'
@@ -30,6 +31,7 @@ import { syncGroup } from './group/classic/sync.ts'
 import { CLASSIC_GROUP_TYPE, describeGroup, listFilters, listGroups } from './group/describe.ts'
 import { commitOffsets } from './group/offsets/commit.ts'
 import { deleteGroup, deleteOffsets, forgetLostTopics, forgetTopic } from './group/offsets/delete.ts'
+import { commitInTransaction } from './group/offsets/txn-commit.ts'
 import type { Turn, Waiter } from './group/turn.ts'
 import {
   FETCH_MANY_GROUPS_VERSION,
@@ -263,6 +265,51 @@ export class GroupCoordinator {
       partitions: plan.partitions,
     }
     this.#run(groupId, waiter, (state, turn) => commitOffsets(state, turn, input, waiter), { recordsOnly: true })
+  }
+
+  /** `verify` has the transaction checked that the group's partition of the offsets topic is to be part of. */
+  txnOffsetCommit(
+    context: GroupRequestContext,
+    request: TxnOffsetCommitRequest,
+    verify: (partition: number, verified: (errorCode: ErrorCode, guard?: unknown) => void) => void,
+    reply: (answer: OffsetCommitAnswer) => void,
+  ): void {
+    const { groupId, producerId, producerEpoch } = request
+    const topics = request.topics.map((topic) => ({ ...topic, topicId: ZERO_UUID }))
+    const plan = planCommit(context, { topics }, this.#metadata)
+    if (plan.partitions.length === 0) {
+      reply(plan.answer(ErrorCode.NONE))
+      return
+    }
+    const waiter = new ReplyWaiter(
+      plan.answer,
+      (code) => (code === ErrorCode.MESSAGE_TOO_LARGE ? ErrorCode.INVALID_COMMIT_OFFSET_SIZE : code),
+      reply,
+    )
+    if (groupId === '') {
+      waiter.refuse(ErrorCode.INVALID_GROUP_ID)
+      return
+    }
+    const input = {
+      groupId,
+      generation: request.generationId,
+      memberId: request.memberId,
+      groupInstanceId: request.groupInstanceId,
+      partitions: plan.partitions,
+    }
+    verify(this.partitionFor(groupId), (errorCode, guard) => {
+      if (errorCode !== ErrorCode.NONE) {
+        waiter.refuse(errorCode)
+        return
+      }
+      const options = { recordsOnly: true, producer: { producerId, producerEpoch, guard } }
+      this.#run(groupId, waiter, (state, turn) => commitInTransaction(state, turn, input, waiter), options)
+    })
+  }
+
+  /** A marker was written to a partition of the offsets topic: the offsets of the producer's transaction hold, or do not. */
+  transactionEnded(partition: number, producerId: number, committed: boolean): void {
+    this.#shards.get(partition)?.transactionEnded(producerId, committed)
   }
 
   offsetFetch(

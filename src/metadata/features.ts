@@ -35,7 +35,7 @@ export const FEATURES: readonly Feature[] = [
   { name: 'metadata.version', min: 7, max: 30, initial: 30 },
   { name: 'share.version', min: 0, max: 0, initial: 1 },
   { name: 'streams.version', min: 0, max: 0, initial: 1 },
-  { name: 'transaction.version', min: 0, max: 0, initial: 2 },
+  { name: 'transaction.version', min: 0, max: 2, initial: 2 },
 ]
 
 export const FEATURES_PREFIX = 'features/'

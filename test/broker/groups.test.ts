@@ -92,7 +92,9 @@ describe('FindCoordinator', () => {
         return answer.coordinators[0]?.errorCode
       }
       expect(await find(0, '')).toBe(ErrorCode.NONE)
-      expect(await find(1, 'tx')).toBe(ErrorCode.UNSUPPORTED_VERSION)
+      // The first question creates the topic.
+      await find(1, 'tx')
+      expect(await find(1, 'tx')).toBe(ErrorCode.NONE)
       const share = version < 6 ? ErrorCode.INVALID_REQUEST : ErrorCode.UNSUPPORTED_VERSION
       expect(await find(2, `g:${topicId}:0`)).toBe(share)
       expect(await find(2, 'malformed')).toBe(ErrorCode.INVALID_REQUEST)

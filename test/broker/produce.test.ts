@@ -121,9 +121,9 @@ describe('produce', () => {
     ['a record without key on a compacted topic', () => batchOf(['v']), { topic: 'compacted' }, 87, 0],
     ['a timestamp of two hours ahead', () => stampedAt(Date.now() + 2 * HOUR_MS), { topic: 'plain' }, 32, 0],
     ['a transaction nobody named', transactional, { topic: 'plain' }, 53, -1],
-    ['a transaction in version 10', transactional, { topic: 'plain', transactionalId: 'x', version: 10 }, 48, -1],
-    ['a transaction in version 11', transactional, { topic: 'plain', transactionalId: 'x', version: 11 }, 120, -1],
-    ['a transaction in version 12', transactional, { topic: 'plain', transactionalId: 'x', version: 12 }, 19, -1],
+    ['no coordinator, in version 10', transactional, { topic: 'plain', transactionalId: 'x', version: 10 }, 19, -1],
+    ['no coordinator, in version 11', transactional, { topic: 'plain', transactionalId: 'x', version: 11 }, 19, -1],
+    ['no coordinator, in version 12', transactional, { topic: 'plain', transactionalId: 'x', version: 12 }, 19, -1],
   ]
   for (const [name, build, to, errorCode, logStartOffset] of refusals) {
     test(`${name} is refused with ${errorCode}`, async () => {
@@ -224,7 +224,7 @@ describe('idempotent producers', () => {
     ['an id without an epoch', { transactionalId: null, producerId: 5 }, 42],
     ['an epoch without an id', { transactionalId: null, producerEpoch: 5 }, 42],
     ['an empty transactional id', { transactionalId: '' }, 42],
-    ['a transactional id', { transactionalId: 'tx' }, 35],
+    ['a transactional id without a coordinator', { transactionalId: 'tx' }, 16],
   ]
   for (const [name, fields, errorCode] of inits) {
     test(`InitProducerId with ${name} is answered ${errorCode}`, async () => {

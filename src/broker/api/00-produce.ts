@@ -8,7 +8,7 @@ import { ProduceRequest, ProduceResponse } from '../../protocol/messages/00-prod
 import type { Infer, Input, RecordsData } from '../../protocol/schema.ts'
 import { defineApi, type Reply, type RequestContext } from '../api.ts'
 import { liveBrokers } from '../cluster-view.ts'
-import type { Partition, ProduceAppend } from '../partition.ts'
+import type { ClientAppend, Partition, ProduceAppend, ProduceTransaction } from '../partition.ts'
 
 type Request = Infer<typeof ProduceRequest>
 type Response = Input<typeof ProduceResponse>
@@ -34,10 +34,12 @@ export default defineApi({
     'Versions 0-2 are advertised because old clients look for them, and close the connection, as in Kafka.',
     'Produces of one connection are appended in order without waiting for each other; everything else waits its turn.',
     'Null records are answered INVALID_RECORD.',
-    'Transactional batches are refused as long as there is no transaction coordinator.',
+    'Before a transaction begins in a partition its coordinator is asked, and from v12 on told of the partition (KIP-890).',
   ],
   handleLater(context, request, reply) {
-    if (request.transactionalId === null && hasTransactionalBatch(request)) {
+    const { transactionalId } = request
+    const mayWrite = transactionalId !== null && context.allowed('WRITE', 'TRANSACTIONAL_ID', transactionalId)
+    if (!mayWrite && hasTransactionalBatch(request)) {
       answerAll(context, request, ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED, reply)
       return
     }
@@ -70,7 +72,7 @@ class PendingProduce {
       acks: this.#request.acks,
       produceVersion: apiVersion,
       mayWriteInternal: clientId === ADMIN_CLIENT_ID,
-      transactionError: transactionErrorFor(apiVersion),
+      transaction: this.#transaction(),
       nowMs,
     }
     for (const topic of lastOfEachPartition(this.#request.topicData)) {
@@ -102,7 +104,19 @@ class PendingProduce {
       return
     }
     append.records = records
-    const { failure, info } = partition.appendFromClient(append, (error) => this.#written(row, error))
+    const result = partition.appendFromClient(
+      append,
+      (error) => this.#written(row, error),
+      (late) => {
+        this.#appended(row, partition, late)
+        this.#countDown()
+      },
+    )
+    if (result === null) this.#waiting++
+    else this.#appended(row, partition, result)
+  }
+
+  #appended(row: Row, partition: Partition, { failure, info }: ClientAppend): void {
     if (failure !== null) {
       this.#fail(row, failure.errorCode)
       row.logStartOffset = failure.logStartOffset
@@ -118,6 +132,17 @@ class PendingProduce {
     row.baseOffset = info.baseOffset
     row.logAppendTimeMs = info.logAppendTimeMs
     row.logStartOffset = info.logStartOffset
+  }
+
+  #transaction(): ProduceTransaction | null {
+    const { transactionalId } = this.#request
+    if (transactionalId === null) return null
+    const { broker, apiVersion } = this.#context
+    const terms = {
+      adds: apiVersion >= IMPLICIT_ADD_SINCE,
+      knowsAbortable: apiVersion >= TRANSACTION_ABORTABLE_SINCE,
+    }
+    return { transactionalId, terms, verifier: broker.transactionVerifier }
   }
 
   /** The log's verdict on a queued batch. */
@@ -197,12 +222,6 @@ function newRow(index: number): Row {
 }
 
 const NO_RECORD_ERRORS: NonNullable<PartitionAnswer['recordErrors']> = []
-
-/** What verifying a transaction that nobody coordinates comes to, as the versions name it. */
-function transactionErrorFor(version: number): ErrorCode {
-  if (version >= IMPLICIT_ADD_SINCE) return ErrorCode.NOT_ENOUGH_REPLICAS
-  return version >= TRANSACTION_ABORTABLE_SINCE ? ErrorCode.TRANSACTION_ABORTABLE : ErrorCode.INVALID_TXN_STATE
-}
 
 /** A partition named twice counts once, with its last data. One partition alone needs no look at the others. */
 function lastOfEachPartition(topics: Request['topicData']): Request['topicData'] {

@@ -1,8 +1,9 @@
 /**
- * FindCoordinator: which broker keeps the state of a group. It is the leader of the partition of `__consumer_offsets` that the
- * group's name hashes to; the first question creates that topic.
+ * FindCoordinator: which broker keeps the state of a group or of a transactional id. It is the leader of the partition of
+ * `__consumer_offsets` or `__transaction_state` that the name hashes to; the first question creates that topic.
  */
 import { OFFSETS_TOPIC } from '../../coordinator/config.ts'
+import { TRANSACTION_TOPIC } from '../../coordinator/txn/config.ts'
 import { ErrorCode, errorName } from '../../protocol/errors.ts'
 import { FindCoordinatorRequest, FindCoordinatorResponse } from '../../protocol/messages/10-find-coordinator.ts'
 import { defineApi, type RequestContext } from '../api.ts'
@@ -33,8 +34,8 @@ export default defineApi({
   response: FindCoordinatorResponse,
   versions: [0, 6],
   notes: [
-    'The first request creates __consumer_offsets and is answered COORDINATOR_NOT_AVAILABLE; clients ask again.',
-    'There are no transaction and share coordinators (key types 1 and 2) yet: UNSUPPORTED_VERSION, so that nobody waits for one.',
+    'The first request creates __consumer_offsets or __transaction_state and is answered COORDINATOR_NOT_AVAILABLE; clients ask again.',
+    'There is no share coordinator (key type 2) yet: UNSUPPORTED_VERSION, so that nobody waits for one.',
   ],
   async handle(context, request) {
     const { apiVersion } = context
@@ -56,12 +57,12 @@ async function find(context: RequestContext, keyType: number, key: string): Prom
   switch (keyType) {
     case KeyType.GROUP:
       if (!context.allowed('DESCRIBE', 'GROUP', key)) return unavailable(ErrorCode.GROUP_AUTHORIZATION_FAILED)
-      return findGroupCoordinator(context, key)
+      return findLeader(context, OFFSETS_TOPIC, context.broker.groups.partitionFor(key))
     case KeyType.TRANSACTION:
       if (!context.allowed('DESCRIBE', 'TRANSACTIONAL_ID', key)) {
         return unavailable(ErrorCode.TRANSACTIONAL_ID_AUTHORIZATION_FAILED)
       }
-      return unavailable(ErrorCode.UNSUPPORTED_VERSION, 'Transactions are not available yet.')
+      return findLeader(context, TRANSACTION_TOPIC, context.broker.transactions.partitionFor(key))
     case KeyType.SHARE:
       if (context.apiVersion < SHARE_KEYS_VERSION || !isShareKey(key)) return unavailable(ErrorCode.INVALID_REQUEST)
       return unavailable(ErrorCode.UNSUPPORTED_VERSION, 'Share groups are not available yet.')
@@ -75,13 +76,13 @@ function isShareKey(key: string): boolean {
   return /^.+:[A-Za-z0-9_-]{22}:\d{1,10}$/s.test(key)
 }
 
-async function findGroupCoordinator(context: RequestContext, groupId: string): Promise<Coordinator> {
+async function findLeader(context: RequestContext, topic: string, index: number): Promise<Coordinator> {
   const { broker } = context
-  if (broker.image.topic(OFFSETS_TOPIC) === undefined) {
-    await broker.topics.createAutomatically(OFFSETS_TOPIC)
+  if (broker.image.topic(topic) === undefined) {
+    await broker.topics.createAutomatically(topic)
     return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE)
   }
-  const partition = broker.image.topic(OFFSETS_TOPIC)?.partitions[broker.groups.partitionFor(groupId)]
+  const partition = broker.image.topic(topic)?.partitions[index]
   const leader = liveBrokers(broker, context.connection).find(({ id }) => id === partition?.leader)
   if (leader === undefined) {
     return unavailable(ErrorCode.COORDINATOR_NOT_AVAILABLE)
