@@ -9,6 +9,8 @@
  * - a close never loses answers that were already given: drain, shutdown, then wait for the peer.
  */
 import { FrameReader } from '../protocol/frame.ts'
+import { BufferPool } from '../storage/buffer-pool.ts'
+import { libc } from '../storage/libc.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Timers } from '../storage/timers.ts'
 import type { BrokerContext } from './api.ts'
@@ -19,10 +21,27 @@ import {
   CONNECTION_REQUEST_BYTES_MAX,
   CONNECTION_REQUESTS_MAX,
   CONNECTION_UNREAD_BYTES_MAX,
+  LENT_BYTES_MAX,
+  LENT_PIECE_BYTES_MAX,
+  RECEIVE_BYTES_MIN,
+  RECEIVE_BYTES_PER_TURN,
+  RECEIVE_HEAD_BYTES,
+  REQUEST_MEMORY_KEPT_BYTES,
 } from './limits.ts'
 import type { ByteSink, QueueOwner } from './out-queue.ts'
 import { OutQueue } from './out-queue.ts'
 import type { BudgetMember, RequestBudget } from './request-budget.ts'
+
+const { receive } = libc()
+
+/** Memory for large Produces, of all connections. */
+const requestMemory = new BufferPool(REQUEST_MEMORY_KEPT_BYTES)
+
+/** Piece by piece, because a size that was only announced is not worth memory; none when too much is out. */
+function lendRequestMemory(missingBytes: number): Buffer | null {
+  if (requestMemory.takenBytes > LENT_BYTES_MAX) return null
+  return requestMemory.take(Math.min(missingBytes, LENT_PIECE_BYTES_MAX))
+}
 
 /** The part of a Bun socket that a connection uses. */
 export interface ConnectionSocket extends ByteSink {
@@ -124,11 +143,55 @@ export class Connection implements BudgetMember, QueueOwner {
     this.#host.budget.take(this, chunk.length, nowMs)
     try {
       this.#frames.push(chunk, this.#onFrame)
+      this.#receiveMore()
     } catch (error) {
       this.#pushRefused(error instanceof Error ? error.message : String(error))
     }
     this.#pump()
     this.#updateReading()
+  }
+
+  /**
+   * The rest of a large Produce, taken from the socket straight into memory that is used again and again: buffers of the runtime's would be
+   * filled by one more copy, and each is a new one. What follows it is taken the same way, so that under load little comes as an event.
+   */
+  #receiveMore(): void {
+    const descriptor = this.#socket.fd
+    if (receive === null || descriptor === undefined || descriptor < 0) return
+    let left = RECEIVE_BYTES_PER_TURN
+    let isAtNextFrame = false
+    while (left > 0 && this.#mayRead()) {
+      const missing = this.#frames.missingBytes
+      let count: number
+      if (missing >= RECEIVE_BYTES_MIN && this.#frames.pendingApiKey === PRODUCE_KEY) {
+        const landing = this.#frames.land(lendRequestMemory)
+        if (landing === null) return
+        const { memory, filled } = landing
+        count = receive(descriptor, memory, filled, Math.min(missing, memory.length - filled))
+        this.#took(count)
+        if (count > 0) this.#frames.landed(count, this.#onFrame)
+        isAtNextFrame = count === missing
+      } else if (isAtNextFrame) {
+        const head = Buffer.allocUnsafe(RECEIVE_HEAD_BYTES)
+        count = receive(descriptor, head, 0, head.length)
+        this.#took(count)
+        if (count > 0) this.#frames.push(head.subarray(0, count), this.#onFrame)
+        isAtNextFrame = false
+      } else return
+      if (count <= 0) return
+      left -= count
+    }
+  }
+
+  #took(bytes: number): void {
+    if (bytes <= 0) return
+    this.heldBytes += bytes
+    this.#host.budget.take(this, bytes, this.lastActiveMs)
+  }
+
+  /** A request's memory, after its answer. */
+  takeBack(lent: readonly Buffer[]): void {
+    for (const memory of lent) requestMemory.give(memory)
   }
 
   onDrain(): void {
@@ -221,8 +284,8 @@ export class Connection implements BudgetMember, QueueOwner {
 
   // Requests
 
-  readonly #onFrame = (chunks: Buffer[], length: number): void => {
-    this.#exchanges.push(new Exchange(this, this.#host.broker, chunks, length + FRAME_PREFIX_BYTES))
+  readonly #onFrame = (chunks: Buffer[], length: number, lent: readonly Buffer[] | null): void => {
+    this.#exchanges.push(new Exchange(this, this.#host.broker, chunks, length + FRAME_PREFIX_BYTES, lent))
     this.#requestBytes += length + FRAME_PREFIX_BYTES
   }
 

@@ -15,6 +15,8 @@ export class Exchange implements RequestContext {
   chunks: readonly Buffer[]
   /** What the frame counts against the request limits, length prefix included. */
   readonly sizeBytes: number
+  /** Memory of the connection's that the chunks are views of. */
+  #lent: readonly Buffer[] | null
 
   /** Null until the header was read, and when it names no API that we serve. */
   api: Api | null = null
@@ -38,7 +40,14 @@ export class Exchange implements RequestContext {
   #releases: (() => void)[] | null = null
   #onAbandoned: (() => void) | null = null
 
-  constructor(connection: Connection, broker: BrokerContext, chunks: readonly Buffer[], sizeBytes: number) {
+  constructor(
+    connection: Connection,
+    broker: BrokerContext,
+    chunks: readonly Buffer[],
+    sizeBytes: number,
+    lent: readonly Buffer[] | null = null,
+  ) {
+    this.#lent = lent
     this.connection = connection
     this.broker = broker
     this.chunks = chunks
@@ -95,6 +104,9 @@ export class Exchange implements RequestContext {
     }
     this.response = response
     this.#end()
+    // Only now is it sure that nobody works with the request's bytes any more; one that ended otherwise leaves them to the collector.
+    if (this.#lent !== null) this.connection.takeBack(this.#lent)
+    this.#lent = null
   }
 
   /** The request itself is at fault. */

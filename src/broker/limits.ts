@@ -28,6 +28,24 @@ export const STALLED_REQUEST_MS = 5_000
 /** From the last byte we send on a connection until the peer has closed it; then it is reset. */
 export const CLOSE_GRACE_MS = 5_000
 
+/** Of a large Produce at least this much must be missing to be received into memory of ours. */
+export const RECEIVE_BYTES_MIN = 32 * KIB
+
+/** So much is received that way before other connections have their turn. */
+export const RECEIVE_BYTES_PER_TURN = 2 * MIB
+
+/** What follows such a Produce is looked at in pieces of this size. */
+export const RECEIVE_HEAD_BYTES = 4 * KIB
+
+/** Memory is lent to an unfinished request in pieces of this size at most, so that announcing a large one gains nothing. */
+export const LENT_PIECE_BYTES_MAX = MIB
+
+/** Memory lent to requests at a time; above it the runtime's own buffers serve. */
+export const LENT_BYTES_MAX = 64 * MIB
+
+/** Of the memory for requests so much is kept for the next ones. */
+export const REQUEST_MEMORY_KEPT_BYTES = 32 * MIB
+
 /** Answer parts below this are copied together into one socket write; larger ones are handed over as they are. */
 export const COALESCE_PART_BYTES_MAX = 64 * KIB
 
@@ -57,3 +75,6 @@ export const QUOTA_COUNTERS_MAX = 10_000
 
 /** Connections that are refused by a rate but held open for a moment, so that the client does not come back at once. */
 export const REFUSED_CONNECTIONS_MAX = 1_000
+
+/** Of a regular expression over topic names. */
+export const TOPIC_PATTERN_CHARACTERS_MAX = 1024

@@ -10,6 +10,7 @@ import { parsePartitionFolder } from '../log/file-names.ts'
 import { LogDirectoryError } from '../log/log-directory.ts'
 import { LogManager } from '../log/log-manager.ts'
 import type { Durability } from '../log/types.ts'
+import type { WantedWriteMode } from '../log/write-mode.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
 import { type Metadata, openMetadata } from '../metadata/metadata.ts'
 import { type MetadataStore, MetadataStoreError } from '../metadata/store.ts'
@@ -101,6 +102,7 @@ export async function openData(
       configFor: (topic) => metadata().configs.logConfig(topic),
       retentionCheckIntervalMs: config.number('log.retention.check.interval.ms'),
       cleanerSettings: () => cleanerSettings(config),
+      writeMode: config.string('samsa.write.mode') as WantedWriteMode,
       foldersTaken: async () => {
         opened.metadata = await openMetadataIn(dataDirectory, options, config, environment)
       },

@@ -136,6 +136,13 @@ export class OutQueue {
       }
       const position = range.position + this.#headOffset
       const left = range.storedBytes - this.#headOffset
+      const recent = range.file.recentlyWritten(position, Math.min(left, FILE_PIECE_BYTES))
+      if (recent !== null) {
+        const written = sink.write(recent, 0, recent.length)
+        if (written > 0) this.#advance(written)
+        if (written < recent.length) return false
+        continue
+      }
       const descriptor = sink.fd
       const sent =
         descriptor === undefined || descriptor < 0

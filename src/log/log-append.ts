@@ -1,7 +1,8 @@
 // The writing half of a log: checks and queues batches, writes what was queued in one go, undoes what could not be written.
 //
-// An append goes through up to four stations, each a list in order of offset:
+// An append goes through up to five stations, each a list in order of offset:
 //   queued     base offset assigned, bytes in memory; the log end offset counts it
+//   in flight  on its way to the file on the thread pool: large writes only, one at a time
 //   written    in the file, `done` not yet called (that is left for the end of the turn)
 //   unsynced   only where acknowledging needs the device: written, waiting for the next shared sync
 //   done       the high watermark has passed it, `done` was called
@@ -20,6 +21,7 @@ import {
   timestampType,
 } from '../records/header.ts'
 import { DiskError } from '../storage/disk.ts'
+import { STAGED_BYTES_MAX } from '../storage/staging.ts'
 import type { Log } from './log.ts'
 import { fitsRelative } from './offset-index.ts'
 import type { ProducerEntry } from './producer-state.ts'
@@ -30,18 +32,31 @@ import { WriteGate } from './write-gate.ts'
 
 /** More waiting bytes than this are not left for the end of the turn. */
 const WRITE_AT_ONCE_BYTES = 1024 * 1024
+/** From so many waiting bytes on they are written on the thread pool; for fewer its round trip costs more than the call. */
+const FLIGHT_BYTES_MIN = 64 * 1024
+/** So many are written together. */
+const FLIGHT_BYTES_MAX = STAGED_BYTES_MAX
 
 /** One append under way. A repetition of an append under way is one of size 0 at the same offset. */
 interface Waiting {
   readonly baseOffset: number
   readonly lastOffset: number
   readonly sizeBytes: number
+  readonly chunkCount: number
   readonly maxTimestamp: number
   readonly producerId: number
   readonly previousProducer: ProducerEntry | undefined
   readonly aborted: AbortedEntry | null
   readonly done: (error: ErrorCode) => void
   error: ErrorCode
+}
+
+/** A write under way on the thread pool, to the end of the active segment. */
+interface Flight {
+  readonly appends: readonly Waiting[]
+  readonly bytes: number
+  /** What is being written; does not change before the flight has landed. */
+  readonly content: Uint8Array
 }
 
 /** No space on the device, or none left of the quota. */
@@ -58,8 +73,12 @@ export class LogWriter {
   /** Offset after the last batch in the file. */
   writtenOffset: number
   #queued: Waiting[] = []
-  #chunks: Buffer[] = []
+  #chunks: Uint8Array[] = []
   #queuedBytes = 0
+  #flight: Flight | null = null
+  /** Flights that have not landed and that nobody waits for any more. */
+  #givenUp = 0
+  #onLanding: (() => void)[] = []
   /** Written or failed since the last completion. */
   #completing: Waiting[] = []
   #unsynced: Waiting[] = []
@@ -75,12 +94,26 @@ export class LogWriter {
     this.writtenOffset = endOffset
   }
 
-  get hasQueued(): boolean {
-    return this.#queued.length > 0
+  /** Something is not in the file yet. */
+  get hasUnwritten(): boolean {
+    return this.#queued.length > 0 || this.#flight !== null
+  }
+
+  /** A write is under way beyond the end of the file: it must not be cut there. */
+  get isFlying(): boolean {
+    return this.#flight !== null
   }
 
   get hasWork(): boolean {
-    return this.#queued.length > 0 || this.#completing.length > 0 || this.#unsynced.length > 0
+    return this.hasUnwritten || this.#completing.length > 0 || this.#unsynced.length > 0
+  }
+
+  get #unwrittenBytes(): number {
+    return this.#flight === null ? this.#queuedBytes : this.#queuedBytes + this.#flight.bytes
+  }
+
+  get #unwrittenCount(): number {
+    return this.#flight === null ? this.#queued.length : this.#queued.length + this.#flight.appends.length
   }
 
   append(batch: CheckedBatch, options: AppendOptions): AppendInfo {
@@ -121,12 +154,13 @@ export class LogWriter {
     const previousProducer = producerId === NONE ? undefined : log.producers.get(producerId)
     const aborted = producerId === NONE ? null : log.producers.apply(header, marker)
     const active = log.segments.active
-    if (active.sizeBytes === 0 && this.#queuedBytes === 0) active.firstTimestamp = header.maxTimestamp
+    if (active.sizeBytes === 0 && this.#unwrittenBytes === 0) active.firstTimestamp = header.maxTimestamp
     const lastOffset = baseOffset + header.lastOffsetDelta
     this.#queued.push({
       baseOffset,
       lastOffset,
       sizeBytes: header.sizeBytes,
+      chunkCount: chunks.length,
       maxTimestamp: header.maxTimestamp,
       producerId,
       previousProducer,
@@ -138,7 +172,7 @@ export class LogWriter {
     this.#queuedBytes += header.sizeBytes
     this.endOffset = lastOffset + 1
     this.#askForCompletion()
-    if (this.#queuedBytes > WRITE_AT_ONCE_BYTES) this.writeQueued()
+    if (this.#queuedBytes > WRITE_AT_ONCE_BYTES) this.startWriting()
     return {
       errorCode: ErrorCode.NONE,
       errorMessage: null,
@@ -175,6 +209,7 @@ export class LogWriter {
       baseOffset,
       lastOffset,
       sizeBytes: 0,
+      chunkCount: 0,
       maxTimestamp: NONE,
       producerId: NONE,
       previousProducer: undefined,
@@ -208,7 +243,7 @@ export class LogWriter {
     const { nowMs } = options
     if (!this.#mustRoll(header, nowMs)) return null
     // What is queued belongs into the old segment. If it cannot be written, the producer's state is not what it was.
-    if (!this.writeQueued()) {
+    if (!this.writeNow()) {
       const late = this.#checkProducer(header, options, marker)
       if (late !== null) return late
     }
@@ -219,7 +254,7 @@ export class LogWriter {
   #mustRoll(header: BatchHeader, nowMs: number): boolean {
     const { config, segments } = this.#log
     const active = segments.active
-    const sizeBytes = active.sizeBytes + this.#queuedBytes
+    const sizeBytes = active.sizeBytes + this.#unwrittenBytes
     if (sizeBytes > config.segmentBytes - header.sizeBytes) return true
     if (sizeBytes > 0) {
       const { segmentMs, maxCompactionLagMs, cleanupPolicy } = config
@@ -229,7 +264,7 @@ export class LogWriter {
       if (waitedMs > longestMs - active.jitterMs) return true
     }
     return (
-      active.isIndexFull(this.#queued.length) ||
+      active.isIndexFull(this.#unwrittenCount) ||
       !fitsRelative(this.endOffset + header.lastOffsetDelta, active.baseOffset)
     )
   }
@@ -248,35 +283,132 @@ export class LogWriter {
 
   // ---- writing ------------------------------------------------------------------------------------------------
 
-  /** Writes everything queued; false if that failed and everything queued was taken back. */
-  writeQueued(): boolean {
-    if (this.#queued.length === 0) return true
+  /** Writes what is queued: little of it at once, much of it on the thread pool, as soon as the flight before has landed. */
+  startWriting(): void {
+    if (this.#flight !== null || this.#queued.length === 0) return
+    if (this.#queuedBytes < FLIGHT_BYTES_MIN || !this.#takeOff()) this.writeNow()
+  }
+
+  /** Sends the first of what is queued on its way; false where everything is to be written by a call that blocks. */
+  #takeOff(): boolean {
     const active = this.#log.segments.active
-    if (this.#queuedBytes > 0) {
+    const { count, chunkCount, bytes } = this.#firstOfQueue()
+    const chunks = this.#chunks.slice(0, chunkCount)
+    let content: Uint8Array | null
+    try {
+      this.#prepareWrite(bytes)
+      content = active.writeLater(chunks, (error) => this.#landed(flight, error))
+    } catch (error) {
+      this.#writeFailed(error)
+      this.#failQueued()
+      return true
+    }
+    if (content === null) return false
+    const flight: Flight = { appends: this.#queued.slice(0, count), bytes, content }
+    this.#flight = flight
+    this.#queued = this.#queued.slice(count)
+    this.#chunks = this.#chunks.slice(chunkCount)
+    this.#queuedBytes -= bytes
+    return true
+  }
+
+  /** As many whole appends as fit one flight, at least one. */
+  #firstOfQueue(): { count: number; chunkCount: number; bytes: number } {
+    let [count, chunkCount, bytes] = [0, 0, 0]
+    while (count < this.#queued.length) {
+      const append = this.#queued[count]!
+      if (count > 0 && bytes + append.sizeBytes > FLIGHT_BYTES_MAX) break
+      count++
+      chunkCount += append.chunkCount
+      bytes += append.sizeBytes
+    }
+    return { count, chunkCount, bytes }
+  }
+
+  #landed(flight: Flight, error: DiskError | null): void {
+    if (flight === this.#flight) {
+      this.#flight = null
+      if (error === null) this.#written(flight.appends, flight.bytes)
+      else {
+        this.#requeue(flight)
+        this.#writeFailed(error)
+        this.#failQueued()
+      }
+      this.#askForCompletion()
+    } else this.#givenUp--
+    if (this.#flight !== null || this.#givenUp > 0) return
+    const listeners = this.#onLanding
+    this.#onLanding = []
+    for (const listener of listeners) listener()
+  }
+
+  /** Resolves when no write is under way on the thread pool. */
+  landed(): Promise<void> {
+    if (this.#flight === null && this.#givenUp === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#onLanding.push(resolve))
+  }
+
+  /** What is in flight is treated like what is queued, from now on. */
+  #giveUpFlight(): void {
+    const flight = this.#flight
+    if (flight === null) return
+    this.#flight = null
+    this.#givenUp++
+    this.#requeue(flight)
+  }
+
+  #requeue(flight: Flight): void {
+    this.#queued = flight.appends.concat(this.#queued)
+    this.#chunks = [flight.content, ...this.#chunks]
+    this.#queuedBytes += flight.bytes
+  }
+
+  /** Writes everything queued or in flight; false if that failed and everything unwritten was taken back. */
+  writeNow(): boolean {
+    this.#giveUpFlight()
+    if (this.#queued.length === 0) return true
+    const bytes = this.#queuedBytes
+    if (bytes > 0) {
       try {
-        this.#cutIfNeeded()
-        active.loadIndexes()
-        active.preallocateFor(this.#queuedBytes)
+        this.#prepareWrite(bytes)
+        const { active } = this.#log.segments
         active.file().writev(this.#chunks, active.sizeBytes)
-        this.#services.gate.succeeded()
-        this.#services.wrote(this.#queuedBytes)
-        this.#ownGate.succeeded()
       } catch (error) {
         this.#writeFailed(error)
         this.#failQueued()
         return false
       }
     }
-    for (const append of this.#queued) {
-      if (append.sizeBytes > 0) active.noteAppended(append.lastOffset, append.sizeBytes, append.maxTimestamp)
-      if (append.aborted !== null) this.#log.addAborted(active, append.aborted)
-    }
-    this.writtenOffset = this.endOffset
-    this.#completing = this.#completing.length === 0 ? this.#queued : this.#completing.concat(this.#queued)
+    const appends = this.#queued
     this.#queued = []
     this.#chunks = []
     this.#queuedBytes = 0
+    this.#written(appends, bytes)
     return true
+  }
+
+  #prepareWrite(bytes: number): void {
+    const { active } = this.#log.segments
+    this.#cutIfNeeded()
+    active.loadIndexes()
+    active.preallocateFor(bytes)
+  }
+
+  /** These appends are in the file. */
+  #written(appends: readonly Waiting[], bytes: number): void {
+    const active = this.#log.segments.active
+    if (bytes > 0) {
+      this.#services.gate.succeeded()
+      this.#services.wrote(bytes)
+      this.#ownGate.succeeded()
+    }
+    for (const append of appends) {
+      if (append.sizeBytes === 0) continue
+      active.noteAppended(append.lastOffset, append.sizeBytes, append.maxTimestamp)
+      if (append.aborted !== null) this.#log.addAborted(active, append.aborted)
+      this.writtenOffset = append.lastOffset + 1
+    }
+    this.#completing = this.#completing.length === 0 ? [...appends] : this.#completing.concat(appends)
   }
 
   #writeFailed(error: unknown): void {
@@ -298,7 +430,10 @@ export class LogWriter {
 
   #cutIfNeeded(): void {
     if (!this.#mustCut) return
-    this.#log.segments.active.cutToSize()
+    const { active } = this.#log.segments
+    if (this.#givenUp > 0)
+      throw new DiskError('EBUSY', active.path, `${active.path}: an earlier write has not ended yet`)
+    active.cutToSize()
     this.#mustCut = false
   }
 
@@ -334,7 +469,7 @@ export class LogWriter {
     this.#services.endOfTurn(this.#log)
   }
 
-  /** End of the turn, after `writeQueued`: moves the high watermark and tells who waits, or leaves both to the next sync. */
+  /** End of the turn, after `startWriting`: moves the high watermark and tells who waits, or leaves both to the next sync. */
   complete(): void {
     this.#completionAsked = false
     const completing = this.#completing
@@ -372,6 +507,7 @@ export class LogWriter {
    */
   syncFailed(): void {
     if (this.#unsynced.length === 0) return
+    this.#giveUpFlight()
     const lost = this.#unsynced
       .concat(this.#completing.filter((append) => append.error === ErrorCode.NONE))
       .concat(this.#queued)
@@ -394,14 +530,23 @@ export class LogWriter {
     this.#askForCompletion()
   }
 
-  /** The log was cut or emptied from outside; nothing is under way. */
+  /** The log was cut or emptied from outside; nothing is under way, except flights given up: they may still write beyond the new end. */
   reset(endOffset: number): void {
     this.endOffset = endOffset
     this.writtenOffset = endOffset
+    if (this.#givenUp > 0) this.#mustCut = true
+  }
+
+  /** Before a clean stop, once everything has landed: the file ends with the log. Throws a DiskError if that cannot be had. */
+  finish(): void {
+    this.writeNow()
+    this.complete()
+    this.#cutIfNeeded()
   }
 
   /** Fails everything under way: the log goes away. */
   abandon(): void {
+    this.#giveUpFlight()
     const all = this.#completing.concat(this.#unsynced, this.#queued)
     this.#completing = []
     this.#unsynced = []

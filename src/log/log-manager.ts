@@ -26,6 +26,7 @@ import { SegmentList } from './segment-list.ts'
 import type { LogServices } from './services.ts'
 import { Syncer, syncLog } from './syncer.ts'
 import type { Durability, LogConfig } from './types.ts'
+import { chooseWriteMode, type WantedWriteMode } from './write-mode.ts'
 
 const MOST_ACTIVE_FILES = 4096
 const MOST_SEALED_FILES = 512
@@ -77,6 +78,8 @@ export interface LogManagerOptions {
   /** How often what nobody waits for is synced and the checkpoint files are written. */
   readonly syncIntervalMs?: number
   readonly pool?: BufferPool
+  /** `samsa.write.mode` */
+  readonly writeMode?: WantedWriteMode
 }
 
 export interface LogTotals {
@@ -178,7 +181,7 @@ export class LogManager {
   }
 
   #servicesFor(directory: LogDirectory): LogServices {
-    const { disk, clock, random, logger, durability, timers } = this.#options
+    const { disk, clock, random, logger, durability, timers, writeMode } = this.#options
     return {
       disk,
       clock,
@@ -189,6 +192,7 @@ export class LogManager {
       activeFiles: this.#activeFiles,
       sealedFiles: this.#sealedFiles,
       gate: directory.gate,
+      writeMode: chooseWriteMode(disk, directory.path, writeMode ?? 'auto', logger),
       endOfTurn: (log) => this.#endOfTurn(log),
       wrote: (bytes) => this.#wrote(bytes),
       syncNow: (log) => this.#syncer.now(log),
@@ -483,7 +487,7 @@ export class LogManager {
     const dirty = this.#dirty
     if (dirty.length === 0) return
     this.#dirty = []
-    for (const log of dirty) if (!log.closed) log.writeQueued()
+    for (const log of dirty) if (!log.closed) log.startWriting()
     for (const log of dirty) if (!log.closed) log.complete()
   }
 
@@ -497,7 +501,7 @@ export class LogManager {
   #releaseReservedSpace(): void {
     for (const log of this.all()) {
       try {
-        log.segments.active.releasePreallocation()
+        log.releaseReservedSpace()
       } catch (error) {
         if (!(error instanceof DiskError)) throw error
         this.#options.logger.warn('Cannot give back reserved space', { file: error.path, reason: error.message })
@@ -620,6 +624,7 @@ export class LogManager {
 
   async #closeDirectory(directory: LogDirectory): Promise<void> {
     const logs = this.#logsIn(directory)
+    await Promise.all(logs.map((log) => log.writesLanded()))
     for (const log of logs) log.prepareStop()
     if (this.#options.durability !== 'memory') await this.#syncAll(logs)
     await this.#saveOffsets(directory)

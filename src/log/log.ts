@@ -195,12 +195,22 @@ export class Log {
     return this.#writer.append(batch, options)
   }
 
-  /** Writes what is queued; for the end of the turn. */
-  writeQueued(): void {
-    this.#writer.writeQueued()
+  /** Writes what is queued, or begins to; for the end of the turn. */
+  startWriting(): void {
+    this.#writer.startWriting()
   }
 
-  /** Tells those whose appends are done; for the end of the turn, after `writeQueued`. */
+  /** Gives back disk space that was asked for ahead of the writing. */
+  releaseReservedSpace(): void {
+    if (!this.#writer.isFlying) this.segments.active.releasePreallocation()
+  }
+
+  /** Resolves when no write is under way on the thread pool. */
+  writesLanded(): Promise<void> {
+    return this.#writer.landed()
+  }
+
+  /** Tells those whose appends are done; for the end of the turn, after `startWriting`. */
   complete(): void {
     this.#writer.complete()
     if (this.acknowledgesSynced) return
@@ -398,7 +408,7 @@ export class Log {
     for (const decision of decisions) count += decision.count
     if (count === 0) return 0
     if (count === segments.count) {
-      this.#writer.writeQueued()
+      this.#writer.writeNow()
       if (this.highWatermark < this.writtenOffset) count--
       else this.rollSegment(nowMs)
     }
@@ -453,7 +463,7 @@ export class Log {
 
   /** Cuts everything from the offset on: the log of a follower that went another way than its leader. */
   truncateTo(offset: number): void {
-    this.#writer.writeQueued()
+    this.#writer.writeNow()
     this.#writer.complete()
     if (offset >= this.logEndOffset) return
     if (offset < this.logStartOffset) {
@@ -588,10 +598,10 @@ export class Log {
   /** Before a sync that nobody waits for: what makes a later recovery short. Whether it succeeds decides nothing. */
   prepareSync(): void {
     this.#flushScheduled = false
-    this.#writer.writeQueued()
+    this.#writer.writeNow()
     this.segments.active.tryWriteIndexes({ closing: false })
     const bytes = Math.abs(this.sizeBytes - this.#snapshotAtBytes)
-    if (bytes >= SNAPSHOT_EVERY_BYTES && !this.#writer.hasQueued) this.trySaveSnapshot()
+    if (bytes >= SNAPSHOT_EVERY_BYTES && !this.#writer.hasUnwritten) this.trySaveSnapshot()
   }
 
   /** Called by the syncer, after everything below the offset has reached the device. */
@@ -616,8 +626,7 @@ export class Log {
 
   /** Before the last sync of a clean stop: indexes and snapshot on file. */
   prepareStop(): void {
-    this.#writer.writeQueued()
-    this.#writer.complete()
+    this.#writer.finish()
     const { active } = this.segments
     active.releasePreallocation()
     active.writeIndexes({ closing: true })
@@ -627,7 +636,7 @@ export class Log {
   close(): void {
     if (this.closed) return
     this.cleaning?.abort()
-    this.#writer.writeQueued()
+    this.#writer.writeNow()
     this.closed = true
     this.cuts++
     this.#writer.complete()

@@ -137,7 +137,7 @@ export class Segment implements Closable {
   }
 
   /** Writes at the end of the file, on the thread pool; as `DiskFile.writeLater`. */
-  writeLater(chunks: readonly Uint8Array[], done: (error: DiskError | null) => void): readonly Uint8Array[] | null {
+  writeLater(chunks: readonly Uint8Array[], done: (error: DiskError | null) => void): Uint8Array | null {
     const direct = this.#services.writeMode === 'direct'
     return this.file().writeLater(chunks, this.sizeBytes, { direct }, done)
   }

@@ -9,6 +9,7 @@ import type { Log } from './log.ts'
 import type { OpenFiles } from './open-files.ts'
 import type { Durability } from './types.ts'
 import type { WriteGate } from './write-gate.ts'
+import type { WriteMode } from './write-mode.ts'
 
 export interface LogServices {
   readonly disk: Disk
@@ -21,9 +22,11 @@ export interface LogServices {
   readonly activeFiles: OpenFiles
   /** Segments that are only read. */
   readonly sealedFiles: OpenFiles
+  /** How much at once goes to the directory's files: through the page cache or past it. */
+  readonly writeMode: WriteMode
   /** Whether the directory takes writes: shared by its logs. */
   readonly gate: WriteGate
-  /** The log has queued or finished something: call its `writeQueued` and `complete` at the end of this turn. */
+  /** The log has queued or finished something: call its `startWriting` and `complete` at the end of this turn. */
   endOfTurn(log: Log): void
   /** So many bytes went to a log's file. */
   wrote(bytes: number): void

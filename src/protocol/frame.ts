@@ -4,6 +4,9 @@
 // in one chunk is one view, a large one stays a list of chunks. Small pieces of frames that are not complete yet are
 // copied, so that they do not keep a whole chunk alive and many tiny packets do not become many buffers. Memory follows
 // what has arrived: the announced size alone sets nothing aside.
+//
+// Whoever can receive into memory of its own choosing may lend some for the rest of a large frame (`land`, `landed`). The frame then
+// comes with what was lent for it; its pieces are views of that memory until the lender takes it back.
 
 import { ApiKey } from './api-keys.ts'
 import { decode, encode } from './codec.ts'
@@ -19,7 +22,15 @@ const SIZE_BYTES = 4
 const HEAD_BYTES = 512
 const NO_BUFFER = Buffer.alloc(0)
 
-export type FrameHandler = (chunks: Buffer[], length: number) => void
+/** `lent`: memory that some of the chunks are views of, for the lender to take back; null if there is none. */
+export type FrameHandler = (chunks: Buffer[], length: number, lent: readonly Buffer[] | null) => void
+
+/** Memory lent for the rest of a frame. */
+export interface Landing {
+  readonly memory: Buffer
+  /** Bytes of it that hold some of the frame; the next ones go behind them. */
+  filled: number
+}
 
 export class FrameReader {
   /** May be lowered and raised between pushes, as authentication does. */
@@ -33,6 +44,8 @@ export class FrameReader {
   private gathered: Buffer = NO_BUFFER
   private gatheredBytes = 0
   private payloadBytes = 0
+  private landing: Landing | null = null
+  private lent: Buffer[] | null = null
 
   constructor(maxFrameBytes: number = MAX_FRAME_BYTES) {
     this.maxFrameBytes = maxFrameBytes
@@ -41,6 +54,42 @@ export class FrameReader {
   /** Bytes of the unfinished frame that have arrived. */
   get pendingBytes(): number {
     return this.payloadBytes + this.sizeBytesSeen
+  }
+
+  /** Bytes that the unfinished frame still lacks; 0 while there is none or its size is not known. */
+  get missingBytes(): number {
+    return this.frameBytes === -1 ? 0 : this.frameBytes - this.payloadBytes
+  }
+
+  /** The first two bytes of the unfinished frame, in a request its API key; -1 while they are not there. */
+  get pendingApiKey(): number {
+    const first = this.pieces[0] ?? this.gathered
+    return this.payloadBytes < 2 || first.length < 2 ? -1 : first.readInt16BE(0)
+  }
+
+  /**
+   * Where the next bytes of the unfinished frame may be put: in what was lent for it last, or in what `lend` has, which may be less than the
+   * missing bytes that it is told. Null if it has nothing.
+   */
+  land(lend: (bytes: number) => Buffer | null): Landing | null {
+    if (this.landing?.filled === this.landing?.memory.length) this.closeLanding()
+    if (this.landing === null) {
+      const memory = lend(this.missingBytes)
+      if (memory === null) return null
+      this.closeGathered()
+      this.lent ??= []
+      this.lent.push(memory)
+      this.landing = { memory, filled: 0 }
+    }
+    return this.landing
+  }
+
+  /** So many bytes, at most those that were missing, were put there. */
+  landed(count: number, onFrame: FrameHandler): void {
+    if (this.landing === null) throw new Error('no memory was lent for this frame')
+    this.landing.filled += count
+    this.payloadBytes += count
+    if (this.payloadBytes === this.frameBytes) this.finishFrame(onFrame)
   }
 
   /** Calls `onFrame` for every frame that this chunk completes. After a ProtocolError the connection must be closed. */
@@ -56,7 +105,7 @@ export class FrameReader {
       if (this.payloadBytes === 0 && end === position + missing) {
         // The usual case: the whole frame lies in this chunk.
         this.startNextFrame()
-        onFrame([chunk.subarray(position, end)], end - position)
+        onFrame([chunk.subarray(position, end)], end - position, null)
       } else {
         this.keep(chunk, position, end)
         if (this.payloadBytes === this.frameBytes) this.finishFrame(onFrame)
@@ -83,6 +132,7 @@ export class FrameReader {
   }
 
   private keep(chunk: Buffer, start: number, end: number): void {
+    this.closeLanding()
     const count = end - start
     this.payloadBytes += count
     if (count < SMALL_PIECE_BYTES) {
@@ -124,12 +174,21 @@ export class FrameReader {
     this.gatheredBytes = 0
   }
 
+  private closeLanding(): void {
+    if (this.landing === null) return
+    const { memory, filled } = this.landing
+    if (filled > 0) this.pieces.push(memory.subarray(0, filled))
+    this.landing = null
+  }
+
   private finishFrame(onFrame: FrameHandler): void {
+    this.closeLanding()
     this.closeGathered()
-    const { pieces, frameBytes } = this
+    const { pieces, frameBytes, lent } = this
     this.pieces = []
+    this.lent = null
     this.startNextFrame()
-    onFrame(pieces, frameBytes)
+    onFrame(pieces, frameBytes, lent)
   }
 
   private startNextFrame(): void {

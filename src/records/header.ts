@@ -7,7 +7,7 @@
  *
  * 64-bit fields are numbers and saturate at +-(2^53-1).
  */
-import { crc32c } from '@node-rs/crc32'
+import { crc32cOf } from '../storage/crc32c.ts'
 import { saturate } from './varint.ts'
 
 export const BATCH_HEADER_BYTES = 61
@@ -188,7 +188,7 @@ export function batchCrc(chunks: readonly Uint8Array[]): number {
       skip -= chunk.length
       continue
     }
-    crc = crc32c(skip === 0 ? chunk : chunk.subarray(skip), crc)
+    crc = crc32cOf(chunk, skip, chunk.length, crc)
     skip = 0
   }
   return crc

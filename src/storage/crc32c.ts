@@ -1,9 +1,12 @@
 // CRC-32C of a part of a buffer. Calling into native code costs as much as several hundred bytes of a table-driven loop, and the batches
-// of unhurried producers are smaller than that; large pieces go to the native one, which is an order of magnitude faster per byte.
+// of unhurried producers are smaller than that; larger pieces go to a native library, which is an order of magnitude faster per byte, and
+// large ones to one that is faster still, where it can be had.
 
-import { crc32c as nativeCrc32c } from '@node-rs/crc32'
+import { crc32c as libraryCrc32c } from '@node-rs/crc32'
+import { compiledCrc32c } from './crc32c-compiled.ts'
 
-const NATIVE_FROM_BYTES = 384
+const LIBRARY_FROM_BYTES = 384
+const COMPILED_FROM_BYTES = 1024
 const POLYNOMIAL = 0x82f63b78
 
 /** Table k holds the CRC of a byte followed by k zero bytes. */
@@ -32,7 +35,11 @@ function makeTables(): [Int32Array, Int32Array, Int32Array, Int32Array] {
 
 /** CRC-32C of buffer[from..to), continuing from `initial` (the CRC of what came before). */
 export function crc32cOf(buffer: Uint8Array, from: number, to: number, initial = 0): number {
-  if (to - from >= NATIVE_FROM_BYTES) return nativeCrc32c(buffer.subarray(from, to), initial)
+  if (to - from >= COMPILED_FROM_BYTES) {
+    const compiled = compiledCrc32c()
+    if (compiled !== null) return compiled(buffer, from, to, initial)
+  }
+  if (to - from >= LIBRARY_FROM_BYTES) return libraryCrc32c(buffer.subarray(from, to), initial)
   let crc = ~initial
   let at = from
   for (const end = to - 3; at < end; at += 4) {

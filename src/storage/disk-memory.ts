@@ -14,6 +14,16 @@ export interface MemoryDiskOptions {
   readonly now?: () => number
   /** Remember what a power loss would leave. */
   readonly trackDurable?: boolean
+  /** Writes asked for later stay in the air until `landNext`; without this there is no thread pool. */
+  readonly threadPool?: boolean
+}
+
+/** A write in the air. */
+interface LaterWrite {
+  readonly bytes: number
+  /** Writes so many of the bytes. */
+  readonly land: (bytes: number) => DiskError | null
+  readonly done: (error: DiskError | null) => void
 }
 
 export type FailureKind = 'ENOSPC' | 'EIO'
@@ -42,6 +52,8 @@ export class MemoryDisk implements Disk {
   #writeFaults: WriteFault[] = []
   #syncFaults: ((path: string) => boolean)[] = []
   #coldReads = false
+  readonly hasThreadPool: boolean
+  #inTheAir: LaterWrite[] = []
   /** Bytes this disk can hold. */
   capacityBytes = Number.POSITIVE_INFINITY
   /** Counted for tests that must show that something does not touch the disk. */
@@ -50,6 +62,7 @@ export class MemoryDisk implements Disk {
   constructor(options: MemoryDiskOptions = {}) {
     this.#now = options.now ?? (() => 0)
     this.#trackDurable = options.trackDurable === true
+    this.hasThreadPool = options.threadPool === true
   }
 
   // ---- faults -------------------------------------------------------------------------------------------------
@@ -89,8 +102,25 @@ export class MemoryDisk implements Disk {
     return total
   }
 
-  /** The process is gone, the machine is not: all that was written stays, locks and handles do not. */
-  killProcess(): void {
+  /** Writes that have not landed. */
+  get writesInTheAir(): number {
+    return this.#inTheAir.length
+  }
+
+  /** Ends one of the writes under way, the oldest unless told otherwise; false if there is none. */
+  landNext(index = 0): boolean {
+    const [write] = this.#inTheAir.splice(index, 1)
+    if (write === undefined) return false
+    write.done(write.land(write.bytes))
+    return true
+  }
+
+  /**
+   * The process is gone, the machine is not: all that was written stays, locks and handles do not. Of the writes in the air as many bytes
+   * stay as `landed` says.
+   */
+  killProcess(landed: (bytes: number) => number = () => 0): void {
+    for (const write of this.#inTheAir.splice(0)) write.land(landed(write.bytes))
     this.#generation++
     this.#locks.clear()
   }
@@ -229,6 +259,10 @@ export class MemoryDisk implements Disk {
     this.syncDirectory(directory)
   }
 
+  directWriteSpeed(): null {
+    return null
+  }
+
   free(): { totalBytes: number; usableBytes: number } {
     const total = Number.isFinite(this.capacityBytes) ? this.capacityBytes : 2 ** 40
     return { totalBytes: total, usableBytes: Math.max(0, total - this.usedBytes) }
@@ -260,6 +294,10 @@ export class MemoryDisk implements Disk {
 
   get nowMs(): number {
     return this.#now()
+  }
+
+  inTheAir(write: LaterWrite): void {
+    this.#inTheAir.push(write)
   }
 
   /** How many of `bytes` may be written, and with what it fails if not all. */
@@ -405,8 +443,13 @@ class MemoryFile implements DiskFile {
 
   writev(chunks: readonly Uint8Array[], position: number): void {
     this.#checkOpen()
+    this.#write(chunks, position, Number.POSITIVE_INFINITY)
+  }
+
+  #write(chunks: readonly Uint8Array[], position: number, bytesMax: number): void {
     let total = 0
     for (let index = 0; index < chunks.length; index++) total += chunks[index]!.length
+    total = Math.min(total, bytesMax)
     const admitted = this.#disk.admitWrite(this.path, total, position + total - this.#content.size)
     let done = 0
     for (let index = 0; index < chunks.length && done < admitted.bytes; index++) {
@@ -420,6 +463,34 @@ class MemoryFile implements DiskFile {
       const reason = admitted.code === 'ENOSPC' ? 'no space left' : 'injected fault'
       throw new DiskError(admitted.code, this.path, `cannot write at position ${position} of ${this.path}: ${reason}`)
     }
+  }
+
+  writeLater(
+    chunks: readonly Uint8Array[],
+    position: number,
+    _options: { direct: boolean },
+    done: (error: DiskError | null) => void,
+  ): Uint8Array | null {
+    this.#checkOpen()
+    if (!this.#disk.hasThreadPool) return null
+    const copy = Buffer.concat(chunks)
+    this.#disk.inTheAir({ bytes: copy.length, land: (bytes) => this.#land(copy, position, bytes), done })
+    return copy
+  }
+
+  /** Whether the file was closed meanwhile makes no difference to a write that had begun. */
+  #land(copy: Uint8Array, position: number, bytes: number): DiskError | null {
+    try {
+      this.#write([copy], position, bytes)
+      return null
+    } catch (error) {
+      if (error instanceof DiskError) return error
+      throw error
+    }
+  }
+
+  recentlyWritten(): null {
+    return null
   }
 
   readNow(buffer: Uint8Array, offset: number, length: number, position: number): number {

@@ -29,7 +29,9 @@ import {
 import { rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
 import { type Disk, DiskError, type DiskFile, type FileStat, type Lock } from './disk.ts'
+import { tryDirectWrites, writePastCache, writeThroughCache } from './later-write.ts'
 import { type Libc, libc, NOT_SUPPORTED, SOCKET_FULL, WOULD_BLOCK } from './libc.ts'
+import { RecentWrites, STAGED_BYTES_MAX, Staging } from './staging.ts'
 
 /** Without a way to ask the kernel, bytes this close to the written end are taken to be in memory still. */
 const ASSUMED_HOT_BYTES = 16 * 1024 * 1024
@@ -37,6 +39,7 @@ const ASSUMED_HOT_BYTES = 16 * 1024 * 1024
 /** Locks held by this process: POSIX locks do not exclude their own process. */
 const heldLocks = new Set<string>()
 const DEFAULT_OPEN_FILES = 1024
+const WRITE_PROBE_FILE = '.samsa-write-probe'
 
 function failure(error: unknown, path: string, action: string): DiskError {
   if (error instanceof DiskError) return error
@@ -69,6 +72,7 @@ export class RealDisk implements Disk {
   readonly kind = 'real'
   readonly mostOpenFiles: number = openFilesLimit()
   readonly #libc: Libc
+  readonly #staging = new Staging()
 
   constructor(calls: Libc = libc()) {
     this.#libc = calls
@@ -77,7 +81,7 @@ export class RealDisk implements Disk {
   open(path: string, options: { create?: boolean } = {}): DiskFile {
     return attempt(path, 'open', () => {
       const descriptor = openForWriting(path, options.create === true)
-      return new RealFile(path, descriptor, fstatSync(descriptor).size, this.#libc)
+      return new RealFile(path, descriptor, fstatSync(descriptor).size, this.#libc, this.#staging)
     })
   }
 
@@ -201,6 +205,10 @@ export class RealDisk implements Disk {
     }
   }
 
+  directWriteSpeed(directory: string): number | null {
+    return tryDirectWrites(`${directory}/${WRITE_PROBE_FILE}`, this.#libc)
+  }
+
   free(path: string): { totalBytes: number; usableBytes: number } {
     return attempt(path, 'ask for the free space of', () => {
       const found = statfsSync(path)
@@ -245,6 +253,12 @@ function withNewFile(path: string, bytes: Uint8Array, finish: (descriptor: numbe
   }
 }
 
+function totalOf(chunks: readonly Uint8Array[]): number {
+  let total = 0
+  for (let index = 0; index < chunks.length; index++) total += chunks[index]!.length
+  return total
+}
+
 function writeAll(descriptor: number, bytes: Uint8Array): void {
   for (let done = 0; done < bytes.length; ) done += writeSync(descriptor, bytes, done, bytes.length - done, done)
 }
@@ -278,6 +292,11 @@ class RealFile implements DiskFile {
   sizeBytes: number
   readonly #descriptor: number
   readonly #libc: Libc
+  readonly #staging: Staging
+  readonly #recent: RecentWrites
+  #takesDirectWrites = true
+  /** Counts cuts: a write that was under way then may have put bytes where the file has none. */
+  #cuts = 0
   #readCached: Libc['readCached']
   #sendCached: Libc['sendCached']
   /** Where this handle's own writing began: from there on bytes were in memory once. */
@@ -296,8 +315,10 @@ class RealFile implements DiskFile {
     if (this.#inFlight === 0) this.#checkOpen()
   }
 
-  constructor(path: string, descriptor: number, sizeBytes: number, calls: Libc) {
+  constructor(path: string, descriptor: number, sizeBytes: number, calls: Libc, staging: Staging) {
     this.path = path
+    this.#staging = staging
+    this.#recent = new RecentWrites(staging)
     this.#descriptor = descriptor
     this.sizeBytes = sizeBytes
     this.#libc = calls
@@ -307,20 +328,77 @@ class RealFile implements DiskFile {
 
   writev(chunks: readonly Uint8Array[], position: number): void {
     this.#checkOpen()
-    let total = 0
-    for (let index = 0; index < chunks.length; index++) total += chunks[index]!.length
+    const total = totalOf(chunks)
     try {
       const written = writevSync(this.#descriptor, chunks as Uint8Array[], position)
       if (written < total) this.#writeRest(chunks, position, written)
     } catch (error) {
-      this.sizeBytes = Math.max(
-        this.sizeBytes,
-        attempt(this.path, 'look at', () => fstatSync(this.#descriptor).size),
-      )
-      throw failure(error, this.path, `write ${total} bytes at position ${position} of`)
+      throw this.#writeFailure(error, total, position)
     }
-    if (position < this.#writtenFrom) this.#writtenFrom = position
-    if (position + total > this.sizeBytes) this.sizeBytes = position + total
+    this.#wrote(position, total)
+  }
+
+  /** So many bytes went through the page cache. What was written past it, none of these, begins the count anew. */
+  #wrote(position: number, bytes: number): void {
+    if (position < this.#writtenFrom || bytes === 0) this.#writtenFrom = position
+    if (position + bytes > this.sizeBytes) this.sizeBytes = position + bytes
+  }
+
+  /** Part of the bytes may be in the file. */
+  #writeFailure(error: unknown, bytes: number, position: number): DiskError {
+    const found = attempt(this.path, 'look at', () => fstatSync(this.#descriptor).size)
+    this.sizeBytes = Math.max(this.sizeBytes, found)
+    return failure(error, this.path, `write ${bytes} bytes at position ${position} of`)
+  }
+
+  writeLater(
+    chunks: readonly Uint8Array[],
+    position: number,
+    options: { direct: boolean },
+    done: (error: DiskError | null) => void,
+  ): Uint8Array | null {
+    this.#checkOpen()
+    const bytes = totalOf(chunks)
+    const staged = bytes <= STAGED_BYTES_MAX ? this.#staging.take() : null
+    if (staged === null) return null
+    staged.fill(chunks, position)
+    const content = staged.view(position, staged.to)
+    const cuts = this.#cuts
+    const direct = options.direct && this.#takesDirectWrites
+    const landed = (error: unknown): void => {
+      const problem = error === null || !direct ? error : this.#afterFailedDirectWrite(error, content, position)
+      const failed = problem === null ? null : this.#writeFailure(problem, bytes, position)
+      if (failed === null && direct && !this.#closed && cuts === this.#cuts) this.#recent.add(staged)
+      else this.#staging.give(staged)
+      if (failed === null) this.#wrote(direct ? staged.to : position, direct ? 0 : bytes)
+      this.#landed()
+      done(failed)
+    }
+    try {
+      if (direct) writePastCache(this.path, this.#descriptor, staged, landed)
+      else writeThroughCache(this.#descriptor, staged, landed)
+    } catch (error) {
+      this.#staging.give(staged)
+      throw this.#writeFailure(error, bytes, position)
+    }
+    this.#inFlight++
+    return content
+  }
+
+  /** A file system that takes no direct writes says so at the first one: then, and from then on, the page cache serves. */
+  #afterFailedDirectWrite(error: unknown, content: Uint8Array, position: number): unknown {
+    if (failure(error, this.path, 'write').code !== 'EINVAL') return error
+    this.#takesDirectWrites = false
+    try {
+      this.#writeRest([content], position, 0)
+      return null
+    } catch (restError) {
+      return restError
+    }
+  }
+
+  recentlyWritten(position: number, length: number): Uint8Array | null {
+    return this.#recent.at(position, Math.min(length, this.sizeBytes - position))
   }
 
   /** After a short write the rest goes out piece by piece, so that the reason for the shortness surfaces as an error. */
@@ -358,6 +436,11 @@ class RealFile implements DiskFile {
   readHot(buffer: Uint8Array, offset: number, length: number, position: number): number {
     this.#checkReadable()
     if (length === 0 || position >= this.sizeBytes) return 0
+    const recent = this.#recent.at(position, length)
+    if (recent !== null) {
+      buffer.set(recent, offset)
+      return recent.length
+    }
     if (this.#readCached !== null) {
       const count = this.#readCached(this.#descriptor, buffer, offset, length, position)
       if (count !== NOT_SUPPORTED) return count
@@ -437,6 +520,8 @@ class RealFile implements DiskFile {
   truncate(sizeBytes: number): void {
     this.#checkOpen()
     attempt(this.path, `cut to ${sizeBytes} bytes`, () => ftruncateSync(this.#descriptor, sizeBytes))
+    if (sizeBytes < this.sizeBytes) this.#cuts++
+    this.#recent.cutTo(sizeBytes)
     this.sizeBytes = sizeBytes
   }
 
@@ -449,6 +534,7 @@ class RealFile implements DiskFile {
   close(): void {
     if (this.#closed) return
     this.#closed = true
+    this.#recent.cutTo(0)
     if (this.#inFlight === 0) closeSync(this.#descriptor)
   }
 

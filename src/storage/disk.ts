@@ -57,6 +57,8 @@ export interface Disk {
   setModified(path: string, modifiedMs: number): void
   syncDirectory(directory: string): void
   syncDirectoryLater(directory: string): Promise<void>
+  /** Tries how many bytes per second the device takes past the page cache; null if the folder's file system takes no such writes. */
+  directWriteSpeed(directory: string): number | null
   free(path: string): { totalBytes: number; usableBytes: number }
   /** Takes the exclusive lock; null if somebody else (any process, or this one) holds it. */
   lock(path: string): Lock | null
@@ -68,6 +70,23 @@ export interface DiskFile {
   readonly sizeBytes: number
   /** Writes all bytes at the position or throws a DiskError; after a throw part of them may be in the file. */
   writev(chunks: readonly Uint8Array[], position: number): void
+  /**
+   * Copies the bytes and writes the copy on the thread pool, past the page cache if `direct` and the file system lets; until then the file
+   * holds some prefix of them. Returns the copy, which does not change before `done` was called, or null if there is no memory for it now
+   * or no thread pool at all. `done` is called later, never from within; after an error part of the bytes may be in the file. Throws a
+   * DiskError if it cannot even begin.
+   */
+  writeLater(
+    chunks: readonly Uint8Array[],
+    position: number,
+    options: { direct: boolean },
+    done: (error: DiskError | null) => void,
+  ): Uint8Array | null
+  /**
+   * At most `length` bytes from the position on that are still in memory from their writing, though perhaps not in the page cache; null if
+   * there are none. Not to be kept beyond this turn.
+   */
+  recentlyWritten(position: number, length: number): Uint8Array | null
   /** Reads now, blocking; returns the bytes read, fewer only at the end of the file. */
   readNow(buffer: Uint8Array, offset: number, length: number, position: number): number
   /** Reads only what is in memory already: the bytes read, perhaps fewer than asked, or -1 if it would have to wait. */

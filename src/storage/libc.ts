@@ -8,6 +8,7 @@ import { readFileSync } from 'node:fs'
 const F_TLOCK = 2
 const FALLOC_FL_KEEP_SIZE = 1
 const RWF_NOWAIT = 8
+const MSG_DONTWAIT = 0x40
 const EOPNOTSUPP = 95
 const EINVAL = 22
 const EIO = 5
@@ -38,9 +39,17 @@ export interface Libc {
     | null
   /** Hands bytes in the page cache to a socket without copying them: bytes sent, WOULD_BLOCK, SOCKET_FULL or NOT_SUPPORTED. */
   readonly sendCached: ((socket: number, descriptor: number, position: number, length: number) => number) | null
+  /** Takes from a socket what has arrived, into memory of the caller's choosing: bytes, 0 at the end, WOULD_BLOCK (or worse). */
+  readonly receive: ((socket: number, buffer: Uint8Array, offset: number, length: number) => number) | null
 }
 
-export const NO_LIBC: Libc = { lockWholeFile: null, allocateKeepingSize: null, readCached: null, sendCached: null }
+export const NO_LIBC: Libc = {
+  lockWholeFile: null,
+  allocateKeepingSize: null,
+  readCached: null,
+  sendCached: null,
+  receive: null,
+}
 
 let loaded: Libc | null = null
 
@@ -60,6 +69,7 @@ function load(): Libc {
       allocateKeepingSize: loadAllocate(name),
       readCached: loadReadCached(name),
       sendCached: loadSendCached(name),
+      receive: loadReceive(name),
     }
   }
   return NO_LIBC
@@ -137,6 +147,20 @@ function loadSendCached(library: string): Libc['sendCached'] {
     }
   } catch {
     return null // bytes are then read and written
+  }
+}
+
+function loadReceive(library: string): Libc['receive'] {
+  try {
+    const { symbols } = dlopen(library, {
+      recv: { args: ['i32', 'ptr', FFIType.i64_fast, 'i32'], returns: FFIType.i64_fast },
+    })
+    return (socket, buffer, offset, length) => {
+      const count = Number(symbols.recv(socket, ptr(buffer, offset), length, MSG_DONTWAIT))
+      return count >= 0 ? count : WOULD_BLOCK
+    }
+  } catch {
+    return null // bytes then come in buffers of the runtime's choosing
   }
 }
 

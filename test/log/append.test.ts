@@ -434,7 +434,7 @@ describe('durability fsync', () => {
     append(world.log(), batchOf({ count: 5 }))
     await settle(world)
     append(world.log(), batchOf({ count: 5 }))
-    world.log().writeQueued()
+    world.log().startWriting()
     diskOf(world).crash()
     const again = await world.reopen()
     expect((await readAll(again.log())).offsets).toEqual(numbers(0, 5))

@@ -4,6 +4,7 @@ import { describe, expect, test } from 'bun:test'
 import { crc32c as nativeCrc32c } from '@node-rs/crc32'
 import { BufferPool } from '../../src/storage/buffer-pool.ts'
 import { crc32cOf } from '../../src/storage/crc32c.ts'
+import { compiledCrc32c } from '../../src/storage/crc32c-compiled.ts'
 import { isReservedUuid, uuidFromBytes } from '../../src/storage/random.ts'
 import { realRandom } from '../../src/storage/random-real.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
@@ -57,6 +58,33 @@ describe('CRC-32C', () => {
       expect(crc32cOf(bytes, from, from + length, initial)).toBe(nativeCrc32c(bytes.subarray(0, from + length)))
     }
   })
+})
+
+describe('the compiled CRC-32C', () => {
+  const compiled = compiledCrc32c()
+
+  test.skipIf(compiled !== null)('is not to be had on this machine: the library serves', () => {
+    expect(compiled).toBeNull()
+  })
+
+  test.skipIf(compiled === null)(
+    'agrees with the library for every length around its stretches, place and continuation',
+    () => {
+      if (compiled === null) return
+      const random = new SeededRandom(11)
+      const bytes = Buffer.from(Array.from({ length: 70_000 }, () => random.below(256)))
+      const stretches = [0, 4096, 8192, 12_288, 16_384, 24_576, 36_864, 65_536]
+      for (const length of stretches.flatMap((near) =>
+        Array.from({ length: 20 }, (_, by) => Math.max(1, near + by - 10)),
+      )) {
+        const from = random.below(bytes.length - length)
+        const initial = random.below(2 ** 32)
+        expect(compiled(bytes, from, from + length, initial)).toBe(
+          nativeCrc32c(bytes.subarray(from, from + length), initial),
+        )
+      }
+    },
+  )
 })
 
 describe('randomness', () => {

@@ -7,10 +7,12 @@ import { brokerLogConfigs } from './broker-log.ts'
 import { brokerNetworkConfigs } from './broker-network.ts'
 import { brokerOtherConfigs } from './broker-other.ts'
 import { brokerReplicationConfigs } from './broker-replication.ts'
+import { brokerSamsaConfigs } from './broker-samsa.ts'
 import { brokerSecurityConfigs } from './broker-security.ts'
 import { brokerShareConfigs } from './broker-share.ts'
 import { brokerTieredConfigs } from './broker-tiered.ts'
 import { brokerTransactionsConfigs } from './broker-transactions.ts'
+import { clientMetricsConfigs } from './client-metrics.ts'
 import { type ConfigDefinition, definitionsOf } from './definition.ts'
 import { groupConfigs } from './group.ts'
 import { TOPIC_SYNONYMS, topicConfigs, topicInternalConfigs } from './topic.ts'
@@ -28,6 +30,10 @@ export const TOPIC_DEFINITIONS: DefinitionMap = byName([
 ])
 
 export const GROUP_DEFINITIONS: DefinitionMap = byName(definitionsOf(groupConfigs, { mode: 'cluster-wide' }))
+
+export const CLIENT_METRICS_DEFINITIONS: DefinitionMap = byName(
+  definitionsOf(clientMetricsConfigs, { mode: 'cluster-wide' }),
+)
 
 /** What topic and group properties say of themselves, by the broker property that gives them their default. */
 const documentationOfDefaults: ReadonlyMap<string, string | null> = new Map([
@@ -56,6 +62,7 @@ export const BROKER_DEFINITIONS: DefinitionMap = byName(
     ...definitionsOf(brokerTieredConfigs),
     ...definitionsOf(brokerTransactionsConfigs),
     ...definitionsOf(brokerInternalConfigs, { internal: true }),
+    ...definitionsOf(brokerSamsaConfigs, { internal: true }),
   ].map(withDefaultsDocumentation),
 )
 

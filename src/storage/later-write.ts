@@ -1,0 +1,98 @@
+// Writes on the thread pool. Both kinds leave the file, at every moment, a prefix of what is being written: nothing is padded, and no part
+// is written before the one in front of it.
+
+import { closeSync, constants, openSync, rmSync, write, writeSync } from 'node:fs'
+import type { Libc } from './libc.ts'
+import { BLOCK_BYTES, StagedBytes } from './staging.ts'
+
+type Done = (error: unknown) => void
+
+/** Through the page cache. */
+export function writeThroughCache(descriptor: number, staged: StagedBytes, done: Done): void {
+  const writeFrom = (position: number): void => {
+    const bytes = staged.view(position, staged.to)
+    write(descriptor, bytes, 0, bytes.length, position, (error, written) => {
+      if (error === null && written > 0 && position + written < staged.to) writeFrom(position + written)
+      else done(error ?? (written > 0 ? null : new Error('the file takes no more bytes')))
+    })
+  }
+  writeFrom(staged.from)
+}
+
+/**
+ * Past the page cache: whole blocks by a second descriptor, opened for direct writes, the unaligned beginning and end by the ordinary
+ * one. Throws if the beginning cannot be written; everything else is told to `done`, with EINVAL where the file system takes no direct
+ * writes (the end is then not written).
+ */
+export function writePastCache(path: string, descriptor: number, staged: StagedBytes, done: Done): void {
+  const { from, to } = staged
+  const blocksFrom = Math.min(to, from + ((BLOCK_BYTES - (from % BLOCK_BYTES)) % BLOCK_BYTES))
+  const blocksTo = Math.max(blocksFrom, to - (to % BLOCK_BYTES))
+  const direct = openSync(path, constants.O_WRONLY | constants.O_DIRECT)
+  try {
+    writeNow(descriptor, staged, from, blocksFrom)
+  } catch (error) {
+    closeSync(direct)
+    throw error
+  }
+  const writeBlocks = (position: number): void => {
+    const bytes = staged.view(position, blocksTo)
+    write(direct, bytes, 0, bytes.length, position, (error, written) => {
+      if (error === null && written > 0 && position + written < blocksTo) {
+        writeBlocks(position + written)
+        return
+      }
+      closeSync(direct)
+      done(error ?? endOf(descriptor, staged, blocksTo, to, written))
+    })
+  }
+  writeBlocks(blocksFrom)
+}
+
+function endOf(descriptor: number, staged: StagedBytes, from: number, to: number, written: number): unknown {
+  if (written === 0) return new Error('the device takes no more bytes')
+  try {
+    writeNow(descriptor, staged, from, to)
+    return null
+  } catch (error) {
+    return error
+  }
+}
+
+/** Less than a block: it stays in the page cache, which does not wait for the device. */
+function writeNow(descriptor: number, staged: StagedBytes, from: number, to: number): void {
+  const bytes = staged.view(from, to)
+  for (let done = 0; done < bytes.length; ) {
+    const written = writeSync(descriptor, bytes, done, bytes.length - done, from + done)
+    if (written === 0) throw new Error('the file takes no more bytes')
+    done += written
+  }
+}
+
+const PROBE_BYTES = 1024 * 1024
+/** The first one finds cold paths everywhere. */
+const PROBES = 3
+
+/** Bytes per second that direct writes to a new file reach; null if they are refused. The file is removed. */
+export function tryDirectWrites(path: string, calls: Libc): number | null {
+  const staged = new StagedBytes()
+  try {
+    const descriptor = openSync(path, constants.O_WRONLY | constants.O_CREAT | constants.O_DIRECT)
+    try {
+      calls.allocateKeepingSize?.(descriptor, 0, PROBES * PROBE_BYTES)
+      let fastestMs = Number.POSITIVE_INFINITY
+      for (let probe = 0; probe < PROBES; probe++) {
+        const beganMs = performance.now()
+        if (writeSync(descriptor, staged.memory, 0, PROBE_BYTES, probe * PROBE_BYTES) < PROBE_BYTES) return null
+        fastestMs = Math.min(fastestMs, performance.now() - beganMs)
+      }
+      return PROBE_BYTES / (fastestMs / 1000)
+    } finally {
+      closeSync(descriptor)
+    }
+  } catch {
+    return null // refused, or no space: what is not possible now is not used
+  } finally {
+    rmSync(path, { force: true })
+  }
+}
