@@ -36,12 +36,6 @@ export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
     test: 'test/differential/cases-cluster.ts',
   },
   {
-    situation: 'DescribeConfigs of client metrics',
-    kafka: 'describes none',
-    samsa: 'answers INVALID_REQUEST: nothing receives them',
-    test: 'test/differential/cases-configs.ts',
-  },
-  {
     situation: 'An uncompressed batch whose records have wrong offset deltas',
     kafka: 'stores it and serves offsets that overlap',
     samsa: 'answers INVALID_RECORD',

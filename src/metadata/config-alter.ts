@@ -4,9 +4,11 @@
  */
 import { ErrorCode } from '../protocol/errors.ts'
 import type { BrokerConfig } from './broker-config.ts'
+import { refuseSubscription } from './client-metrics.ts'
 import type { ConfigDefinition } from './config-definitions/definition.ts'
 import {
   BROKER_DEFINITIONS,
+  CLIENT_METRICS_DEFINITIONS,
   type DefinitionMap,
   DYNAMIC_ONLY_DEFINITIONS,
   GROUP_DEFINITIONS,
@@ -48,6 +50,7 @@ function refuse(errorCode: ErrorCode, errorMessage: string | null): { readonly o
 
 function definitionsFor(kind: ConfigKind): DefinitionMap {
   if (kind === 'topic') return TOPIC_DEFINITIONS
+  if (kind === 'client-metrics') return CLIENT_METRICS_DEFINITIONS
   return kind === 'group' ? GROUP_DEFINITIONS : BROKER_DEFINITIONS
 }
 
@@ -114,7 +117,7 @@ function applyOperation(
       return null
     case AlterOperation.APPEND:
     case AlterOperation.SUBTRACT: {
-      if (definitionFor(target.kind, name)?.type !== 'list') {
+      if (!isList(target.kind, name)) {
         return refuse(ErrorCode.INVALID_CONFIG, notAList(target.kind, name, operation))
       }
       const items = listItems(values.get(name) ?? effectiveText(target, name) ?? '')
@@ -131,6 +134,11 @@ function applyOperation(
         ? refuse(ErrorCode.INVALID_REQUEST, `Unknown operations type ${operation}`)
         : refuse(ErrorCode.UNKNOWN_SERVER_ERROR, null)
   }
+}
+
+/** Kafka's controller does not know the types of client metrics: their lists are only set whole. */
+function isList(kind: ConfigKind, name: string): boolean {
+  return kind !== 'client-metrics' && definitionFor(kind, name)?.type === 'list'
 }
 
 function notAList(kind: ConfigKind, name: string, operation: number): string {
@@ -156,6 +164,8 @@ function judgeChange(target: AlterTarget, values: ReadonlyMap<string, string>): 
       return judgeTopicConfigs(target.broker, values)
     case 'group':
       return judgeGroupConfigs(target.broker, values)
+    case 'client-metrics':
+      return judgeClientMetrics(values)
     case 'broker':
       return judgeBrokerConfigs(target, values)
   }
@@ -258,6 +268,17 @@ function judgeGroupConfigs(broker: BrokerConfig, values: ReadonlyMap<string, str
     if (number(session) <= number(heartbeat)) return invalidConfig(`${session} must be greater than ${heartbeat}`)
   }
   return { ok: true, values }
+}
+
+function judgeClientMetrics(values: ReadonlyMap<string, string>): AlterOutcome {
+  const unknown = [...values.keys()].find((name) => !CLIENT_METRICS_DEFINITIONS.has(name))
+  if (unknown !== undefined) {
+    return refuse(ErrorCode.INVALID_REQUEST, `Unknown client metrics configuration: ${unknown}`)
+  }
+  const impossible = firstImpossible(CLIENT_METRICS_DEFINITIONS, values, 'client metrics')
+  if (impossible !== null) return invalidConfig(impossible)
+  const refusal = refuseSubscription(values)
+  return refusal === null ? { ok: true, values } : { ok: false, ...refusal }
 }
 
 const LISTENER_PREFIX = /^listener\.name\.[^.]+\./

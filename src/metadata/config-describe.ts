@@ -4,7 +4,12 @@
  */
 import type { BrokerConfig, BrokerConfigLevel } from './broker-config.ts'
 import type { ConfigDefinition } from './config-definitions/definition.ts'
-import { BROKER_DEFINITIONS, GROUP_DEFINITIONS, TOPIC_DEFINITIONS } from './config-definitions/index.ts'
+import {
+  BROKER_DEFINITIONS,
+  CLIENT_METRICS_DEFINITIONS,
+  GROUP_DEFINITIONS,
+  TOPIC_DEFINITIONS,
+} from './config-definitions/index.ts'
 import { TOPIC_SYNONYMS } from './config-definitions/topic.ts'
 import { parseConfigValue, WIRE_TYPES } from './config-values.ts'
 import { effectiveTopicText } from './topic-settings.ts'
@@ -176,6 +181,16 @@ export function effectiveGroupText(
   const synonym = groupBrokerSynonym(definition.name)
   const fallback = synonym === null ? definition.defaultValue : broker.text(synonym)
   return canonical(definition, own.get(definition.name) ?? fallback)
+}
+
+/** Every property of a client metrics subscription, sorted by name. */
+export function describeClientMetrics(own: ReadonlyMap<string, string>): DescribedConfig[] {
+  return [...CLIENT_METRICS_DEFINITIONS.values()].map((definition) => {
+    const { name, defaultValue } = definition
+    const value = canonical(definition, own.get(name) ?? defaultValue)
+    const synonyms = own.has(name) ? [{ name, value, source: ConfigSource.CLIENT_METRICS }] : []
+    return described(definition, value, synonyms)
+  })
 }
 
 /** Every group property, sorted by name. Any group has them, whether it exists or not. */

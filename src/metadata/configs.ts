@@ -24,6 +24,7 @@ import {
   ConfigSource,
   type DescribedConfig,
   describeBroker,
+  describeClientMetrics,
   describeClusterDefault,
   describeGroup,
   describeTopic,
@@ -37,7 +38,14 @@ import type { MetadataStore } from './store.ts'
 import { MetadataStoreError } from './store.ts'
 import { invalidTopicName } from './topic-names.ts'
 import { type TopicSettings, topicSettings } from './topic-settings.ts'
-import { brokerConfigKey, type ConfigValue, encodeValue, groupConfigKey, topicConfigKey } from './values.ts'
+import {
+  brokerConfigKey,
+  type ConfigValue,
+  clientMetricsConfigKey,
+  encodeValue,
+  groupConfigKey,
+  topicConfigKey,
+} from './values.ts'
 
 export type { ConfigError, ConfigOperation } from './config-alter.ts'
 export type { ConfigSynonym, DescribedConfig } from './config-describe.ts'
@@ -97,15 +105,13 @@ function refused(errorMessage: string): ConfigError {
 
 const INTEGER = /^[+-]?[0-9]+$/
 
-/** Whether there are such resources in Kafka; of those, client metrics have no configs here. */
+/** Whether there are such resources. */
 export function isResourceType(type: number): boolean {
   return Object.values<number>(ResourceType).includes(type)
 }
 
 function unsupportedReason(type: number): string {
-  return type === ResourceType.CLIENT_METRICS
-    ? 'Client metrics are not supported: no receiver is configured'
-    : `Unknown resource type ${type}`
+  return `Unknown resource type ${type}`
 }
 
 export class Configs {
@@ -249,6 +255,8 @@ export class Configs {
         return this.#describeTopic(this.#image.config('topic', name).values)
       case ResourceType.GROUP:
         return describeGroup(this.#broker, this.#image.config('group', name).values)
+      case ResourceType.CLIENT_METRICS:
+        return describeClientMetrics(this.#image.config('client-metrics', name).values)
       case ResourceType.BROKER_LOGGER:
         return this.#describeLogger()
       default:
@@ -283,6 +291,9 @@ export class Configs {
       return this.#image.topic(name) === undefined ? failed(ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, null) : null
     }
     if (type === ResourceType.GROUP) return name === '' ? refused('Group name must not be empty') : null
+    if (type === ResourceType.CLIENT_METRICS) {
+      return name === '' ? refused('Client metrics subscription name must not be empty') : null
+    }
     if (!isBroker) return refused(unsupportedReason(type))
     if (name === '') return type === ResourceType.BROKER ? null : refused('Broker id must not be empty')
     if (!INTEGER.test(name)) return refused(`Broker id must be an integer, but it is: ${name}`)
@@ -303,6 +314,8 @@ export class Configs {
       }
       case ResourceType.GROUP:
         return name === '' ? refused('Default group resources are not allowed.') : null
+      case ResourceType.CLIENT_METRICS:
+        return name === '' ? refused('Default client metrics resources are not allowed.') : null
       case ResourceType.BROKER:
       case ResourceType.BROKER_LOGGER:
         if (name === '' && type === ResourceType.BROKER) return null
@@ -419,11 +432,13 @@ export class Configs {
 
 function kindOf(type: number): ConfigKind {
   if (type === ResourceType.TOPIC) return 'topic'
+  if (type === ResourceType.CLIENT_METRICS) return 'client-metrics'
   return type === ResourceType.GROUP ? 'group' : 'broker'
 }
 
 function configKey(kind: ConfigKind, name: string): string {
   if (kind === 'topic') return topicConfigKey(name)
+  if (kind === 'client-metrics') return clientMetricsConfigKey(name)
   return kind === 'group' ? groupConfigKey(name) : brokerConfigKey(name)
 }
 

@@ -10,6 +10,7 @@ import type { BrokerValue, ConfigValue, TopicValue } from './values.ts'
 import {
   BROKER_CONFIGS_PREFIX,
   BROKERS_PREFIX,
+  CLIENT_METRICS_CONFIGS_PREFIX,
   decodeValue,
   GROUP_CONFIGS_PREFIX,
   TOPIC_CONFIGS_PREFIX,
@@ -52,11 +53,11 @@ export interface ConfigImage {
   readonly revision: number | null
 }
 
-export type ConfigKind = 'topic' | 'broker' | 'group'
+export type ConfigKind = 'topic' | 'broker' | 'group' | 'client-metrics'
 
 export interface ChangedConfig {
   readonly kind: ConfigKind
-  /** Topic or group name, broker id; '' is the cluster-wide default of brokers. */
+  /** Name of a topic, group or client metrics subscription, broker id; '' is the cluster-wide default of brokers. */
   readonly name: string
 }
 
@@ -89,6 +90,7 @@ const CONFIG_PREFIXES: readonly (readonly [string, ConfigKind])[] = [
   [TOPIC_CONFIGS_PREFIX, 'topic'],
   [BROKER_CONFIGS_PREFIX, 'broker'],
   [GROUP_CONFIGS_PREFIX, 'group'],
+  [CLIENT_METRICS_CONFIGS_PREFIX, 'client-metrics'],
 ]
 
 /** What one batch of store changes touched, before it becomes an ImageChange. */
@@ -112,6 +114,7 @@ export class MetadataImage {
     topic: new Map(),
     broker: new Map(),
     group: new Map(),
+    'client-metrics': new Map(),
   }
   readonly #listeners = new Set<ImageListener>()
   #stopWatching: (() => void) | null = null

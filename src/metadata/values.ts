@@ -5,9 +5,12 @@
  * Key space:
  *   topics/NAME              the topic: id and partitions
  *   topic-collisions/NAME_   guards names that differ only in `.` and `_`
- *   configs/topics/NAME, configs/brokers/ID, configs/brokers/ (cluster default), configs/groups/NAME
+ *   configs/topics/NAME, configs/brokers/ID, configs/brokers/ (cluster default), configs/groups/NAME,
+ *     configs/client-metrics/NAME
  *   brokers/ID               registration of a live broker (bound to its lease)
  *   producer-ids             the next block
+ *   features/NAME            a feature level that was changed
+ *   quotas/ENTITY            client quotas
  */
 // Without the package's native part, which takes longer to load than it saves here.
 import { Packr } from 'msgpackr/pack'
@@ -42,6 +45,7 @@ export const TOPICS_PREFIX = 'topics/'
 export const TOPIC_CONFIGS_PREFIX = 'configs/topics/'
 export const BROKER_CONFIGS_PREFIX = 'configs/brokers/'
 export const GROUP_CONFIGS_PREFIX = 'configs/groups/'
+export const CLIENT_METRICS_CONFIGS_PREFIX = 'configs/client-metrics/'
 export const BROKERS_PREFIX = 'brokers/'
 export const PRODUCER_IDS_KEY = 'producer-ids'
 
@@ -60,6 +64,10 @@ export function brokerConfigKey(name: string): string {
 
 export function groupConfigKey(group: string): string {
   return GROUP_CONFIGS_PREFIX + group
+}
+
+export function clientMetricsConfigKey(name: string): string {
+  return CLIENT_METRICS_CONFIGS_PREFIX + name
 }
 
 export function brokerKey(id: number): string {

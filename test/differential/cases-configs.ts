@@ -104,22 +104,7 @@ const DESCRIBE: CaseGroup = {
       keys: ['consumer.session.timeout.ms', 'consumer.heartbeat.interval.ms'],
     }),
     describes('an empty group name', GROUP, ''),
-    accepting(
-      describes('client metrics that never were', CLIENT_METRICS, 'described-metrics'),
-      'without a receiver there are no client metrics',
-      {
-        throttleTimeMs: 0,
-        results: [
-          {
-            errorCode: 42,
-            errorMessage: '<text>',
-            resourceType: CLIENT_METRICS,
-            resourceName: 'described-metrics',
-            configs: [],
-          },
-        ],
-      },
-    ),
+    describes('client metrics that never were', CLIENT_METRICS, 'described-metrics'),
     describes('an empty name of client metrics', CLIENT_METRICS, ''),
   ],
 }
@@ -300,6 +285,56 @@ const INCREMENTAL: CaseGroup = {
     alters('a client metrics interval out of range', 'altered-metrics', [['interval.ms', SET, '1']], {
       type: CLIENT_METRICS,
     }),
+    alters(
+      'client metrics',
+      'altered-metrics',
+      [
+        ['interval.ms', SET, '1000'],
+        ['metrics', SET, 'a.b,c'],
+        ['match', SET, 'client_id=a.*'],
+      ],
+      {
+        type: CLIENT_METRICS,
+      },
+    ),
+    alters('a metric more', 'altered-metrics', [['metrics', APPEND, 'd']], { type: CLIENT_METRICS }),
+    alters('a metric less', 'altered-metrics', [['metrics', SUBTRACT, 'c']], { type: CLIENT_METRICS }),
+    describes('client metrics that are set', CLIENT_METRICS, 'altered-metrics'),
+    alters('two client patterns', 'altered-metrics', [['match', APPEND, 'client_source_port=123']], {
+      type: CLIENT_METRICS,
+    }),
+    alters('an unknown client fact', 'altered-metrics', [['match', SET, 'client_shoe_size=44']], {
+      type: CLIENT_METRICS,
+    }),
+    alters('a client pattern without a fact', 'altered-metrics', [['match', SET, 'abc']], { type: CLIENT_METRICS }),
+    alters('a client pattern with two signs', 'altered-metrics', [['match', SET, 'client_id=a=b']], {
+      type: CLIENT_METRICS,
+    }),
+    alters('a client pattern that is no pattern', 'altered-metrics', [['match', SET, 'client_id=(']], {
+      type: CLIENT_METRICS,
+    }),
+    alters('a client metrics interval that is no number', 'altered-metrics', [['interval.ms', SET, 'x']], {
+      type: CLIENT_METRICS,
+    }),
+    alters('an interval above the largest', 'altered-metrics', [['interval.ms', SET, '3600001']], {
+      type: CLIENT_METRICS,
+    }),
+    alters('an unknown client metrics config', 'altered-metrics', [['no.such', SET, '1']], { type: CLIENT_METRICS }),
+    alters('client metrics without a name', '', [['interval.ms', SET, '1000']], { type: CLIENT_METRICS }),
+    alters('an interval to append to', 'altered-metrics', [['interval.ms', APPEND, '1']], { type: CLIENT_METRICS }),
+    alters(
+      'client metrics deleted',
+      'altered-metrics',
+      [
+        ['interval.ms', DELETE, null],
+        ['metrics', DELETE, null],
+        ['match', DELETE, null],
+      ],
+      {
+        type: CLIENT_METRICS,
+      },
+    ),
+    describes('client metrics that were deleted', CLIENT_METRICS, 'altered-metrics'),
   ],
 }
 

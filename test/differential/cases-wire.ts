@@ -23,6 +23,11 @@ const COMPARED = new Set<number>([
     ApiKey.DescribeTopicPartitions,
     ApiKey.DescribeClientQuotas,
     ApiKey.AlterClientQuotas,
+    ApiKey.AlterReplicaLogDirs,
+    ApiKey.ElectLeaders,
+    ApiKey.AlterPartitionReassignments,
+    ApiKey.ListPartitionReassignments,
+    ApiKey.ListConfigResources,
   ],
 ])
 

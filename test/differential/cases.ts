@@ -7,6 +7,7 @@ import { GROUP_CASES } from './cases-groups.ts'
 import { OFFSET_CASES } from './cases-offsets.ts'
 import { PRODUCE_CASES } from './cases-produce.ts'
 import { QUOTA_CASES } from './cases-quotas.ts'
+import { REASSIGNMENT_CASES } from './cases-reassignment.ts'
 import { TOPIC_CASES } from './cases-topics.ts'
 import { WIRE_CASES } from './cases-wire.ts'
 
@@ -19,5 +20,6 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   ...CONFIG_CASES,
   ...PRODUCE_CASES,
   ...FETCH_CASES,
+  ...REASSIGNMENT_CASES,
   ...QUOTA_CASES,
 ]

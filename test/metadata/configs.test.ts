@@ -227,7 +227,7 @@ describe('several processes', () => {
       [
         { type: ResourceType.TOPIC, name: 't', operations: operation('x') },
         { type: ResourceType.TOPIC, name: 'u', operations: operation('5') },
-        { type: ResourceType.CLIENT_METRICS, name: 'm', operations: [] },
+        { type: 3, name: 'm', operations: [] },
       ],
       { validateOnly: false },
     )

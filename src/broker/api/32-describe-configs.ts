@@ -17,7 +17,6 @@ export default defineApi({
   versions: [1, 4],
   notes: [
     'Documentation is given for the properties of topics and groups and for what the broker has as their defaults, in words of our own.',
-    'Client metrics have no configs here: INVALID_REQUEST.',
     'There is one logger, `root`.',
     'A resource type that does not exist spoils the whole request, as in Kafka.',
   ],

@@ -12,7 +12,6 @@ export default defineApi({
   request: IncrementalAlterConfigsRequest,
   response: IncrementalAlterConfigsResponse,
   versions: [0, 1],
-  notes: ['Client metrics cannot be configured: INVALID_REQUEST.'],
   async handle(context, request) {
     const { permitted, denied } = splitByAlterAccess(context, request.resources)
     const alterations = permitted.map(({ resourceType: type, resourceName: name, configs }) => ({

@@ -22,24 +22,21 @@ import deleteTopics from './20-delete-topics.ts'
 import deleteRecords from './21-delete-records.ts'
 import initProducerId from './22-init-producer-id.ts'
 import offsetForLeaderEpoch from './23-offset-for-leader-epoch.ts'
-import addPartitionsToTxn from './24-add-partitions-to-txn.ts'
-import addOffsetsToTxn from './25-add-offsets-to-txn.ts'
-import endTxn from './26-end-txn.ts'
-import writeTxnMarkers from './27-write-txn-markers.ts'
-import txnOffsetCommit from './28-txn-offset-commit.ts'
 import describeConfigs from './32-describe-configs.ts'
 import alterConfigs from './33-alter-configs.ts'
+import alterReplicaLogDirs from './34-alter-replica-log-dirs.ts'
 import describeLogDirs from './35-describe-log-dirs.ts'
 import createPartitions from './37-create-partitions.ts'
 import deleteGroups from './42-delete-groups.ts'
+import electLeaders from './43-elect-leaders.ts'
 import incrementalAlterConfigs from './44-incremental-alter-configs.ts'
+import alterPartitionReassignments from './45-alter-partition-reassignments.ts'
+import listPartitionReassignments from './46-list-partition-reassignments.ts'
 import offsetDelete from './47-offset-delete.ts'
 import describeClientQuotas from './48-describe-client-quotas.ts'
 import alterClientQuotas from './49-alter-client-quotas.ts'
 import describeCluster from './60-describe-cluster.ts'
-import describeProducers from './61-describe-producers.ts'
-import describeTransactions from './65-describe-transactions.ts'
-import listTransactions from './66-list-transactions.ts'
+import listConfigResources from './74-list-config-resources.ts'
 import describeTopicPartitions from './75-describe-topic-partitions.ts'
 
 export const APIS: readonly Api[] = [
@@ -62,23 +59,20 @@ export const APIS: readonly Api[] = [
   deleteRecords,
   initProducerId,
   offsetForLeaderEpoch,
-  addPartitionsToTxn,
-  addOffsetsToTxn,
-  endTxn,
-  writeTxnMarkers,
-  txnOffsetCommit,
   describeConfigs,
   alterConfigs,
+  alterReplicaLogDirs,
   describeLogDirs,
   createPartitions,
   deleteGroups,
+  electLeaders,
   incrementalAlterConfigs,
+  alterPartitionReassignments,
+  listPartitionReassignments,
   offsetDelete,
   describeClientQuotas,
   alterClientQuotas,
   describeCluster,
-  describeProducers,
-  describeTransactions,
-  listTransactions,
+  listConfigResources,
   describeTopicPartitions,
 ]
