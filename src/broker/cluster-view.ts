@@ -10,6 +10,8 @@ import type { Connection } from './connection.ts'
 /** Every operation a resource type supports, as the bit field of "authorized operations". */
 export const ALL_TOPIC_OPERATIONS = 3576
 export const ALL_CLUSTER_OPERATIONS = 8096
+/** READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS */
+export const ALL_GROUP_OPERATIONS = 3400
 /** The client did not ask for them. */
 export const OPERATIONS_NOT_REQUESTED = -2147483648
 

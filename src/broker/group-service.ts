@@ -2,8 +2,14 @@
  * Sets up the group coordinator for this broker: its settings, its log, and its shards, which come and go with the
  * partitions of `__consumer_offsets` that this broker leads. Built by the server.
  */
-import { type GroupCoordinatorConfig, type MigrationPolicy, OFFSETS_TOPIC } from '../coordinator/config.ts'
-import type { TopicLookup } from '../coordinator/request-context.ts'
+import {
+  type ConsumerGroupSettings,
+  type GroupCoordinatorConfig,
+  type MigrationPolicy,
+  OFFSETS_TOPIC,
+} from '../coordinator/config.ts'
+import { hashTopic } from '../coordinator/group/consumer/metadata-hash.ts'
+import type { ClusterTopics } from '../coordinator/request-context.ts'
 import { GroupCoordinator } from '../coordinator/runtime.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
 import type { ImageChange, MetadataImage, TopicImage } from '../metadata/image.ts'
@@ -13,6 +19,7 @@ import type { Random } from '../storage/random.ts'
 import type { Timers } from '../storage/timers.ts'
 import { CoordinatorTopicLog } from './coordinator-topic-log.ts'
 import type { Partitions } from './partitions.ts'
+import { compileTopicPattern } from './topic-patterns.ts'
 
 export interface GroupServiceOptions {
   readonly nodeId: number
@@ -31,6 +38,7 @@ const MS_PER_MINUTE = 60_000
 export class GroupService {
   readonly groups: GroupCoordinator
   readonly #nodeId: number
+  readonly #topics: TopicsOfImage
   readonly #stopFollowing: () => void
   /** Leader epoch under which each shard was loaded. */
   readonly #loaded = new Map<number, number>()
@@ -38,10 +46,13 @@ export class GroupService {
   constructor(options: GroupServiceOptions) {
     const { config, image, partitions, clock, timers, random, logger } = options
     this.#nodeId = options.nodeId
+    this.#topics = new TopicsOfImage(image)
     this.groups = new GroupCoordinator({
       config: coordinatorConfig(config),
       log: new CoordinatorTopicLog(partitions, OFFSETS_TOPIC),
-      metadata: topicLookup(image),
+      metadata: this.#topics,
+      compilePattern: compileTopicPattern,
+      consumerSettings: (groupId) => consumerSettings(config, image, groupId),
       clock,
       timers,
       random,
@@ -57,10 +68,13 @@ export class GroupService {
   }
 
   #follow(change: ImageChange): void {
+    this.#topics.follow(change)
     for (const { name } of change.deleted) {
       if (name === OFFSETS_TOPIC) this.#followLeadership(undefined)
       else this.groups.topicDeleted(name)
     }
+    const changed = [...change.created, ...change.deleted, ...change.changed]
+    if (changed.length > 0) this.groups.topicsChanged(new Set(changed.map(({ name }) => name)))
     for (const topic of [...change.created, ...change.changed]) {
       if (topic.name === OFFSETS_TOPIC) this.#followLeadership(topic)
     }
@@ -103,10 +117,72 @@ function coordinatorConfig(config: BrokerConfig): GroupCoordinatorConfig {
   }
 }
 
-function topicLookup(image: MetadataImage): TopicLookup {
+/** What is set for the group, else for all of them. */
+function consumerSettings(config: BrokerConfig, image: MetadataImage, groupId: string): ConsumerGroupSettings {
+  const { values } = image.config('group', groupId)
+  const setting = (name: string): number => {
+    const own = values.get(name)
+    return own === undefined ? config.number(`group.${name}`) : Number(own)
+  }
   return {
-    topicId: (name) => image.topic(name)?.topicId,
-    topicName: (topicId) => image.topicById(topicId)?.name,
-    partitionCount: (name) => image.topic(name)?.partitions.length,
+    sessionTimeoutMs: setting('consumer.session.timeout.ms'),
+    heartbeatIntervalMs: setting('consumer.heartbeat.interval.ms'),
+    assignmentIntervalMs: setting('consumer.assignment.interval.ms'),
+  }
+}
+
+/** The image as groups see it. */
+class TopicsOfImage implements ClusterTopics {
+  readonly #image: MetadataImage
+  #newestTopicVersion: number
+  /** Topics are immutable: a change brings a new one. A change of racks is not seen by those that were looked at. */
+  readonly #hashes = new WeakMap<TopicImage, bigint>()
+
+  constructor(image: MetadataImage) {
+    this.#image = image
+    this.#newestTopicVersion = image.revision
+  }
+
+  follow({ created }: ImageChange): void {
+    if (created.length > 0) this.#newestTopicVersion = this.#image.revision
+  }
+
+  get version(): number {
+    return this.#image.revision
+  }
+
+  get newestTopicVersion(): number {
+    return this.#newestTopicVersion
+  }
+
+  topicId(name: string): string | undefined {
+    return this.#image.topic(name)?.topicId
+  }
+
+  topicName(topicId: string): string | undefined {
+    return this.#image.topicById(topicId)?.name
+  }
+
+  partitionCount(name: string): number | undefined {
+    return this.#image.topic(name)?.partitions.length
+  }
+
+  topicNames(): string[] {
+    return this.#image.topics().map(({ name }) => name)
+  }
+
+  metadataHash(name: string): bigint | undefined {
+    const topic = this.#image.topic(name)
+    if (topic === undefined) return undefined
+    let hash = this.#hashes.get(topic)
+    if (hash === undefined) {
+      hash = hashTopic({ topicId: topic.topicId, name, racks: topic.partitions.map((each) => this.#racks(each)) })
+      this.#hashes.set(topic, hash)
+    }
+    return hash
+  }
+
+  #racks({ replicas }: TopicImage['partitions'][number]): string[] {
+    return replicas.flatMap((id) => this.#image.broker(id)?.rack ?? [])
   }
 }

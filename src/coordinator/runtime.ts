@@ -13,26 +13,40 @@ import type { HeartbeatRequest, HeartbeatResponse } from '../protocol/messages/1
 import type { LeaveGroupRequest } from '../protocol/messages/13-leave-group.ts'
 import type { SyncGroupRequest } from '../protocol/messages/14-sync-group.ts'
 import type { ListGroupsRequest, ListGroupsResponse } from '../protocol/messages/16-list-groups.ts'
-import type { DeleteGroupsResponse } from '../protocol/messages/42-delete-groups.ts'
 import type { TxnOffsetCommitRequest } from '../protocol/messages/28-txn-offset-commit.ts'
+import type { DeleteGroupsResponse } from '../protocol/messages/42-delete-groups.ts'
 import type { OffsetDeleteRequest } from '../protocol/messages/47-offset-delete.ts'
+import type { ConsumerGroupHeartbeatRequest } from '../protocol/messages/68-consumer-group-heartbeat.ts'
 import { type Input, ZERO_UUID } from '../protocol/schema.ts'
 import type { Clock } from '../storage/clock.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { Timers } from '../storage/timers.ts'
 import { type GroupCoordinatorConfig, OFFSETS_TOPIC } from './config.ts'
+import {
+  type ConsumerGroupAnswer,
+  type ConsumerHeartbeatAnswer,
+  checkHeartbeat,
+  describedConsumerGroup,
+  heartbeatAnswer,
+  heartbeatInput,
+  undescribedConsumerGroup,
+} from './consumer-requests.ts'
 import type { CoordinatorLog } from './coordinator-log.ts'
 import { type JoinResult, joinFailure, syncFailure } from './group/classic/group.ts'
 import { heartbeat } from './group/classic/heartbeat.ts'
 import { joinGroup } from './group/classic/join.ts'
 import { leaveGroup, type MemberIdentity } from './group/classic/leave.ts'
 import { syncGroup } from './group/classic/sync.ts'
-import { CLASSIC_GROUP_TYPE, describeGroup, listFilters, listGroups } from './group/describe.ts'
+import { describeConsumerGroup } from './group/consumer/describe.ts'
+import { Refusal } from './group/consumer/draft.ts'
+import { type ConsumerHeartbeatResult, consumerHeartbeat, heartbeatFailure } from './group/consumer/heartbeat.ts'
+import { checkConsumerFetch } from './group/consumer/offsets.ts'
+import { describeGroup, listFilters, listGroups } from './group/describe.ts'
 import { commitOffsets } from './group/offsets/commit.ts'
 import { deleteGroup, deleteOffsets, forgetLostTopics, forgetTopic } from './group/offsets/delete.ts'
 import { commitInTransaction } from './group/offsets/txn-commit.ts'
-import type { Turn, Waiter } from './group/turn.ts'
+import type { Turn, TurnInputs, Waiter } from './group/turn.ts'
 import {
   FETCH_MANY_GROUPS_VERSION,
   type FetchedGroup,
@@ -48,7 +62,7 @@ import {
   singleGroup,
 } from './offset-requests.ts'
 import { Gather, partitionOf, ReplyWaiter, refusalWithoutSize } from './replies.ts'
-import type { GroupRequestContext, TopicLookup } from './request-context.ts'
+import type { ClusterTopics, CompileTopicPattern, GroupRequestContext } from './request-context.ts'
 import {
   type DescribedGroupAnswer,
   describedGroup,
@@ -73,7 +87,9 @@ export interface GroupCoordinatorDependencies {
   readonly timers: Timers
   readonly clock: Clock
   readonly random: Random
-  readonly metadata: TopicLookup
+  readonly metadata: ClusterTopics
+  readonly compilePattern: CompileTopicPattern
+  readonly consumerSettings: TurnInputs['consumerSettings']
   readonly logger: Logger
 }
 
@@ -84,13 +100,13 @@ function rebalanceTimeout(request: JoinGroupRequest): number {
 
 export class GroupCoordinator {
   readonly #config: GroupCoordinatorConfig
-  readonly #metadata: TopicLookup
+  readonly #metadata: ClusterTopics
   readonly #shardDependencies: ShardDependencies
   readonly #shards = new Map<number, GroupShard>()
   #isStopping = false
 
   constructor(dependencies: GroupCoordinatorDependencies) {
-    const { config, log, timers, clock, random, metadata, logger } = dependencies
+    const { config, log, timers, clock, random, metadata, logger, compilePattern, consumerSettings } = dependencies
     this.#config = config
     this.#metadata = metadata
     this.#shardDependencies = {
@@ -100,6 +116,7 @@ export class GroupCoordinator {
       clock,
       random,
       logger,
+      consumers: { topics: metadata, compilePattern, consumerSettings },
       afterLoad: (state, turn) => forgetLostTopics(state, turn, metadata, ZERO_UUID),
     }
   }
@@ -141,7 +158,36 @@ export class GroupCoordinator {
     for (const shard of this.#shards.values()) shard.runLater((state, turn) => forgetTopic(state, turn, name))
   }
 
+  /** Topics came, went or have other partitions: groups that subscribe to them look at their next heartbeat what it means. */
+  topicsChanged(names: ReadonlySet<string>): void {
+    for (const shard of this.#shards.values()) {
+      for (const group of shard.groups.values()) {
+        if (group.type !== 'consumer' || group.isMetadataStale) continue
+        for (const name of group.topicCounts.keys()) if (names.has(name)) group.isMetadataStale = true
+      }
+    }
+  }
+
   // Membership
+
+  consumerHeartbeat(
+    context: GroupRequestContext,
+    request: ConsumerGroupHeartbeatRequest,
+    reply: (answer: ConsumerHeartbeatAnswer) => void,
+  ): void {
+    const waiter = new ReplyWaiter<ConsumerHeartbeatResult, ConsumerHeartbeatAnswer>(
+      heartbeatAnswer,
+      (errorCode) => heartbeatFailure(refusalWithoutSize(errorCode), null),
+      reply,
+    )
+    const problem = checkHeartbeat(request, context.apiVersion, this.#config.consumer.assignors)
+    if (problem instanceof Refusal) {
+      waiter.answer(heartbeatFailure(problem.errorCode, problem.message))
+      return
+    }
+    const input = heartbeatInput(context, request)
+    this.#run(request.groupId, waiter, (state, turn) => consumerHeartbeat(state, turn, input, waiter))
+  }
 
   joinGroup(context: GroupRequestContext, request: JoinGroupRequest, reply: (answer: JoinGroupAnswer) => void): void {
     const { apiVersion } = context
@@ -341,9 +387,12 @@ export class GroupCoordinator {
       waiter.refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
       return
     }
-    this.#run(group.groupId, waiter, (state, turn) =>
-      turn.answer(waiter, fetchGroup(context, group, this.#metadata, state.durable)),
-    )
+    this.#run(group.groupId, waiter, (state, turn) => {
+      const known = state.groups.get(group.groupId)
+      const errorCode = known?.type === 'consumer' ? checkConsumerFetch(known, group) : ErrorCode.NONE
+      if (errorCode !== ErrorCode.NONE) turn.answer(waiter, failedGroup(group, errorCode, context.apiVersion))
+      else turn.answer(waiter, fetchGroup(context, group, this.#metadata, state.durable))
+    })
   }
 
   offsetDelete(
@@ -388,6 +437,29 @@ export class GroupCoordinator {
     }
   }
 
+  describeConsumerGroups(
+    context: GroupRequestContext,
+    groupIds: readonly string[],
+    reply: (groups: ConsumerGroupAnswer[]) => void,
+  ): void {
+    const gather = new Gather<ConsumerGroupAnswer>(groupIds.length, reply)
+    for (const [index, groupId] of groupIds.entries()) {
+      const waiter = new ReplyWaiter(
+        (described: ConsumerGroupAnswer) => described,
+        (errorCode) => undescribedConsumerGroup(groupId, refusalWithoutSize(errorCode)),
+        (described) => gather.put(index, described),
+      )
+      if (!context.allowed('DESCRIBE', 'GROUP', groupId)) waiter.refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
+      else if (groupId === '') waiter.refuse(ErrorCode.INVALID_GROUP_ID)
+      else {
+        this.#run(groupId, waiter, (state, turn) => {
+          const described = describeConsumerGroup(state, turn, groupId)
+          turn.answer(waiter, describedConsumerGroup(context, groupId, described))
+        })
+      }
+    }
+  }
+
   /** Every group of every partition; a partition that cannot say fails the whole, so that no group seems gone. */
   listGroups(
     context: GroupRequestContext,
@@ -407,14 +479,7 @@ export class GroupCoordinator {
         (answer) => gather.put(index, answer),
       )
       const list = (state: Parameters<typeof listGroups>[0], turn: Turn) => {
-        const groups = listGroups(state, filters)
-          .filter(({ groupId }) => context.allowed('DESCRIBE', 'GROUP', groupId))
-          .map(({ groupId, protocolType, state: groupState }) => ({
-            groupId,
-            protocolType,
-            groupState,
-            groupType: CLASSIC_GROUP_TYPE,
-          }))
+        const groups = listGroups(state, filters).filter(({ groupId }) => context.allowed('DESCRIBE', 'GROUP', groupId))
         turn.answer(waiter, { errorCode: ErrorCode.NONE, groups })
       }
       shard.run(list, (errorCode) => waiter.refuse(errorCode))

@@ -20,9 +20,9 @@ import { timerFired } from './group/classic/timers.ts'
 import { expireOffsets } from './group/offsets/expire.ts'
 import { decodeRecord, encodeRecord, type GroupRecord, type KeyValue } from './group/records.ts'
 import { emptyDurableState, replay, replayMarker, replayPending } from './group/replay.ts'
-import { followGroup, followRecord, restoreGroups } from './group/restore.ts'
+import { followGroup, restoreGroups } from './group/restore.ts'
 import type { DurableState, GroupState } from './group/state.ts'
-import { type HeldAnswer, type TimerChange, type TimerEvent, Turn, timerNames } from './group/turn.ts'
+import { type HeldAnswer, type TimerChange, type TimerEvent, Turn, type TurnInputs, timerName } from './group/turn.ts'
 
 export interface ShardDependencies {
   readonly config: GroupCoordinatorConfig
@@ -31,6 +31,8 @@ export interface ShardDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
+  /** What operations on consumer groups look at. */
+  readonly consumers: Pick<TurnInputs, 'topics' | 'compilePattern' | 'consumerSettings'>
   /** Called when a load is complete, before the first request: repairs that need the cluster's metadata. */
   readonly afterLoad: (state: GroupState, turn: Turn) => void
 }
@@ -92,6 +94,8 @@ export class GroupShard {
   #newest: Appended | null = null
   readonly #held = new Set<Appended>()
   readonly #afterLoad: Operation[] = []
+  /** Timers of this state that have not fired. */
+  readonly #timers = new Set<string>()
   #stopLoad: () => void = () => {}
 
   constructor(partition: number, dependencies: ShardDependencies) {
@@ -152,8 +156,9 @@ export class GroupShard {
   }
 
   #turn(): Turn {
-    const { clock, config, random, log } = this.#dependencies
+    const { clock, config, random, log, consumers } = this.#dependencies
     return new Turn({
+      ...consumers,
       nowMs: clock.now(),
       monotonicMs: clock.monotonic(),
       config,
@@ -214,8 +219,8 @@ export class GroupShard {
       for (const record of records) {
         if (options.producer === undefined) replay(this.#state.durable, record)
         else replayPending(this.#state.durable, options.producer.producerId, record)
-        followRecord(this.#state, turn, record)
       }
+      for (const groupId of new Set(records.map(({ group }) => group))) followGroup(this.#state, turn, groupId)
     }
     this.#newest?.answers.push(...turn.answers)
     this.#setTimers(turn.timers)
@@ -370,36 +375,35 @@ export class GroupShard {
     const { timers, clock } = this.#dependencies
     for (const change of changes) {
       const name = this.#timerName(change.name)
-      if (change.event === null) timers.cancel(name)
-      else {
+      if (change.event === null) {
+        timers.cancel(name)
+        this.#timers.delete(name)
+      } else if (!change.ifAbsent || !this.#timers.has(name)) {
         const { event } = change
         timers.schedule(name, clock.now() + change.delayMs, () => this.#fired(event))
+        this.#timers.add(name)
       }
     }
   }
 
   #fired(event: TimerEvent): void {
+    this.#timers.delete(this.#timerName(timerName(event)))
     if (this.#status === 'active') this.#run((state, turn) => timerFired(state, turn, event), {})
   }
 
   #cancelTimers(): void {
     const { timers } = this.#dependencies
     timers.cancel(this.#timerName('expiry'))
-    for (const group of this.#state.groups.values()) {
-      const { groupId } = group
-      timers.cancel(this.#timerName(timerNames.join(groupId)))
-      timers.cancel(this.#timerName(timerNames.sync(groupId)))
-      for (const memberId of group.pendingJoins) {
-        timers.cancel(this.#timerName(timerNames.pendingJoin(groupId, memberId)))
-      }
-      for (const { memberId } of group.members) timers.cancel(this.#timerName(timerNames.session(groupId, memberId)))
-    }
+    for (const name of this.#timers) timers.cancel(name)
+    this.#timers.clear()
   }
 }
 
 /** Whoever waits for other members is sent to look for the coordinator again. */
 function refuseParked(groups: GroupState['groups']): void {
   for (const group of groups.values()) {
+    // In consumer groups nobody waits.
+    if (group.type !== 'classic') continue
     for (const member of group.members) {
       group.takeJoin(member)?.refuse(ErrorCode.NOT_COORDINATOR)
       group.takeSync(member)?.refuse(ErrorCode.NOT_COORDINATOR)

@@ -28,7 +28,7 @@ export type FeatureName =
 /** Levels as in Kafka 4.3.1 once they are served: group 1, share 1, streams 1, transaction 2. */
 export const FEATURES: readonly Feature[] = [
   { name: 'eligible.leader.replicas.version', min: 0, max: 1, initial: 1 },
-  { name: 'group.version', min: 0, max: 0, initial: 1 },
+  { name: 'group.version', min: 0, max: 1, initial: 1 },
   // The quorum's own protocol; there is one voter and it stays so.
   { name: 'kraft.version', min: 0, max: 1, initial: 0 },
   // The level of Kafka 4.3 (4.3-IV0), whose formats and answers these are.

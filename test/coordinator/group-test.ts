@@ -2,10 +2,21 @@
  * Drives a group coordinator in tests: requests with defaults, answers to look at, a log in memory whose writes can be held
  * back, lost or refused, and time that passes only in `sleep`.
  */
-import { GROUP_COORDINATOR_DEFAULTS, type GroupCoordinatorConfig, OFFSETS_TOPIC } from '../../src/coordinator/config.ts'
+
+import { compileTopicPattern } from '../../src/broker/topic-patterns.ts'
+import {
+  CONSUMER_GROUP_SETTINGS,
+  type ConsumerGroupSettings,
+  GROUP_COORDINATOR_DEFAULTS,
+  type GroupCoordinatorConfig,
+  OFFSETS_TOPIC,
+} from '../../src/coordinator/config.ts'
 import type { CoordinatorLog, LoadSink } from '../../src/coordinator/coordinator-log.ts'
+import type { ClassicGroup } from '../../src/coordinator/group/classic/group.ts'
+import type { ConsumerGroup } from '../../src/coordinator/group/consumer/group.ts'
+import { hashTopic } from '../../src/coordinator/group/consumer/metadata-hash.ts'
 import { decodeRecord, type GroupRecord, type KeyValue } from '../../src/coordinator/group/records.ts'
-import type { GroupRequestContext } from '../../src/coordinator/request-context.ts'
+import type { ClusterTopics, GroupRequestContext } from '../../src/coordinator/request-context.ts'
 import { GroupCoordinator } from '../../src/coordinator/runtime.ts'
 import type { GroupShard } from '../../src/coordinator/shard.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
@@ -179,6 +190,9 @@ export class GroupTest {
   readonly log = new TestLog()
   readonly topics = new Map(Object.entries(TOPICS))
   readonly #options: GroupTestOptions
+  /** What is set for single groups. */
+  readonly settings = new Map<string, Partial<ConsumerGroupSettings>>()
+  topicsVersion = 1
   coordinator: GroupCoordinator
   /** Topics and groups that the principal may not use. */
   readonly forbidden = new Set<string>()
@@ -197,15 +211,54 @@ export class GroupTest {
       timers: this.timers,
       clock: this.clock,
       random: this.random,
-      metadata: {
-        topicId: (name) => this.topics.get(name)?.id,
-        topicName: (id) => [...this.topics].find(([, topic]) => topic.id === id)?.[0],
-        partitionCount: (name) => (name === OFFSETS_TOPIC ? partitionCount : this.topics.get(name)?.partitions),
-      },
+      metadata: this.#clusterTopics(partitionCount),
+      compilePattern: compileTopicPattern,
+      consumerSettings: (groupId) => ({ ...CONSUMER_GROUP_SETTINGS, ...this.settings.get(groupId) }),
       logger: this.#options.logger ?? silentLogger,
     })
     for (let partition = 0; partition < partitionCount; partition++) coordinator.load(partition)
     return coordinator
+  }
+
+  #clusterTopics(offsetsPartitions: number): ClusterTopics {
+    const { topics } = this
+    const version = () => this.topicsVersion
+    return {
+      get version() {
+        return version()
+      },
+      get newestTopicVersion() {
+        return version()
+      },
+      topicId: (name) => topics.get(name)?.id,
+      topicName: (id) => [...topics].find(([, topic]) => topic.id === id)?.[0],
+      partitionCount: (name) => (name === OFFSETS_TOPIC ? offsetsPartitions : topics.get(name)?.partitions),
+      topicNames: () => topics.keys(),
+      metadataHash: (name) => {
+        const topic = topics.get(name)
+        if (topic === undefined) return undefined
+        return hashTopic({ topicId: topic.id, name, racks: Array.from({ length: topic.partitions }, () => []) })
+      },
+    }
+  }
+
+  /** Creates the topic, or changes its partitions; 0 deletes it. */
+  setTopic(name: string, partitions: number): void {
+    const known = this.topics.get(name)
+    if (partitions === 0) this.topics.delete(name)
+    else this.topics.set(name, { id: known?.id ?? this.random.uuid(), partitions })
+    this.topicsVersion++
+    this.coordinator.topicsChanged(new Set([name]))
+  }
+
+  classicGroup(groupId = 'group'): ClassicGroup | undefined {
+    const group = this.shardOf(groupId).groups.get(groupId)
+    return group?.type === 'classic' ? group : undefined
+  }
+
+  consumerGroup(groupId = 'group'): ConsumerGroup | undefined {
+    const group = this.shardOf(groupId).groups.get(groupId)
+    return group?.type === 'consumer' ? group : undefined
   }
 
   /** The process dies and starts again over the same log. */
@@ -396,7 +449,7 @@ export class GroupTest {
       calls.push(this.join({ ...fields, memberId: ids[0] ?? '' }))
       for (const call of calls) if (call.isParked) throw new Error('the rebalance did not end')
     }
-    const generation = this.shardOf(fields.groupId ?? 'group').groups.get(fields.groupId ?? 'group')?.generation ?? -1
+    const generation = this.classicGroup(fields.groupId)?.generation ?? -1
     const members = ids.map((memberId) => ({ memberId, generation }))
     const assignments = Object.fromEntries(ids.map((memberId, index) => [memberId, String(index)]))
     const group = { groupId: fields.groupId ?? 'group' }

@@ -60,7 +60,7 @@ describe('loading', () => {
   test('records of other group protocols are passed over', () => {
     const groups = new GroupTest()
     groups.commit()
-    groups.log.write(0, [{ key: Buffer.from([0, 3, 0, 1, 0x67]), value: Buffer.from([0, 0, 0, 0, 0, 5, 0]) }])
+    groups.log.write(0, [{ key: Buffer.from([0, 11, 0, 1, 0x67]), value: Buffer.from([0, 0, 0, 0, 0, 5, 0]) }])
     groups.crash()
     expect(groups.committed()).toEqual({ 'orders/0': 7 })
     expect(groups.shard.groups.size).toBe(1)

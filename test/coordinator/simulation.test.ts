@@ -233,7 +233,7 @@ class Simulation {
 
   check(): void {
     for (const groupId of GROUPS) {
-      const group = this.groups.shardOf(groupId).groups.get(groupId)
+      const group = this.groups.classicGroup(groupId)
       if (group !== undefined) checkGroup(group)
     }
     for (const call of this.calls) if (call.answers.length > 1) throw new Error('a call was answered twice')

@@ -2,10 +2,7 @@
 import { ErrorCode } from '../../protocol/errors.ts'
 import { DescribeGroupsRequest, DescribeGroupsResponse } from '../../protocol/messages/15-describe-groups.ts'
 import { defineApi } from '../api.ts'
-import { OPERATIONS_NOT_REQUESTED } from '../cluster-view.ts'
-
-/** READ, DELETE, DESCRIBE, DESCRIBE_CONFIGS, ALTER_CONFIGS: every operation that groups have, as a bit field. */
-const ALL_GROUP_OPERATIONS = 3400
+import { ALL_GROUP_OPERATIONS, OPERATIONS_NOT_REQUESTED } from '../cluster-view.ts'
 
 export default defineApi({
   key: 15,

@@ -1,5 +1,6 @@
 /** DescribeGroups and ListGroups: what is shown of a group. Reading only. */
-import { type ClassicGroup, EMPTY_BYTES } from './classic/group.ts'
+import { EMPTY_BYTES } from './classic/group.ts'
+import { CONSUMER_PROTOCOL_TYPE } from './consumer-protocol.ts'
 import type { GroupState } from './state.ts'
 
 export interface DescribedMember {
@@ -21,7 +22,7 @@ export interface DescribedGroup {
 /** null: there is no such group. While a group is not Stable, protocol and subscriptions are about to change and not shown; the last assignment is. */
 export function describeGroup(state: GroupState, groupId: string): DescribedGroup | null {
   const group = state.groups.get(groupId)
-  if (group === undefined) return null
+  if (group?.type !== 'classic') return null
   const stable = group.state === 'Stable'
   return {
     groupState: group.state,
@@ -38,8 +39,6 @@ export function describeGroup(state: GroupState, groupId: string): DescribedGrou
   }
 }
 
-export const CLASSIC_GROUP_TYPE = 'classic'
-
 export interface ListFilters {
   /** Lower case; empty lets all pass. Unknown names match nothing. */
   readonly states: ReadonlySet<string>
@@ -51,11 +50,21 @@ export function listFilters(states: readonly string[], types: readonly string[])
   return { states: normal(states), types: normal(types) }
 }
 
-export function listGroups(state: GroupState, filters: ListFilters): ClassicGroup[] {
-  if (filters.types.size > 0 && !filters.types.has(CLASSIC_GROUP_TYPE)) return []
-  const groups: ClassicGroup[] = []
+export interface ListedGroup {
+  readonly groupId: string
+  readonly protocolType: string
+  readonly groupState: string
+  readonly groupType: string
+}
+
+export function listGroups(state: GroupState, filters: ListFilters): ListedGroup[] {
+  const listed: ListedGroup[] = []
   for (const group of state.groups.values()) {
-    if (filters.states.size === 0 || filters.states.has(group.state.toLowerCase())) groups.push(group)
+    const { groupId, type: groupType, state: groupState } = group
+    if (filters.types.size > 0 && !filters.types.has(groupType)) continue
+    if (filters.states.size > 0 && !filters.states.has(groupState.toLowerCase())) continue
+    const protocolType = group.type === 'classic' ? group.protocolType : CONSUMER_PROTOCOL_TYPE
+    listed.push({ groupId, protocolType, groupState, groupType })
   }
-  return groups
+  return listed
 }

@@ -1,11 +1,19 @@
 /**
  * The records of `__consumer_offsets`, as Kafka writes and reads them: key = int16 type and fields, value = int16 version
  * and fields, null value = tombstone. Written here: offset commits (version 4, or 1 with an expiry of their own) and classic
- * group metadata (version 3). Types 3 and up belong to the newer group protocols; the loader passes over them and they
- * stay in the log.
+ * group metadata (version 3); those of consumer groups in `consumer/records.ts`. What belongs to other group protocols the loader passes over,
+ * and it stays in the log.
  */
 import { ZERO_UUID } from '../../protocol/schema.ts'
 import { FieldReader, FieldWriter, MalformedRecord, uvarintBytes } from './bytes.ts'
+import {
+  type ConsumerRecord,
+  decodeConsumerRecord,
+  encodeConsumerKey,
+  encodeConsumerValue,
+  isConsumerKey,
+  isConsumerRecord,
+} from './consumer/records.ts'
 import type { CommittedOffset, GroupMetadata, MemberMetadata } from './state.ts'
 
 export type GroupRecord =
@@ -17,6 +25,7 @@ export type GroupRecord =
       readonly value: CommittedOffset | null
     }
   | { readonly type: 'group-metadata'; readonly group: string; readonly value: GroupMetadata | null }
+  | ConsumerRecord
 
 export interface SkippedRecord {
   readonly type: 'skipped'
@@ -36,6 +45,7 @@ const GROUP_METADATA_VERSION = 3
 const UUID_BYTES = 16
 
 export function encodeRecord(record: GroupRecord): KeyValue {
+  if (isConsumerRecord(record)) return { key: encodeConsumerKey(record), value: encodeConsumerValue(record) }
   if (record.type === 'group-metadata') {
     const groupBytes = Buffer.byteLength(record.group)
     const key = new FieldWriter(4 + groupBytes)
@@ -143,8 +153,13 @@ export function decodeRecord(key: Buffer | null, value: Buffer | null): GroupRec
         if (typeof decoded === 'string') return { type: 'skipped', reason: decoded }
         return { type: 'group-metadata', group, value: decoded }
       }
-      default:
-        return { type: 'skipped', reason: `record type ${type} belongs to another group protocol` }
+      default: {
+        if (!isConsumerKey(type)) {
+          return { type: 'skipped', reason: `record type ${type} belongs to another group protocol` }
+        }
+        const decoded = decodeConsumerRecord(type, reader, value === null ? null : new FieldReader(value))
+        return typeof decoded === 'string' ? { type: 'skipped', reason: decoded } : decoded
+      }
     }
   } catch (error) {
     if (error instanceof MalformedRecord) return { type: 'skipped', reason: `malformed: ${error.message}` }

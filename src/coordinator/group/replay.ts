@@ -2,18 +2,27 @@
  * The only code that changes durable state: a record that is in the log, or queued for it, is applied here; a load is
  * nothing but this over the whole log. It must not fail and must not depend on anything but state and record.
  */
+import { ConsumerGroup } from './consumer/group.ts'
+import { newMember } from './consumer/member.ts'
+import { type ConsumerRecord, isConsumerRecord } from './consumer/records.ts'
 import { PendingOffsets } from './offsets/pending.ts'
 import type { GroupRecord } from './records.ts'
 import type { CommittedOffset, DurableState, GroupMetadata } from './state.ts'
 
 interface MutableDurableState {
   readonly metadata: Map<string, GroupMetadata>
+  readonly consumerGroups: Map<string, ConsumerGroup>
   readonly offsets: Map<string, Map<string, Map<number, CommittedOffset>>>
   readonly pending: PendingOffsets
 }
 
 export function emptyDurableState(): DurableState {
-  const state: MutableDurableState = { metadata: new Map(), offsets: new Map(), pending: new PendingOffsets() }
+  const state: MutableDurableState = {
+    metadata: new Map(),
+    consumerGroups: new Map(),
+    offsets: new Map(),
+    pending: new PendingOffsets(),
+  }
   return state
 }
 
@@ -22,7 +31,14 @@ export function replay(state: DurableState, record: GroupRecord): void {
   const mutable = state as MutableDurableState
   if (record.type === 'group-metadata') {
     if (record.value === null) mutable.metadata.delete(record.group)
-    else mutable.metadata.set(record.group, record.value)
+    else {
+      mutable.metadata.set(record.group, record.value)
+      mutable.consumerGroups.delete(record.group)
+    }
+    return
+  }
+  if (isConsumerRecord(record)) {
+    replayConsumerRecord(mutable, record)
     return
   }
   const { group, topic, partition, value } = record
@@ -32,6 +48,47 @@ export function replay(state: DurableState, record: GroupRecord): void {
   } else {
     storeOffset(mutable, group, topic, partition, value)
     mutable.pending.supersede(group, topic, partition)
+  }
+}
+
+/**
+ * A group comes into being with the first record that says something of it, and goes with the tombstone of its epoch. In between tombstones
+ * of its other records may concern what is not there: compaction leaves them in any combination.
+ */
+function replayConsumerRecord(state: MutableDurableState, record: ConsumerRecord): void {
+  let group = state.consumerGroups.get(record.group)
+  if (group === undefined) {
+    if (record.value === null) return
+    group = new ConsumerGroup(record.group)
+    state.consumerGroups.set(record.group, group)
+    state.metadata.delete(record.group)
+  }
+  switch (record.type) {
+    case 'consumer-group':
+      if (record.value === null) state.consumerGroups.delete(record.group)
+      else group.putEpoch(record.value.epoch, record.value.metadataHash)
+      return
+    case 'consumer-topics':
+      group.putOldTopicsRecord(record.value !== null)
+      return
+    case 'consumer-member':
+      if (record.value === null) group.removeMember(record.memberId)
+      else group.putSubscription(record.memberId, record.value)
+      return
+    case 'consumer-target-epoch':
+      if (record.value !== null) group.putAssignmentEpoch(record.value.assignmentEpoch, record.value.assignedAtMs)
+      return
+    case 'consumer-target':
+      group.putTarget(record.memberId, record.value)
+      return
+    case 'consumer-progress':
+      if (record.value !== null) group.putProgress(record.memberId, record.value)
+      // The member's subscription has a tombstone of its own; until that comes it has nothing.
+      else if (group.members.has(record.memberId)) group.putProgress(record.memberId, newMember(record.memberId))
+      return
+    case 'consumer-regex':
+      group.putRegex(record.regex, record.value)
+      return
   }
 }
 

@@ -1,42 +1,65 @@
 /**
- * Keeps the groups in memory in step with the durable state: after a load all of them, after an operation those whose records
- * appeared or vanished. Groups with members come back Stable, with full sessions: nobody is expired for our absence.
+ * Keeps the groups in memory in step with the durable state: after a load all of them, after a batch those whose records
+ * appeared or vanished. Groups with members come back as they were, with full sessions: nobody is expired for our absence.
  */
 import { ClassicGroup } from './classic/group.ts'
 import { extendSession } from './classic/session.ts'
-import type { GroupRecord } from './records.ts'
-import type { DurableState, GroupState } from './state.ts'
+import type { ConsumerGroup } from './consumer/group.ts'
+import type { DurableState, Group, GroupState } from './state.ts'
 import { type Turn, timerNames } from './turn.ts'
 
 export function restoreGroups(durable: DurableState, turn: Turn): GroupState {
   const state: GroupState = { durable, groups: new Map() }
-  for (const groupId of durable.metadata.keys()) restoreGroup(state, turn, groupId)
-  for (const groupId of durable.offsets.keys()) restoreGroup(state, turn, groupId)
-  for (const groupId of durable.pending.groups()) restoreGroup(state, turn, groupId)
+  for (const group of durable.consumerGroups.values()) restoreConsumerGroup(state, turn, group)
+  for (const groupId of durable.metadata.keys()) restoreClassicGroup(state, turn, groupId)
+  for (const groupId of durable.offsets.keys()) restoreClassicGroup(state, turn, groupId)
+  for (const groupId of durable.pending.groups()) restoreClassicGroup(state, turn, groupId)
   return state
 }
 
-/** To be called for every record after its replay. */
-export function followRecord(state: GroupState, turn: Turn, record: GroupRecord): void {
-  followGroup(state, turn, record.group)
-}
-
-/** The same for a group that a marker concerned. */
+/**
+ * To be called for every group of a batch when all of it is replayed: in the middle of a batch that changes the protocol of
+ * a group, there is none.
+ */
 export function followGroup(state: GroupState, turn: Turn, groupId: string): void {
-  const { metadata, offsets, pending } = state.durable
-  const exists = metadata.has(groupId) || offsets.has(groupId) || pending.hasGroup(groupId)
+  const { metadata, consumerGroups, offsets, pending } = state.durable
   const group = state.groups.get(groupId)
-  if (exists && group === undefined) restoreGroup(state, turn, groupId)
-  if (exists || group === undefined) return
-  for (const memberId of group.pendingJoins) turn.cancel(timerNames.pendingJoin(groupId, memberId))
+  const consumerGroup = consumerGroups.get(groupId)
+  if (consumerGroup !== undefined) {
+    if (group === consumerGroup) return
+    abandon(turn, group)
+    state.groups.set(groupId, consumerGroup)
+    return
+  }
+  const exists = metadata.has(groupId) || offsets.has(groupId) || pending.hasGroup(groupId)
+  if (exists && group?.type === 'classic') return
+  abandon(turn, group)
   state.groups.delete(groupId)
+  if (exists) restoreClassicGroup(state, turn, groupId)
 }
 
-function restoreGroup(state: GroupState, turn: Turn, groupId: string): void {
+/** Nobody will come with the ids that a classic group has handed out. */
+function abandon(turn: Turn, group: Group | undefined): void {
+  if (group?.type !== 'classic') return
+  for (const memberId of group.pendingJoins) turn.cancel(timerNames.pendingJoin(group.groupId, memberId))
+}
+
+function restoreClassicGroup(state: GroupState, turn: Turn, groupId: string): void {
   if (state.groups.has(groupId)) return
   const metadata = state.durable.metadata.get(groupId)
   // Old brokers wrote commits of groups without members and nothing else.
   const group = metadata === undefined ? new ClassicGroup(groupId, -1) : ClassicGroup.restore(groupId, metadata)
   state.groups.set(groupId, group)
   for (const member of group.members) extendSession(turn, group, member, member.sessionTimeoutMs)
+}
+
+function restoreConsumerGroup(state: GroupState, turn: Turn, group: ConsumerGroup): void {
+  const { groupId } = group
+  state.groups.set(groupId, group)
+  const { sessionTimeoutMs } = turn.consumerSettings(groupId)
+  for (const { memberId, memberEpoch, state: memberState, rebalanceTimeoutMs } of group.members.values()) {
+    turn.schedule({ kind: 'consumer-member', what: 'session', groupId, memberId }, sessionTimeoutMs)
+    if (memberState !== 'unrevoked') continue
+    turn.schedule({ kind: 'consumer-rebalance', groupId, memberId, memberEpoch }, rebalanceTimeoutMs)
+  }
 }

@@ -3,9 +3,11 @@
  * only `replay.ts` changes it, with the records that were written or read. `GroupState.groups` is the soft part (states of
  * rebalances, parked calls), built from the durable part after a load and lost with the process.
  *
- * What must hold: a group exists in `groups` exactly if it has metadata or offsets in `durable`, pending ones included, once an operation is over.
+ * What must hold: a group exists in `groups` exactly if it has metadata, a consumer group or offsets in `durable`, pending ones included, once
+ * an operation is over. It has metadata or a consumer group, never both; the consumer group is the object in `groups` then.
  */
 import type { ClassicGroup } from './classic/group.ts'
+import type { ConsumerGroup } from './consumer/group.ts'
 import type { PendingOffsets } from './offsets/pending.ts'
 
 export interface CommittedOffset {
@@ -47,7 +49,9 @@ export type TopicOffsets = ReadonlyMap<number, CommittedOffset>
 export type GroupOffsets = ReadonlyMap<string, TopicOffsets>
 
 export interface DurableState {
+  /** Of classic groups. */
   readonly metadata: ReadonlyMap<string, GroupMetadata>
+  readonly consumerGroups: ReadonlyMap<string, ConsumerGroup>
   /** By group, topic, partition. No empty inner maps. */
   readonly offsets: ReadonlyMap<string, GroupOffsets>
   /** Commits of transactions that are open. */
@@ -56,8 +60,11 @@ export interface DurableState {
 
 export interface GroupState {
   readonly durable: DurableState
-  readonly groups: Map<string, ClassicGroup>
+  /** Of all types: they share one space of names. */
+  readonly groups: Map<string, Group>
 }
+
+export type Group = ClassicGroup | ConsumerGroup
 
 /** Looks a commit up. */
 export function committedOffset(

@@ -5,7 +5,8 @@
  */
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Random } from '../../storage/random.ts'
-import type { GroupCoordinatorConfig } from '../config.ts'
+import type { ConsumerGroupSettings, GroupCoordinatorConfig } from '../config.ts'
+import type { ClusterTopics, CompileTopicPattern } from '../request-context.ts'
 import type { GroupRecord } from './records.ts'
 
 /** Somebody who waits for a result: a request whose response is built when the result is there. Called exactly once. */
@@ -45,9 +46,35 @@ export type TimerEvent =
   | { readonly kind: 'sync'; readonly groupId: string; readonly generation: number }
   | { readonly kind: 'session'; readonly groupId: string; readonly memberId: string }
   | { readonly kind: 'pending-join'; readonly groupId: string; readonly memberId: string }
+  | ConsumerTimerEvent
+
+/** Of groups that speak the consumer protocol. */
+export type ConsumerTimerEvent =
+  /** The member was silent for too long, or, a classic one, did not join or sync when it had to. */
+  | {
+      readonly kind: 'consumer-member'
+      readonly what: 'session' | 'join' | 'sync'
+      readonly groupId: string
+      readonly memberId: string
+    }
+  /** The member did not give up partitions in this epoch. */
+  | {
+      readonly kind: 'consumer-rebalance'
+      readonly groupId: string
+      readonly memberId: string
+      readonly memberEpoch: number
+    }
+  /** The group's regular expressions are to be resolved, for somebody who may see these topics. */
+  | { readonly kind: 'consumer-regex'; readonly groupId: string; mayDescribe(topicName: string): boolean }
 
 export type TimerChange =
-  | { readonly name: string; readonly delayMs: number; readonly event: TimerEvent }
+  | {
+      readonly name: string
+      readonly delayMs: number
+      readonly event: TimerEvent
+      /** One that is set already stays as it is. */
+      readonly ifAbsent: boolean
+    }
   | { readonly name: string; readonly event: null }
 
 // The length of the group id makes the names unambiguous, whatever characters the ids hold.
@@ -56,6 +83,9 @@ export const timerNames = {
   sync: (groupId: string) => `sync/${groupId}`,
   session: (groupId: string, memberId: string) => `session/${groupId.length}/${groupId}/${memberId}`,
   pendingJoin: (groupId: string, memberId: string) => `pending-join/${groupId.length}/${groupId}/${memberId}`,
+  consumer: (what: 'session' | 'rebalance' | 'join' | 'sync', groupId: string, memberId: string) =>
+    `consumer-${what}/${groupId.length}/${groupId}/${memberId}`,
+  regex: (groupId: string) => `consumer-regex/${groupId}`,
 }
 
 export function timerName(event: TimerEvent): string {
@@ -70,6 +100,12 @@ export function timerName(event: TimerEvent): string {
       return timerNames.session(event.groupId, event.memberId)
     case 'pending-join':
       return timerNames.pendingJoin(event.groupId, event.memberId)
+    case 'consumer-member':
+      return timerNames.consumer(event.what, event.groupId, event.memberId)
+    case 'consumer-rebalance':
+      return timerNames.consumer('rebalance', event.groupId, event.memberId)
+    case 'consumer-regex':
+      return timerNames.regex(event.groupId)
   }
 }
 
@@ -82,6 +118,10 @@ export interface TurnInputs {
   readonly random: Random
   /** The largest batch that the log takes. */
   readonly batchBytesMax: number
+  readonly topics: ClusterTopics
+  readonly compilePattern: CompileTopicPattern
+  /** As they are set for this group now. */
+  consumerSettings(groupId: string): ConsumerGroupSettings
 }
 
 export class Turn implements TurnInputs {
@@ -90,6 +130,9 @@ export class Turn implements TurnInputs {
   readonly config: GroupCoordinatorConfig
   readonly random: Random
   readonly batchBytesMax: number
+  readonly topics: ClusterTopics
+  readonly compilePattern: CompileTopicPattern
+  readonly #inputs: TurnInputs
   readonly records: GroupRecord[] = []
   readonly answers: HeldAnswer[] = []
   readonly timers: TimerChange[] = []
@@ -100,6 +143,13 @@ export class Turn implements TurnInputs {
     this.config = inputs.config
     this.random = inputs.random
     this.batchBytesMax = inputs.batchBytesMax
+    this.topics = inputs.topics
+    this.compilePattern = inputs.compilePattern
+    this.#inputs = inputs
+  }
+
+  consumerSettings(groupId: string): ConsumerGroupSettings {
+    return this.#inputs.consumerSettings(groupId)
   }
 
   write(record: GroupRecord): void {
@@ -111,7 +161,11 @@ export class Turn implements TurnInputs {
   }
 
   schedule(event: TimerEvent, delayMs: number): void {
-    this.timers.push({ name: timerName(event), delayMs, event })
+    this.timers.push({ name: timerName(event), delayMs, event, ifAbsent: false })
+  }
+
+  scheduleIfAbsent(event: TimerEvent, delayMs: number): void {
+    this.timers.push({ name: timerName(event), delayMs, event, ifAbsent: true })
   }
 
   cancel(name: string): void {

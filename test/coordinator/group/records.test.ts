@@ -182,7 +182,8 @@ describe('group metadata', () => {
 })
 
 describe('what is not ours', () => {
-  for (let type = 3; type <= 23; type++) {
+  const others = Array.from({ length: 24 }, (_, type) => type).filter((type) => type > 8 && type !== 16)
+  for (const type of others) {
     test(`record type ${type} is passed over`, () => {
       const key = Buffer.concat([Buffer.from([0, type]), Buffer.from([0, 1, 0x67])])
       const record = decodeRecord(key, bytes('0000'))

@@ -105,7 +105,16 @@ export function sameProtocols(one: readonly MemberProtocol[], other: readonly Me
   )
 }
 
+export interface StableGroup {
+  readonly generation: number
+  readonly protocolType: string
+  /** At least one; their assignments are set afterwards. */
+  readonly members: readonly ClassicMember[]
+  readonly nowMs: number
+}
+
 export class ClassicGroup {
+  readonly type = 'classic'
   readonly groupId: string
   generation = 0
   /** '' until the first member, and for groups that only commit offsets. */
@@ -148,6 +157,17 @@ export class ClassicGroup {
     }
     if (metadata.leader !== null && group.#members.has(metadata.leader)) group.leaderId = metadata.leader
     if (metadata.members.length > 0) group.#state = 'Stable'
+    return group
+  }
+
+  /** A group whose members have been assigned in some other way. */
+  static stable(groupId: string, { generation, protocolType, members, nowMs }: StableGroup): ClassicGroup {
+    const group = new ClassicGroup(groupId, nowMs)
+    group.generation = generation
+    group.protocolType = protocolType
+    for (const member of members) group.add(member)
+    group.protocol = group.chosenProtocol()
+    group.#state = 'Stable'
     return group
   }
 

@@ -1,5 +1,6 @@
 /** Heartbeat: keeps a member's session alive and tells it that a rebalance runs. */
 import { ErrorCode } from '../../../protocol/errors.ts'
+import { heartbeatConsumerGroup } from '../consumer/classic-member.ts'
 import type { GroupState } from '../state.ts'
 import type { Turn, Waiter } from '../turn.ts'
 import { extendSession } from './session.ts'
@@ -18,6 +19,7 @@ export function heartbeat(state: GroupState, turn: Turn, input: HeartbeatInput, 
 function decide(state: GroupState, turn: Turn, input: HeartbeatInput): ErrorCode {
   const group = state.groups.get(input.groupId)
   if (group === undefined) return ErrorCode.UNKNOWN_MEMBER_ID
+  if (group.type === 'consumer') return heartbeatConsumerGroup(turn, group, input)
   const errorCode = group.checkMember(input.memberId, input.groupInstanceId)
   if (errorCode !== ErrorCode.NONE) return errorCode
   const member = group.member(input.memberId)

@@ -4,6 +4,8 @@
  */
 import { ErrorCode } from '../../../protocol/errors.ts'
 import { NEW_MEMBER_TIMEOUT_MS } from '../../config.ts'
+import { joinConsumerGroup } from '../consumer/classic-member.ts'
+import { groupTombstones } from '../consumer/removal.ts'
 import type { GroupState } from '../state.ts'
 import { type Turn, timerNames, type Waiter } from '../turn.ts'
 import {
@@ -40,7 +42,13 @@ const SKIP_ASSIGNMENT_VERSION = 9
 type JoinWaiter = Waiter<JoinResult>
 
 export function joinGroup(state: GroupState, turn: Turn, input: JoinInput, waiter: JoinWaiter): void {
-  const known = state.groups.get(input.groupId)
+  const existing = state.groups.get(input.groupId)
+  if (existing?.type === 'consumer' && existing.size > 0) {
+    joinConsumerGroup(state, turn, existing, input, waiter)
+    return
+  }
+  // A consumer group without members gives way to the classic one.
+  const known = existing?.type === 'classic' ? existing : undefined
   if (known === undefined && input.memberId !== '') {
     turn.answer(waiter, joinFailure(ErrorCode.UNKNOWN_MEMBER_ID, input.memberId))
     return
@@ -54,6 +62,7 @@ export function joinGroup(state: GroupState, turn: Turn, input: JoinInput, waite
     turn.answer(waiter, joinFailure(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, input.memberId))
     return
   }
+  if (existing?.type === 'consumer') for (const record of groupTombstones(existing)) turn.write(record)
   if (known === undefined) {
     state.groups.set(group.groupId, group)
     turn.write({ type: 'group-metadata', group: group.groupId, value: group.metadata(turn.nowMs) })

@@ -1,5 +1,6 @@
 /** LeaveGroup: members go, by their own id or, for static ones, by their instance id. The others rebalance once for all of them. */
 import { ErrorCode } from '../../../protocol/errors.ts'
+import { leaveConsumerGroupAsClassic } from '../consumer/classic-member.ts'
 import type { GroupState } from '../state.ts'
 import { type Turn, timerNames, type Waiter } from '../turn.ts'
 import type { ClassicGroup } from './group.ts'
@@ -29,6 +30,10 @@ export function leaveGroup(
       waiter,
       input.members.map(() => ErrorCode.UNKNOWN_MEMBER_ID),
     )
+    return
+  }
+  if (group.type === 'consumer') {
+    turn.answer(waiter, leaveConsumerGroupAsClassic(state, turn, group, input))
     return
   }
   const errorCodes = input.members.map((identity) => leave(group, turn, identity))

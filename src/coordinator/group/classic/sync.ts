@@ -4,6 +4,7 @@
  */
 import { ErrorCode } from '../../../protocol/errors.ts'
 import { BATCH_HEADER_ALLOWANCE_BYTES } from '../../config.ts'
+import { syncConsumerGroup } from '../consumer/classic-member.ts'
 import { groupMetadataBytes } from '../records.ts'
 import type { GroupState } from '../state.ts'
 import { type Turn, timerNames, type Waiter } from '../turn.ts'
@@ -25,6 +26,10 @@ export interface SyncInput {
 
 export function syncGroup(state: GroupState, turn: Turn, input: SyncInput, waiter: Waiter<SyncResult>): void {
   const group = state.groups.get(input.groupId)
+  if (group?.type === 'consumer') {
+    syncConsumerGroup(turn, group, input, waiter)
+    return
+  }
   const member = group?.member(input.memberId)
   const errorCode = group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : checkSync(group, input)
   if (group === undefined || member === undefined || errorCode !== ErrorCode.NONE) {

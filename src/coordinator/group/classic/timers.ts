@@ -3,6 +3,7 @@
  * each still looks whether the state that it was set in holds.
  */
 import { ErrorCode } from '../../../protocol/errors.ts'
+import { consumerTimerFired } from '../consumer/timers.ts'
 import type { GroupState } from '../state.ts'
 import type { TimerEvent, Turn } from '../turn.ts'
 import type { ClassicGroup } from './group.ts'
@@ -17,8 +18,12 @@ import {
 import { extendSession } from './session.ts'
 
 export function timerFired(state: GroupState, turn: Turn, event: TimerEvent): void {
+  if (event.kind === 'consumer-member' || event.kind === 'consumer-rebalance' || event.kind === 'consumer-regex') {
+    consumerTimerFired(state, turn, event)
+    return
+  }
   const group = state.groups.get(event.groupId)
-  if (group === undefined) return
+  if (group?.type !== 'classic') return
   switch (event.kind) {
     case 'initial-join':
       if (group.state === 'PreparingRebalance') completeInitialRebalance(group, turn, event.remainingMs)

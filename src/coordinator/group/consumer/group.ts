@@ -10,7 +10,14 @@
  * assigned or still to be revoked; `nameCounts` and `regexCounts` count members and resolved expressions.
  */
 import { NO_PARTITIONS, type PartitionSet } from './assignment.ts'
-import { type ConsumerMember, isReconciledTo, type MemberProgress, newMember, regexOf } from './member.ts'
+import {
+  type ConsumerMember,
+  isReconciledTo,
+  type MemberProgress,
+  type MemberSubscription,
+  newMember,
+  regexOf,
+} from './member.ts'
 
 export type ConsumerGroupState = 'Empty' | 'Assigning' | 'Reconciling' | 'Stable'
 
@@ -50,6 +57,7 @@ export class ConsumerGroup {
   readonly #regexCounts = new Map<string, number>()
   readonly #assignorVotes = new Map<string, number>()
   #classicMembers = 0
+  #hasOldTopicsRecord = false
 
   constructor(groupId: string) {
     this.groupId = groupId
@@ -110,6 +118,11 @@ export class ConsumerGroup {
     return this.#classicMembers
   }
 
+  /** There is a record of an old broker that is not needed any more. */
+  get hasOldTopicsRecord(): boolean {
+    return this.#hasOldTopicsRecord
+  }
+
   get state(): ConsumerGroupState {
     if (this.#members.size === 0) return 'Empty'
     if (this.#epoch > this.#assignmentEpoch) return 'Assigning'
@@ -154,6 +167,10 @@ export class ConsumerGroup {
     this.#metadataHash = metadataHash
   }
 
+  putOldTopicsRecord(present: boolean): void {
+    this.#hasOldTopicsRecord = present
+  }
+
   putAssignmentEpoch(epoch: number, assignedAtMs: number): void {
     this.#assignmentEpoch = epoch
     this.#assignedAtMs = assignedAtMs
@@ -175,9 +192,20 @@ export class ConsumerGroup {
     this.#own(member.pendingRevocation, memberId)
   }
 
-  /** What a member has, also of one that is not known yet: its other record may come later. */
+  // Either record of a member may come first: compaction keeps the newest of each.
+
+  putSubscription(memberId: string, subscription: MemberSubscription): void {
+    const { instanceId, rackId, clientId, clientHost, topicNames, topicRegex, ...rest } = subscription
+    const { rebalanceTimeoutMs, serverAssignor, classic } = rest
+    const identity = { memberId, instanceId, rackId, clientId, clientHost }
+    const wishes = { topicNames, topicRegex, rebalanceTimeoutMs, serverAssignor, classic }
+    this.putMember({ ...(this.#members.get(memberId) ?? newMember(memberId)), ...identity, ...wishes })
+  }
+
   putProgress(memberId: string, progress: MemberProgress): void {
-    this.putMember({ ...(this.#members.get(memberId) ?? newMember(memberId)), ...progress })
+    const { memberEpoch, previousMemberEpoch, state, assigned, pendingRevocation } = progress
+    const epochs = { memberEpoch, previousMemberEpoch, state }
+    this.putMember({ ...(this.#members.get(memberId) ?? newMember(memberId)), ...epochs, assigned, pendingRevocation })
   }
 
   removeMember(memberId: string): void {

@@ -5,7 +5,8 @@
 import { ErrorCode } from '../../../protocol/errors.ts'
 import type { ClassicGroup } from '../classic/group.ts'
 import { extendSession } from '../classic/session.ts'
-import type { GroupState } from '../state.ts'
+import { checkConsumerCommit } from '../consumer/offsets.ts'
+import type { Group, GroupState } from '../state.ts'
 import type { Turn, Waiter } from '../turn.ts'
 
 export interface CommittedPartition {
@@ -64,7 +65,18 @@ function createSimpleGroup(turn: Turn, groupId: string): void {
   turn.write({ type: 'group-metadata', group: groupId, value })
 }
 
-function checkCommitter(group: ClassicGroup, turn: Turn, input: CommitInput): ErrorCode {
+function checkCommitter(group: Group, turn: Turn, input: CommitInput): ErrorCode {
+  if (group.type === 'classic') return checkClassicCommitter(group, turn, input)
+  const { memberId, groupInstanceId, generation: memberEpoch, apiVersion } = input
+  const partitions = input.partitions.map(({ topic, partition }) => ({
+    topicId: turn.topics.topicId(topic),
+    partition,
+  }))
+  const committer = { memberId, groupInstanceId, memberEpoch, apiVersion, isTransactional: false, partitions }
+  return checkConsumerCommit(group, committer)
+}
+
+function checkClassicCommitter(group: ClassicGroup, turn: Turn, input: CommitInput): ErrorCode {
   const { generation, memberId, groupInstanceId } = input
   const anonymous = generation < 0 && memberId === '' && groupInstanceId === null
   // Admin clients, and consumers that assign their partitions themselves, commit into groups without members.

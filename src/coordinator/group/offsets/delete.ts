@@ -1,15 +1,16 @@
 /** OffsetDelete, DeleteGroups and the deletion of topics: everything that ends as tombstones of commits. */
 import { ErrorCode } from '../../../protocol/errors.ts'
-import type { ClassicGroup } from '../classic/group.ts'
+import { groupTombstones } from '../consumer/removal.ts'
 import { CONSUMER_PROTOCOL_TYPE, parseSubscribedTopics } from '../consumer-protocol.ts'
-import { committedOffset, type DurableState, type GroupState } from '../state.ts'
+import { committedOffset, type DurableState, type Group, type GroupState } from '../state.ts'
 import type { Turn, Waiter } from '../turn.ts'
 
 /**
  * Topics that the members read, as their subscriptions say. null: it cannot be told, and every topic counts as read (for
  * consumers) or none does (for other protocols, which do not subscribe in this sense).
  */
-export function subscribedTopics(group: ClassicGroup): ReadonlySet<string> | null {
+export function subscribedTopics(group: Group): ReadonlySet<string> | null {
+  if (group.type === 'consumer') return new Set(group.topicCounts.keys())
   if (group.protocolType !== CONSUMER_PROTOCOL_TYPE) return null
   const topics = new Set<string>()
   for (const member of group.members) {
@@ -19,6 +20,8 @@ export function subscribedTopics(group: ClassicGroup): ReadonlySet<string> | nul
   }
   return topics
 }
+
+const NO_TOPICS: ReadonlySet<string> = new Set()
 
 export interface TopicPartition {
   readonly topic: string
@@ -45,11 +48,11 @@ export function deleteOffsets(
     return
   }
   const live = group.state !== 'Empty'
-  if (live && group.protocolType !== CONSUMER_PROTOCOL_TYPE) {
+  if (live && group.type === 'classic' && group.protocolType !== CONSUMER_PROTOCOL_TYPE) {
     turn.answer(waiter, ErrorCode.NON_EMPTY_GROUP)
     return
   }
-  const subscribed = live ? subscribedTopics(group) : new Set<string>()
+  const subscribed = live ? subscribedTopics(group) : NO_TOPICS
   const errorCodes = input.partitions.map(({ topic, partition }) => {
     if (subscribed === null || subscribed.has(topic)) return ErrorCode.GROUP_SUBSCRIBED_TO_TOPIC
     writeTombstone(state.durable, turn, { group: input.groupId, topic, partition })
@@ -84,7 +87,8 @@ export function deleteGroup(state: GroupState, turn: Turn, groupId: string, wait
     }
     // An open transaction must not bring the group back.
     for (const { topic, partition } of state.durable.pending.ofGroup(groupId)) tombstone(topic, partition)
-    turn.write({ type: 'group-metadata', group: groupId, value: null })
+    if (group.type === 'consumer') for (const record of groupTombstones(group)) turn.write(record)
+    else turn.write({ type: 'group-metadata', group: groupId, value: null })
     turn.answer(waiter, ErrorCode.NONE)
   }
 }

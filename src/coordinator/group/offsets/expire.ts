@@ -4,6 +4,7 @@
  *
  * | group                                          | base time                                        |
  * |------------------------------------------------|--------------------------------------------------|
+ * | of the consumer protocol                       | the commit, for topics that nobody subscribes to |
  * | simple (no protocol type)                      | the commit                                       |
  * | with protocol type, Empty                      | when it became Empty                             |
  * | `consumer`, Stable                             | the commit, for topics that nobody subscribes to |
@@ -11,9 +12,10 @@
  *
  * A partition with a commit in an open transaction does not expire. A group that is Empty and has no commits left is deleted.
  */
-import type { ClassicGroup } from '../classic/group.ts'
+
+import { groupTombstones } from '../consumer/removal.ts'
 import { CONSUMER_PROTOCOL_TYPE } from '../consumer-protocol.ts'
-import type { CommittedOffset, GroupState } from '../state.ts'
+import type { CommittedOffset, Group, GroupState } from '../state.ts'
 import type { Turn } from '../turn.ts'
 import { subscribedTopics } from './delete.ts'
 
@@ -24,13 +26,17 @@ export function expireOffsets(state: GroupState, turn: Turn): void {
   for (const group of state.groups.values()) {
     const left = expireGroup(state, turn, group)
     // Somebody who holds a pending member id is on the way in.
-    if (left > 0 || group.state !== 'Empty' || group.pendingJoins.size > 0) continue
-    turn.write({ type: 'group-metadata', group: group.groupId, value: null })
+    if (left > 0 || group.state !== 'Empty') continue
+    if (group.type === 'consumer') {
+      for (const record of groupTombstones(group)) turn.write(record)
+    } else if (group.pendingJoins.size === 0) {
+      turn.write({ type: 'group-metadata', group: group.groupId, value: null })
+    }
   }
 }
 
 /** How many commits stay, or 1 if all that there is waits for the end of a transaction. */
-function expireGroup(state: GroupState, turn: Turn, group: ClassicGroup): number {
+function expireGroup(state: GroupState, turn: Turn, group: Group): number {
   const { pending } = state.durable
   const offsets = state.durable.offsets.get(group.groupId)
   if (offsets === undefined) return pending.hasGroup(group.groupId) ? 1 : 0
@@ -53,7 +59,10 @@ function isExpired(turn: Turn, committed: CommittedOffset, baseTimeMs: number | 
   return turn.nowMs - baseTimeMs >= turn.config.offsetsRetentionMs
 }
 
-function baseTimeFor(group: ClassicGroup): BaseTime {
+function baseTimeFor(group: Group): BaseTime {
+  if (group.type === 'consumer') {
+    return (topic, committed) => (group.subscribesTo(topic) ? null : committed.commitTimestampMs)
+  }
   if (group.protocolType === '') return (_topic, committed) => committed.commitTimestampMs
   if (group.state === 'Empty') {
     const { stateTimestampMs } = group

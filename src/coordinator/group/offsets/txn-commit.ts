@@ -4,6 +4,7 @@
  * epoch, not by the group.
  */
 import { ErrorCode } from '../../../protocol/errors.ts'
+import { checkConsumerCommit } from '../consumer/offsets.ts'
 import type { GroupState } from '../state.ts'
 import type { Turn, Waiter } from '../turn.ts'
 import { type CommitInput, type CommitResult, writeCommits } from './commit.ts'
@@ -16,15 +17,23 @@ export function commitInTransaction(
   input: TxnCommitInput,
   waiter: Waiter<CommitResult>,
 ): void {
-  const errorCode = checkMembership(state, input)
+  const errorCode = checkMembership(state, turn, input)
   if (errorCode !== ErrorCode.NONE) turn.answer(waiter, errorCode)
   else turn.answer(waiter, writeCommits(turn, { ...input, retentionTimeMs: -1 }))
 }
 
-function checkMembership(state: GroupState, input: TxnCommitInput): ErrorCode {
+function checkMembership(state: GroupState, turn: Turn, input: TxnCommitInput): ErrorCode {
   const { generation, memberId, groupInstanceId } = input
   const group = state.groups.get(input.groupId)
   if (group === undefined) return generation >= 0 ? ErrorCode.ILLEGAL_GENERATION : ErrorCode.NONE
+  if (group.type === 'consumer') {
+    const partitions = input.partitions.map(({ topic, partition }) => ({
+      topicId: turn.topics.topicId(topic),
+      partition,
+    }))
+    const committer = { memberId, groupInstanceId, memberEpoch: generation, apiVersion: 0, isTransactional: true }
+    return checkConsumerCommit(group, { ...committer, partitions })
+  }
   if (generation < 0 && group.state === 'Empty') return ErrorCode.NONE
   if (generation < 0 && memberId === '' && groupInstanceId === null) return ErrorCode.NONE
   const errorCode = group.checkMember(memberId, groupInstanceId)

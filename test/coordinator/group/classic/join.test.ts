@@ -112,7 +112,7 @@ describe('a first JoinGroup', () => {
   test('v0: the session timeout is the rebalance timeout, too', () => {
     const groups = new GroupTest()
     const { answer } = groups.join({ version: 0, rebalanceTimeoutMs: -1, sessionTimeoutMs: 30_000 })
-    expect(groups.shard.groups.get('group')?.member(answer.memberId)?.rebalanceTimeoutMs).toBe(30_000)
+    expect(groups.classicGroup()?.member(answer.memberId)?.rebalanceTimeoutMs).toBe(30_000)
   })
 
   test('writes an empty metadata record of generation 0 before anybody knows the group', () => {
@@ -147,9 +147,9 @@ describe('a first JoinGroup', () => {
     const groups = new GroupTest()
     const { memberId } = groups.join({ sessionTimeoutMs: 7_000 }).answer
     groups.sleep(6_999)
-    expect(groups.shard.groups.get('group')?.pendingJoins.has(memberId)).toBe(true)
+    expect(groups.classicGroup()?.pendingJoins.has(memberId)).toBe(true)
     groups.sleep(1)
-    expect(groups.shard.groups.get('group')?.pendingJoins.has(memberId)).toBe(false)
+    expect(groups.classicGroup()?.pendingJoins.has(memberId)).toBe(false)
     expect(groups.join({ memberId }).answer.errorCode).toBe(ErrorCode.UNKNOWN_MEMBER_ID)
   })
 

@@ -97,7 +97,7 @@ describe('the join timer', () => {
     // The leader was away, so the other one leads; the group still has both.
     expect(call.answer).toMatchObject({ generationId: 3, leader: member.memberId })
     expect(call.answer.members.map(({ groupInstanceId }) => groupInstanceId)).toEqual(['a', null])
-    expect(groups.shard.groups.get('group')?.member(away)?.assignment.toString()).toBe('mine')
+    expect(groups.classicGroup()?.member(away)?.assignment.toString()).toBe('mine')
   })
 
   test('starts again while only absent static members are left', () => {

@@ -41,7 +41,7 @@ describe('a static member', () => {
     groups.sleep(9_000)
     expect(groups.heartbeat(first)).toBe(ErrorCode.NONE)
     groups.sleep(1_000)
-    expect(groups.shard.groups.get('group')?.holderOf('b')).toBeUndefined()
+    expect(groups.classicGroup()?.holderOf('b')).toBeUndefined()
     expect(groups.heartbeat(first)).toBe(ErrorCode.REBALANCE_IN_PROGRESS)
   })
 
@@ -54,7 +54,7 @@ describe('a static member', () => {
     const leader = { memberId: call.answer.memberId, generation: 2 }
     groups.sync(leader, { [leader.memberId]: 'all' })
     groups.sleep(120_000)
-    expect(groups.shard.groups.get('group')?.holderOf('a')).toBe(away)
+    expect(groups.classicGroup()?.holderOf('a')).toBe(away)
     expect(groups.state()).toBe('Stable')
   })
 })
