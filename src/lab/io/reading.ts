@@ -112,8 +112,8 @@ function syncFinding(rows: readonly Measured[]): string | null {
 
 function gatheringFinding(rows: readonly Measured[]): string | null {
   const alone = smallestBlock(rows, 'write')
-  const gathered = smallestBlock(rows, 'writev')
-  if (alone === null || gathered === null) return null
+  const gathered = rows.find((row) => row.method === 'writev' && row.blockBytes === alone?.blockBytes)
+  if (alone === null || gathered === undefined) return null
   const times = acceptedRate(gathered) / acceptedRate(alone)
   return `Many blocks of ${formatBytes(alone.blockBytes ?? 0)} in one writev are ${formatNumber(times)} times as fast as one by one.`
 }
@@ -141,43 +141,35 @@ function sendFinding(rows: readonly Measured[]): string | null {
 // ---- which settings follow -------------------------------------------------------------------------------------------------
 
 /**
- * Sustained rates decide, because a page cache that runs ahead of its device must wait for it in the end. Samsa writes small appends
- * through the page cache in `auto` too, so only blocks that it would write directly are compared.
+ * Sustained rates decide, because a page cache that runs ahead of its device must wait for it in the end. Whatever the mode, Samsa
+ * writes small appends through the page cache, so only blocks that it would write directly are compared.
  */
 function writeMode(all: readonly Row[], rows: readonly Measured[]): Recommendation | null {
   const setting = 'samsa.write.mode'
   const tried = all.filter(({ method }) => method === STAGED)
-  const refused = tried.find((row) => row.refused !== null)
-  if (refused !== undefined && tried.every((row) => row.refused !== null)) {
-    return { setting, value: 'buffered', reason: `direct I/O is not to be had here: ${refused.refused}` }
+  const [first] = tried
+  if (first?.refused != null && tried.every(({ refused }) => refused !== null)) {
+    return { setting, value: 'buffered', reason: `direct I/O is not to be had here: ${first.refused}` }
   }
-  const pairs = rows
-    .filter(({ method }) => method === STAGED)
-    .map((direct) => ({
-      direct,
-      buffered: best(
-        rows.filter((row) => isBuffered(row) && row.blockBytes === direct.blockBytes),
-        deviceRate,
-      ),
-    }))
-    .filter((pair): pair is { direct: Measured; buffered: Measured } => pair.buffered !== null)
-  const large = pairs.filter(({ direct }) => (direct.blockBytes ?? 0) >= LARGE_APPEND_BYTES)
-  const decisive = large.toSorted((a, b) => (b.direct.blockBytes ?? 0) - (a.direct.blockBytes ?? 0))[0]
-  if (decisive === undefined) return null
-  const { direct, buffered } = decisive
+  const direct = largestBlock(rows, STAGED)
+  if (direct === null || (direct.blockBytes ?? 0) < LARGE_APPEND_BYTES) return null
+  const buffered = best(
+    rows.filter((row) => isBuffered(row) && row.blockBytes === direct.blockBytes),
+    deviceRate,
+  )
+  if (buffered === null) return null
   const times = deviceRate(direct) / deviceRate(buffered)
   const [directCpu, bufferedCpu] = [direct.figures.cpuSecondsPerGb, buffered.figures.cpuSecondsPerGb]
   const figures =
     `at ${formatBytes(direct.blockBytes ?? 0)} direct writing puts ${rate(deviceRate(direct))} on the device for ${formatNumber(directCpu)} CPU s/GB, ` +
     `${buffered.method} ${rate(deviceRate(buffered))} for ${formatNumber(bufferedCpu)}`
-  if (times >= CLEARLY_FASTER) {
-    const everywhere = pairs.every((pair) => acceptedRate(pair.direct) >= acceptedRate(pair.buffered))
-    if (everywhere) return { setting, value: 'direct', reason: `${figures}, and direct is no slower at any block size` }
-    return { setting, value: 'auto', reason: `${figures}: large appends gain from going directly, small ones do not` }
-  }
+  if (times >= CLEARLY_FASTER) return { setting, value: 'direct', reason: `${figures}: large appends gain from it` }
   if (times <= 1 / CLEARLY_FASTER) return { setting, value: 'buffered', reason: `${figures}: direct is slower` }
-  const value = directCpu < bufferedCpu ? 'auto' : 'buffered'
-  return { setting, value, reason: `${figures}: the rates are the same, so the processor time decides` }
+  return {
+    setting,
+    value: 'auto',
+    reason: `${figures}: no clear difference, so leave it to what the broker finds at start`,
+  }
 }
 
 function durability(rows: readonly Measured[]): Recommendation | null {

@@ -93,3 +93,5 @@ process.on('message', (order: SinkOrder) => {
   obey(order).catch((error) => transfer?.fail(String(error)))
 })
 process.on('disconnect', () => process.exit(0))
+// Ctrl-C goes to both processes; the other one decides when this one ends.
+process.on('SIGINT', () => undefined)
