@@ -23,6 +23,7 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'produce', summary: 'write lines as records to a topic', load: () => import('./commands/produce.ts') },
   { name: 'consume', summary: 'print the records of a topic', load: () => import('./commands/consume.ts') },
+  { name: 'export', summary: "copy a topic's log files into a folder", load: () => import('./commands/export.ts') },
   { name: 'groups', summary: 'list and describe consumer groups', load: () => import('./commands/groups.ts') },
   {
     name: 'lab',

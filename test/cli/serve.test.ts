@@ -100,13 +100,6 @@ describe('what is logged at start', () => {
     expect(set.child.stderr).not.toContain('group.initial.rebalance.delay.ms')
   })
 
-  test('that --http opens no port', async () => {
-    const { child } = await serve([...MEMORY, '--http', '127.0.0.1:19080'])
-    await child.stop()
-    expect(child.stderr).toContain('the HTTP console is not part of this version; nothing listens on 127.0.0.1:19080')
-    expect((await serve([...MEMORY, '--http', 'off'])).child.stderr).not.toContain('HTTP')
-  })
-
   test('a property that nobody knows is a warning', async () => {
     const { child } = await serve([...MEMORY, '--set', 'log.retention.mss=5'])
     await child.stop()
@@ -221,5 +214,59 @@ describe('how it ends', () => {
     child.kill('SIGTERM')
     expect(await child.exited).toBe(0)
     expect(performance.now() - startMs).toBeLessThan(5_000)
+  })
+})
+
+describe('the HTTP port', () => {
+  const READY_HTTP = / http (127\.0\.0\.1:\d+), /
+
+  async function serveHttp(http: readonly string[], more: readonly string[] = []): Promise<Child> {
+    const child = new Child({ command: [...SAMSA, 'serve', ...http, ...MEMORY, ...more], environment: environment() })
+    children.push(child)
+    return child
+  }
+
+  test('is open where it was asked for, is named in the ready line, and ends with the broker', async () => {
+    const child = await serveHttp(['--http', '127.0.0.1:0'])
+    const ready = await child.line((line) => line.includes(' ready on '), START_TIMEOUT_MS)
+    const address = READY_HTTP.exec(ready)?.[1]
+    const health = await fetch(`http://${address}/healthz`)
+    expect([health.status, await health.text()]).toEqual([200, 'ready\n'])
+    expect(await child.stop()).toBe(0)
+    expect(fetch(`http://${address}/healthz`)).rejects.toThrow()
+  })
+
+  test('that was asked for and is taken is a start error', async () => {
+    const taken = Bun.listen({ hostname: '127.0.0.1', port: 0, socket: { data() {} } })
+    try {
+      const ended = await samsa(['serve', '--http', `127.0.0.1:${taken.port}`, ...MEMORY])
+      expect(ended.exitCode).toBe(1)
+      expect(ended.stderr.trimEnd().split('\n').at(-1)).toBe(
+        `samsa: not started: cannot listen on 127.0.0.1:${taken.port} (http): the port is in use`,
+      )
+    } finally {
+      taken.stop(true)
+    }
+  })
+
+  test('at the default address is done without where it is taken', async () => {
+    // Whether it is this test or somebody else on the machine who has it, makes no difference.
+    let taken: { stop(force: boolean): void } | null = null
+    try {
+      taken = Bun.listen({ hostname: '127.0.0.1', port: 9080, socket: { data() {} } })
+    } catch {
+      taken = null
+    }
+    try {
+      const child = await serveHttp([])
+      const ready = await child.line((line) => line.includes(' ready on '), START_TIMEOUT_MS)
+      expect(ready).not.toContain(' http ')
+      expect(await child.stop()).toBe(0)
+      expect(child.stderr).toContain(
+        'cannot listen on 127.0.0.1:9080 (http): the port is in use; the broker goes on without',
+      )
+    } finally {
+      taken?.stop(true)
+    }
   })
 })

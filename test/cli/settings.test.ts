@@ -25,6 +25,7 @@ test('without anything: the documented defaults', () => {
   expect(settings({})).toEqual({
     listen: { host: '127.0.0.1', port: 9092 },
     advertise: null,
+    http: { listen: { host: '127.0.0.1', port: 9080 }, isRequired: false },
     dataDirectory: './samsa-data',
     storage: 'disk',
     durability: 'os',

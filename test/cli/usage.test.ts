@@ -45,7 +45,7 @@ describe('help', () => {
     for (const option of ['--listen', '--advertise', '--data', '--durability', '--set', '--config', '--http']) {
       expect(stdout).toContain(option)
     }
-    expect(stdout).toContain('HTTP console is not part of this version')
+    expect(stdout).toContain('Where the default port is taken the broker goes on without.')
   })
 })
 

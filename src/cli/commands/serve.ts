@@ -4,7 +4,7 @@ import { formatHostPort, type HostPort, parseHostPort } from '../../client/addre
 import { LOG_FORMATS, LOG_LEVELS } from '../logger.ts'
 import { collect, keyValue, nonNegativeInteger } from '../options.ts'
 import type { ServeOptions } from '../serve/run.ts'
-import { DEFAULT_DATA_DIRECTORY, DEFAULT_LISTEN, DURABILITIES, STORAGES } from '../serve/settings.ts'
+import { DEFAULT_DATA_DIRECTORY, DEFAULT_HTTP, DEFAULT_LISTEN, DURABILITIES, STORAGES } from '../serve/settings.ts'
 
 const HELP = `
 Durability: what an acknowledged record survives
@@ -13,7 +13,10 @@ Durability: what an acknowledged record survives
   fsync   a power failure; synced before it is acknowledged
 
 Configuration has Kafka's names. Precedence: --set, environment (SAMSA_LOG_RETENTION_MS for log.retention.ms),
---config file, default. The HTTP console is not part of this version: --http is accepted, and no port is opened.
+--config file, default.
+
+HTTP: health (/healthz) and the logs as files (/v1/topics/TOPIC/partitions ..., see docs/operations.md), for this machine unless
+--http names another address. It knows no passwords. Where the default port is taken the broker goes on without.
 
 Examples:
   samsa serve
@@ -37,9 +40,12 @@ export function command(): Command {
       ),
     )
     .addOption(
-      new Option('--http <host:port|off>', 'accepted for later; not part of this version')
+      new Option(
+        '--http <host:port|off>',
+        'address of the HTTP port, for health and log files (default: 127.0.0.1:9080)',
+      )
         .argParser((text) => (text === 'off' ? 'off' : address(text)))
-        .default({ host: '127.0.0.1', port: 9080 }, '127.0.0.1:9080'),
+        .default(undefined, formatHostPort(DEFAULT_HTTP)),
     )
     .addOption(new Option('--data <dir>', 'data folder').default(undefined, DEFAULT_DATA_DIRECTORY))
     .addOption(new Option('--storage <kind>', 'where data lives').choices(STORAGES).default(undefined, 'disk'))

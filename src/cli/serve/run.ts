@@ -3,23 +3,26 @@ import { readFileSync } from 'node:fs'
 import { Broker } from '../../broker/server.ts'
 import { BrokerStartError } from '../../broker/start-error.ts'
 import { formatHostPort, type HostPort } from '../../client/address.ts'
+import type { HttpServer } from '../../http/server.ts'
 import { ConfigurationError } from '../../metadata/broker-config.ts'
 import { DEVELOPMENT_DEFAULTS } from '../../metadata/development-defaults.ts'
 import { LeveledLogger } from '../../metadata/log-level.ts'
 import { parseProperties, propertiesFromEnvironment } from '../../metadata/properties-file.ts'
+import { realClock } from '../../storage/clock-real.ts'
 import type { Logger } from '../../storage/logger.ts'
+import { RealTimers } from '../../storage/timers-real.ts'
 import { CliError, EXIT_FAILURE, EXIT_USAGE, usageError } from '../errors.ts'
 import { createLogger, type LogFormat, type LogLevel } from '../logger.ts'
 import type { KeyValue } from '../options.ts'
 import { print, wantsColour } from '../output.ts'
 import { VERSION } from '../version.ts'
-import { type Durability, resolveSettings, type ServeSettings, type Storage } from './settings.ts'
+import { type Durability, type HttpSettings, resolveSettings, type ServeSettings, type Storage } from './settings.ts'
 import { failOnUncaught, stopOnSignals } from './shutdown.ts'
 
 export interface ServeOptions {
   readonly listen?: HostPort
   readonly advertise?: HostPort
-  readonly http: HostPort | 'off'
+  readonly http?: HostPort | 'off'
   readonly data?: string
   readonly storage?: Storage
   readonly durability?: Durability
@@ -37,11 +40,50 @@ export async function serve(options: ServeOptions): Promise<void> {
   const settings = settingsFrom(options)
   for (const warning of settings.warnings) logger.warn(warning)
   failOnUncaught(logger)
-  const starting = startBroker(settings, logger)
-  stopOnSignals(async () => (await starting).stop(), logger)
-  const broker = await starting
-  announceDefaults(settings, options, logger)
-  await printReady(broker, settings, options.logFormat)
+  const starting = start(settings, logger)
+  stopOnSignals(async () => stop(await starting), logger)
+  const serving = await starting
+  announceDefaults(settings, logger)
+  await printReady(serving, settings, options.logFormat)
+}
+
+interface Serving {
+  readonly broker: Broker
+  readonly http: HttpServer | null
+}
+
+/** HTTP first, so that "not ready" can be asked for while the data is loaded. */
+async function start(settings: ServeSettings, logger: Logger): Promise<Serving> {
+  const http = settings.http === null ? null : await startHttp(settings.http, logger)
+  try {
+    const broker = await startBroker(settings, logger)
+    http?.ready(broker.context)
+    return { broker, http }
+  } catch (error) {
+    await http?.stop()
+    throw error
+  }
+}
+
+async function stop({ broker, http }: Serving): Promise<void> {
+  await http?.stop()
+  await broker.stop()
+}
+
+/** Null where nobody asked for it and the port cannot be had. */
+async function startHttp({ listen, isRequired }: HttpSettings, logger: Logger): Promise<HttpServer | null> {
+  // Loaded only where it is wanted: a start without it stays as short as it was.
+  const { HttpServer } = await import('../../http/server.ts')
+  try {
+    return await HttpServer.start({ listen, clock: realClock, timers: new RealTimers(realClock), logger })
+  } catch (error) {
+    if (!(error instanceof BrokerStartError)) throw error
+    if (isRequired) throw new CliError(`not started: ${error.message}`, EXIT_FAILURE)
+    logger.warn(
+      `${error.message}; the broker goes on without HTTP (--http HOST:PORT names another port, --http off none)`,
+    )
+    return null
+  }
 }
 
 function settingsFrom(options: ServeOptions): ServeSettings {
@@ -84,21 +126,17 @@ async function startBroker(settings: ServeSettings, logger: Logger): Promise<Bro
 }
 
 /** What a person who knows Kafka would otherwise be surprised by. */
-function announceDefaults(settings: ServeSettings, options: ServeOptions, logger: Logger): void {
+function announceDefaults(settings: ServeSettings, logger: Logger): void {
   const inForce = [...DEVELOPMENT_DEFAULTS].filter(([name]) => !settings.properties.has(name))
   if (inForce.length > 0) logger.info("defaults that differ from Kafka's", Object.fromEntries(inForce))
   if (settings.advertise === null) logger.info('clients are told the address they dialled; --advertise names another')
-  if (options.http !== 'off') {
-    const wanted = formatHostPort(options.http)
-    logger.info(`the HTTP console is not part of this version; nothing listens on ${wanted} (--http off)`)
-  }
   if (settings.storage === 'disk' && process.env.UV_THREADPOOL_SIZE === undefined) {
     logger.info('UV_THREADPOOL_SIZE is not set: with 16, slow syncs do not delay reads')
   }
 }
 
 /** The one line on stdout that scripts wait for. */
-async function printReady(broker: Broker, settings: ServeSettings, format: LogFormat): Promise<void> {
+async function printReady({ broker, http }: Serving, settings: ServeSettings, format: LogFormat): Promise<void> {
   const address = formatHostPort({ host: broker.host, port: broker.port })
   const data = settings.storage === 'memory' ? 'none' : settings.dataDirectory
   const topics = broker.topicCount
@@ -108,11 +146,22 @@ async function printReady(broker: Broker, settings: ServeSettings, format: LogFo
     settings.storage === 'memory' ? 'data in memory' : `data ${data}`,
     `durability ${settings.durability}`,
     `${topics} topic${topics === 1 ? '' : 's'}`,
+    ...(http === null ? [] : [`http ${formatHostPort(http)}`]),
     `${ms} ms`,
   ]
   const message = `samsa ${VERSION} ready on ${address} (${facts.join(', ')})`
   if (format === 'text') return print(message)
   const { nodeId, durability, storage } = settings
-  const fields = { version: VERSION, address, nodeId, storage, data, durability, topics, ms }
+  const fields = {
+    version: VERSION,
+    address,
+    nodeId,
+    storage,
+    data,
+    durability,
+    topics,
+    http: http === null ? null : formatHostPort(http),
+    ms,
+  }
   await print(JSON.stringify({ time: new Date().toISOString(), level: 'info', message, ...fields }))
 }

@@ -14,6 +14,7 @@ export const DURABILITIES = ['memory', 'os', 'fsync'] as const
 export type Durability = (typeof DURABILITIES)[number]
 
 export const DEFAULT_LISTEN: HostPort = { host: '127.0.0.1', port: 9092 }
+export const DEFAULT_HTTP: HostPort = { host: '127.0.0.1', port: 9080 }
 export const DEFAULT_DATA_DIRECTORY = './samsa-data'
 const DEFAULT_NODE_ID = 1
 
@@ -21,6 +22,7 @@ const DEFAULT_NODE_ID = 1
 export interface ServeFlags {
   readonly listen?: HostPort | undefined
   readonly advertise?: HostPort | undefined
+  readonly http?: HostPort | 'off' | undefined
   readonly data?: string | undefined
   readonly storage?: Storage | undefined
   readonly durability?: Durability | undefined
@@ -33,9 +35,17 @@ export interface PropertySources {
   readonly file: ReadonlyMap<string, string>
 }
 
+export interface HttpSettings {
+  readonly listen: HostPort
+  /** Whether the broker would rather not start than go without. */
+  readonly isRequired: boolean
+}
+
 export interface ServeSettings {
   readonly listen: HostPort
   readonly advertise: HostPort | null
+  /** Null: no HTTP. */
+  readonly http: HttpSettings | null
   readonly dataDirectory: string
   readonly storage: Storage
   readonly durability: Durability
@@ -70,7 +80,14 @@ export function resolveSettings(flags: ServeFlags, sources: PropertySources): Se
     return `log.dirs names ${directories.length} folders (${directories.join(', ')}), but Samsa keeps its data in one`
   }
   const dataDirectory = flags.data ?? directories[0]?.trim() ?? DEFAULT_DATA_DIRECTORY
-  return { listen, advertise, dataDirectory, storage, durability, nodeId, properties, warnings }
+  const http = httpFrom(flags.http)
+  return { listen, advertise, http, dataDirectory, storage, durability, nodeId, properties, warnings }
+}
+
+/** Nobody asked for the default port, so another broker on it is no reason not to start. */
+function httpFrom(flag: HostPort | 'off' | undefined): HttpSettings | null {
+  if (flag === 'off') return null
+  return flag === undefined ? { listen: DEFAULT_HTTP, isRequired: false } : { listen: flag, isRequired: true }
 }
 
 /** The first plain listener of a list such as `PLAINTEXT://:9092,CONTROLLER://:9093`; null if there is no list. */
