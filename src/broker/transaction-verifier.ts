@@ -72,6 +72,7 @@ export class TransactionVerifier {
     this.#questions.set(name, question)
     this.#ask(partition, write, (errorCode) => {
       if (this.#questions.get(name) === question) this.#questions.delete(name)
+      if (errorCode !== ErrorCode.NONE) producers.dropGuard(guard)
       for (const tell of question.asking) tell(errorCode, guard)
     })
   }

@@ -60,8 +60,8 @@ export class ProducerState {
   #open = new Map<number, number>()
   /** Transactions that ended, until the high watermark has passed their marker. In order of marker. */
   #completed: CompletedTransaction[] = []
-  /** By producer id: transactions that the coordinator is being asked about, before their first batch. */
-  readonly #guards = new Map<number, TransactionGuard>()
+  /** By producer id: transactions that the coordinator is being asked about, before their first batch. One per epoch. */
+  readonly #guards = new Map<number, TransactionGuard[]>()
   /** Counts changes, so that the log knows whether a snapshot would say anything new. */
   version = 0
 
@@ -86,23 +86,29 @@ export class ProducerState {
   /** Before the coordinator is asked whether the producer may begin a transaction here. One guard serves all who ask meanwhile. */
   guard(wanted: Omit<TransactionGuard, 'isVoid'>): TransactionGuard {
     const { producerId, producerEpoch, lowestSequence } = wanted
-    const known = this.#guards.get(producerId)
-    if (known !== undefined && known.producerEpoch === producerEpoch) {
+    const guards = this.#guards.get(producerId) ?? []
+    const known = guards.find((guard) => guard.producerEpoch === producerEpoch)
+    if (known !== undefined) {
       known.lowestSequence = Math.min(known.lowestSequence, lowestSequence)
       return known
     }
     const guard = { ...wanted, isVoid: false }
-    // An answer for an older epoch is worth nothing any more; one for a newer epoch stays.
-    if (known === undefined || known.producerEpoch < producerEpoch) this.#replaceGuard(producerId, guard)
-    else guard.isVoid = true
+    this.#guards.set(producerId, [...guards, guard])
     return guard
   }
 
-  #replaceGuard(producerId: number, guard: TransactionGuard | null): void {
-    const known = this.#guards.get(producerId)
-    if (known !== undefined) known.isVoid = true
-    if (guard === null) this.#guards.delete(producerId)
-    else this.#guards.set(producerId, guard)
+  /** The coordinator said no: the next who asks begins anew. */
+  dropGuard(guard: TransactionGuard): void {
+    guard.isVoid = true
+    const left = (this.#guards.get(guard.producerId) ?? []).filter((other) => other !== guard)
+    if (left.length === 0) this.#guards.delete(guard.producerId)
+    else this.#guards.set(guard.producerId, left)
+  }
+
+  /** What was asked about a producer before is over. */
+  #dropGuards(producerId: number): void {
+    for (const guard of this.#guards.get(producerId) ?? []) guard.isVoid = true
+    this.#guards.delete(producerId)
   }
 
   /** May this batch be appended? Changes nothing. */
@@ -159,7 +165,7 @@ export class ProducerState {
     if (isTransactional(header) && currentTxnFirstOffset === NONE) {
       currentTxnFirstOffset = header.baseOffset
       this.#open.set(header.baseOffset, header.producerId)
-      this.#guards.delete(header.producerId)
+      this.#dropGuards(header.producerId)
     }
     this.#entries.set(header.producerId, {
       producerId: header.producerId,
@@ -177,7 +183,7 @@ export class ProducerState {
     marker: EndTransactionMarker,
     entry: ProducerEntry | undefined,
   ): AbortedEntry | null {
-    this.#replaceGuard(header.producerId, null)
+    this.#dropGuards(header.producerId)
     const markerOffset = header.baseOffset
     const firstOffset = entry?.currentTxnFirstOffset ?? NONE
     let aborted: AbortedEntry | null = null
@@ -232,8 +238,8 @@ export class ProducerState {
         this.version++
       }
     }
-    for (const guard of [...this.#guards.values()]) {
-      if (nowMs - guard.startedMs >= expirationMs) this.#replaceGuard(guard.producerId, null)
+    for (const guard of [...this.#guards.values()].flat()) {
+      if (nowMs - guard.startedMs >= expirationMs) this.dropGuard(guard)
     }
   }
 

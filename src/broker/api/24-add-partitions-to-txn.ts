@@ -21,7 +21,6 @@ type TopicResults = NonNullable<Answer['resultsByTopicV3AndBelow']>
 
 const BATCHED_SINCE = 4
 const PRODUCER_FENCED_SINCE = 2
-const ABORTABLE_SINCE = 5
 
 export default defineApi({
   key: 24,
@@ -101,13 +100,8 @@ function answerOne(context: RequestContext, asked: Asked, reply: (results: Topic
       return
     }
     let next = 0
-    reply(resultsFor(topics, () => verifiedErrorFor(result[next++] ?? ErrorCode.UNKNOWN_SERVER_ERROR, apiVersion)))
+    reply(resultsFor(topics, () => result[next++] ?? ErrorCode.UNKNOWN_SERVER_ERROR))
   })
-}
-
-function verifiedErrorFor(errorCode: ErrorCode, version: number): ErrorCode {
-  const isUnknown = errorCode === ErrorCode.TRANSACTION_ABORTABLE && version < ABORTABLE_SINCE
-  return isUnknown ? ErrorCode.INVALID_TXN_STATE : errorCode
 }
 
 /** Null if every partition may be added; otherwise none is, and those that could have been say so. */

@@ -24,7 +24,10 @@ export default defineApi({
 function describe(context: RequestContext, topic: string, partitionIndex: number): PartitionAnswer {
   if (!context.allowed('READ', 'TOPIC', topic)) return failed(partitionIndex, ErrorCode.TOPIC_AUTHORIZATION_FAILED)
   const partition = context.broker.partitions.get(topic, partitionIndex)
-  if (partition === undefined) return failed(partitionIndex, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION)
+  if (partition === undefined) {
+    const reason = context.broker.image.topic(topic) === undefined ? 'There is no such topic.' : null
+    return failed(partitionIndex, ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, reason)
+  }
   const refusal = partition.refusalFor(-1)
   if (refusal !== null) return failed(partitionIndex, refusal)
   const activeProducers = partition.log!.activeProducers().map(({ currentTransactionStartOffset, ...producer }) => ({
@@ -34,6 +37,11 @@ function describe(context: RequestContext, topic: string, partitionIndex: number
   return { partitionIndex, errorCode: ErrorCode.NONE, errorMessage: null, activeProducers }
 }
 
-function failed(partitionIndex: number, errorCode: ErrorCode): PartitionAnswer {
-  return { partitionIndex, errorCode, errorMessage: null, activeProducers: [] }
+function failed(partitionIndex: number, errorCode: ErrorCode, errorMessage: string | null = null): PartitionAnswer {
+  return {
+    partitionIndex,
+    errorCode,
+    errorMessage,
+    activeProducers: [],
+  }
 }
