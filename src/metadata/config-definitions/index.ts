@@ -7,6 +7,7 @@ import { brokerLogConfigs } from './broker-log.ts'
 import { brokerNetworkConfigs } from './broker-network.ts'
 import { brokerOtherConfigs } from './broker-other.ts'
 import { brokerReplicationConfigs } from './broker-replication.ts'
+import { brokerSamsaConfigs } from './broker-samsa.ts'
 import { brokerSecurityConfigs } from './broker-security.ts'
 import { brokerShareConfigs } from './broker-share.ts'
 import { brokerTieredConfigs } from './broker-tiered.ts'
@@ -61,6 +62,7 @@ export const BROKER_DEFINITIONS: DefinitionMap = byName(
     ...definitionsOf(brokerTieredConfigs),
     ...definitionsOf(brokerTransactionsConfigs),
     ...definitionsOf(brokerInternalConfigs, { internal: true }),
+    ...definitionsOf(brokerSamsaConfigs, { internal: true }),
   ].map(withDefaultsDocumentation),
 )
 
