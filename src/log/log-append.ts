@@ -334,7 +334,6 @@ export class LogWriter {
         this.#writeFailed(error)
         this.#failQueued()
       }
-      this.#askForCompletion()
     } else this.#givenUp--
     if (this.#flight !== null || this.#givenUp > 0) return
     const listeners = this.#onLanding
@@ -409,6 +408,7 @@ export class LogWriter {
       this.writtenOffset = append.lastOffset + 1
     }
     this.#completing = this.#completing.length === 0 ? [...appends] : this.#completing.concat(appends)
+    this.#askForCompletion()
   }
 
   #writeFailed(error: unknown): void {
