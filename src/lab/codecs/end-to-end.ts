@@ -51,6 +51,12 @@ export interface Trial {
 
 /** A codec is not given more data than it compresses in this time. */
 const SLOW_SECONDS = 2
+/** Batches may be large, and records of any age: they are to stay for the few seconds that they are needed. */
+const TOPIC_CONFIGS = [
+  { key: 'max.message.bytes', value: String(64 * 1024 * 1024) },
+  { key: 'retention.ms', value: '-1' },
+  { key: 'message.timestamp.after.max.ms', value: '9223372036854775807' },
+]
 /** Requests that wait for their acknowledgement. */
 const IN_FLIGHT = 8
 const ACKS_LEADER = 1
@@ -180,9 +186,9 @@ class Run {
 
   async #createTopic(): Promise<TopicMetadata> {
     const { cluster, topic } = this.#input
-    // A batch of the lab may be larger than what topics take by default.
-    const configs = [{ key: 'max.message.bytes', value: String(64 * 1024 * 1024) }]
-    const [outcome] = await createTopics(cluster, [{ name: topic, partitions: 1, replicationFactor: 1, configs }])
+    const [outcome] = await createTopics(cluster, [
+      { name: topic, partitions: 1, replicationFactor: 1, configs: TOPIC_CONFIGS },
+    ])
     if (outcome?.error) throw outcome.error
     return cluster.topic(topic)
   }

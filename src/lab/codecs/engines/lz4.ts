@@ -65,6 +65,7 @@ const FRAME_END_BYTES = 16
 const BLOCKS_OF_64_KIB = 4
 const INDEPENDENT_BLOCKS = 1
 const PREFERENCES_BYTES = 56
+const BLOCK_BYTES = 64 * 1024
 
 /** LZ4F_preferences_t: as Java clients write frames, independent blocks of 64 KiB without checksums. */
 function preferences(level: number): Buffer {
@@ -114,7 +115,8 @@ class SystemLz4 implements Transform {
   }
 
   decompress(packed: Buffer, maxBytes: number): Buffer {
-    const target = this.#plain.atLeast(maxBytes)
+    // With room for a whole block the library decodes into it directly; without, it copies.
+    const target = this.#plain.atLeast(maxBytes + BLOCK_BYTES)
     let read = 0
     let written = 0
     for (;;) {
