@@ -30,6 +30,11 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: 'measure this machine and this data',
     load: () => import('./commands/lab.ts'),
   },
+  {
+    name: 'bench',
+    summary: 'measure brokers, alone or side by side',
+    load: () => import('./commands/bench.ts'),
+  },
   { name: 'version', summary: 'print the version', load: () => import('./commands/version.ts') },
 ]
 
