@@ -18,9 +18,8 @@ export interface CompactionInput {
   readonly segments: readonly SegmentView[]
   readonly logStartOffset: number
   readonly logEndOffset: number
-  readonly lastStableOffset: number
-  /** Everything below is on the device, as far as that matters. */
-  readonly durableOffset: number
+  /** Below it every transaction is decided, for good. */
+  readonly stableOffset: number
   /** Where the last cleaning ended; -1 if there was none. */
   readonly cleanedUpTo: number
   readonly config: Pick<LogConfig, 'minCompactionLagMs' | 'maxCompactionLagMs' | 'minCleanableDirtyRatio'>
@@ -73,13 +72,12 @@ export function isCompactionDue(plan: CompactionPlan, config: Pick<LogConfig, 'm
 
 /**
  * Index of the first segment that must not be touched: the one that is written to, the one that holds the first offset that is not
- * decided or not durable, and those whose newest record is younger than `min.compaction.lag.ms`.
+ * stable, and those whose newest record is younger than `min.compaction.lag.ms`.
  */
 function firstUncleanable(input: CompactionInput, firstDirtyOffset: number): number {
   const { segments, config, nowMs } = input
   const active = segments.length - 1
-  const bound = Math.min(input.lastStableOffset, input.durableOffset)
-  let first = Math.min(active, indexOfHolder(segments, bound))
+  let first = Math.min(active, indexOfHolder(segments, input.stableOffset))
   if (config.minCompactionLagMs <= 0) return first
   for (let index = indexOfHolder(segments, firstDirtyOffset); index < first; index++) {
     if (segments[index]!.largestTimestamp() > nowMs - config.minCompactionLagMs) first = index

@@ -217,6 +217,12 @@ export class Cleaner {
   }
 }
 
+/** What supersedes a record, or decides its transaction, must not be lost to a power failure once the record is gone. */
+function stableOffsetOf(log: Log, services: LogServices): number {
+  if (services.durability === 'memory') return log.lastStableOffset
+  return Math.min(log.lastStableOffset, log.durableStableOffset, log.recoveryPoint)
+}
+
 function planFor(log: Log, services: LogServices): CompactionPlan {
   const views = log.segments.all.map(
     (segment): SegmentView => ({
@@ -230,9 +236,7 @@ function planFor(log: Log, services: LogServices): CompactionPlan {
     segments: views,
     logStartOffset: log.logStartOffset,
     logEndOffset: log.logEndOffset,
-    lastStableOffset: log.lastStableOffset,
-    // What supersedes a record must not be lost to a power failure once the record is gone.
-    durableOffset: services.durability === 'memory' ? Number.POSITIVE_INFINITY : log.recoveryPoint,
+    stableOffset: stableOffsetOf(log, services),
     cleanedUpTo: log.cleanedUpTo,
     config: log.config,
     nowMs: services.clock.now(),

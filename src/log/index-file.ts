@@ -83,6 +83,14 @@ export class IndexFile {
     this.#writtenLength = 0
   }
 
+  /** Removes the file if all it holds are entries that have gone. */
+  removeStale(disk: Disk): void {
+    if (this.length > 0 || !this.#created || !this.#mustCut) return
+    disk.remove(this.path)
+    this.#created = false
+    this.#mustCut = false
+  }
+
   /** Returns whether there was anything to write. */
   writeOut(disk: Disk): boolean {
     if (this.isWrittenOut) return false

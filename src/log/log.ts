@@ -84,6 +84,8 @@ export class Log {
   highWatermarkFollowsLog = true
   /** Called once per flush, after the high watermark has moved and the appends' `done`s were called. */
   onAppended: ((log: Log) => void) | null = null
+  /** What was the last stable offset when everything it follows from was on the device: a power loss does not take it back. */
+  durableStableOffset: number
   /** Where the last compaction ended, -1 if there was none: the keys above are still to be compared. */
   cleanedUpTo = -1
   /** Compaction at work on this log. It reads segments that must stay what they are, so whatever cuts the log ends it first. */
@@ -132,6 +134,7 @@ export class Log {
       Math.min(state.checkpointedHighWatermark, state.logEndOffset),
     )
     this.highWatermark = state.logEndOffset
+    this.durableStableOffset = 0
     this.snapshotOffset = state.snapshotOffset
     this.folderUnsynced = state.folderUnsynced
     this.#snapshotVersion = state.producers.version
@@ -140,6 +143,7 @@ export class Log {
     this.#writer = new LogWriter(this, services, state.logEndOffset)
     this.#reader = new LogReader(this, services)
     this.#search = new LogSearch(this, this.#reader, services)
+    if (!this.needsSync) this.durableStableOffset = this.lastStableOffset
   }
 
   get name(): string {
@@ -500,6 +504,7 @@ export class Log {
     this.#writer.reset(endOffset)
     if (this.epochs.truncateEnd(endOffset)) this.saveEpochs()
     this.recoveryPoint = Math.min(this.recoveryPoint, endOffset)
+    this.durableStableOffset = Math.min(this.durableStableOffset, endOffset)
     this.logStartOffset = Math.min(this.logStartOffset, endOffset)
     this.highWatermark = Math.min(this.highWatermark, endOffset)
     this.removeSnapshots((snapshotOffset) => snapshotOffset > endOffset)
@@ -604,8 +609,9 @@ export class Log {
     if (bytes >= SNAPSHOT_EVERY_BYTES && !this.#writer.hasUnwritten) this.trySaveSnapshot()
   }
 
-  /** Called by the syncer, after everything below the offset has reached the device. */
-  synced(durableOffset: number): void {
+  /** Called by the syncer, after everything below the offset has reached the device; with the last stable offset of when it began. */
+  synced(durableOffset: number, stableOffset = 0): void {
+    if (stableOffset > this.durableStableOffset) this.durableStableOffset = stableOffset
     if (durableOffset > this.recoveryPoint && durableOffset <= this.writtenOffset) this.recoveryPoint = durableOffset
     this.#writer.synced(this.recoveryPoint)
   }

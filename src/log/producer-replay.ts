@@ -101,7 +101,7 @@ export interface ReplayRange {
   readonly onAborted?: (segment: Segment, entry: AbortedEntry) => void
 }
 
-/** Replays the batches that begin in [from, to). */
+/** Replays the batches that touch [from, to) and begin below `to`. */
 export function replayProducers(target: Pick<ReplayTarget, 'segments' | 'producers'>, range: ReplayRange): void {
   const { from, to, pool } = range
   if (from >= to) return
@@ -120,7 +120,8 @@ export function replayProducers(target: Pick<ReplayTarget, 'segments' | 'produce
     const current = segment
     walkSegment(current, { pool, position, nextOffset: segment.baseOffset, verify: false }, (cursor, buffer, at) => {
       if (cursor.baseOffset >= to) return true
-      if (cursor.baseOffset < from) return false
+      // A batch around the log start counts: its transaction begins in what is left of it.
+      if (cursor.lastOffset < from) return false
       const aborted = replayBatch(target.producers, cursor, buffer, at)
       if (aborted !== null) range.onAborted?.(current, aborted)
       return false

@@ -222,7 +222,14 @@ export class Segment implements Closable {
     const { disk } = this.#services
     if (this.offsetIndex.file.writeOut(disk)) this.indexesUnsynced = true
     if (this.timeIndex.file.writeOut(disk)) this.indexesUnsynced = true
-    if (this.txnIndex.count > 0 && this.txnIndex.file.writeOut(disk)) this.indexesUnsynced = true
+    this.#writeTxnIndex()
+  }
+
+  /** The file is there only as long as it has something to say. */
+  #writeTxnIndex(): void {
+    const { disk } = this.#services
+    if (this.txnIndex.count === 0) this.txnIndex.file.removeStale(disk)
+    else if (this.txnIndex.file.writeOut(disk)) this.indexesUnsynced = true
   }
 
   /** The same where a disk that is full must not stop the work: what is not on file stays in memory. */
@@ -241,7 +248,7 @@ export class Segment implements Closable {
   /** Brings the transaction index to its file; false if the disk refuses. */
   tryWriteTxnIndex(): boolean {
     try {
-      if (this.txnIndex.count > 0 && this.txnIndex.file.writeOut(this.#services.disk)) this.indexesUnsynced = true
+      this.#writeTxnIndex()
       return true
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
@@ -312,6 +319,8 @@ export class Segment implements Closable {
     this.offsetIndex.truncateTo(offset)
     this.timeIndex.truncateTo(offset)
     this.txnIndex.truncateTo(offset)
+    // The others are made anew by a recovery; this one is believed below the recovery point.
+    this.tryWriteTxnIndex()
     this.#bytesSinceLastEntry = 0
     if (position === 0) this.firstTimestamp = null
   }

@@ -86,6 +86,7 @@ export class Syncer {
     const { cuts } = log
     if (!urgent) log.prepareSync()
     const upTo = log.writtenOffset
+    const stable = log.lastStableOffset
     let failure: unknown = null
     try {
       await syncLog(log, this.#disk)
@@ -94,7 +95,7 @@ export class Syncer {
     }
     if (log.closed) return
     if (cuts === log.cuts) {
-      if (failure === null) log.synced(upTo)
+      if (failure === null) log.synced(upTo, stable)
       else log.syncFailed(failure)
       return
     }
