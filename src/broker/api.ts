@@ -16,6 +16,7 @@ import type { Configs } from '../metadata/configs.ts'
 import type { Features } from '../metadata/features.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { ProducerIds } from '../metadata/producer-ids.ts'
+import type { ScramCredentials } from '../metadata/scram-credentials.ts'
 import type { Topics } from '../metadata/topics.ts'
 import type { Infer, Input, MessageSchema } from '../protocol/schema.ts'
 import type { Clock } from '../storage/clock.ts'
@@ -49,6 +50,7 @@ export interface BrokerContext {
   readonly producerIds: ProducerIds
   readonly features: Features
   readonly clientQuotas: ClientQuotas
+  readonly scram: ScramCredentials
   readonly quotas: Quotas
   readonly fetchSessions: FetchSessions
   readonly fetchWaits: FetchWaits

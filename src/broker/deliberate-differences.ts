@@ -36,6 +36,18 @@ export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
     test: 'test/differential/cases-cluster.ts',
   },
   {
+    situation: 'An OffsetFetch of a consumer group with a member epoch and no member id',
+    kafka: 'answers UNKNOWN_SERVER_ERROR',
+    samsa: 'answers UNKNOWN_MEMBER_ID',
+    test: 'test/differential/cases-consumer-groups.ts',
+  },
+  {
+    situation: 'A regular expression over topics of more than 1024 characters',
+    kafka: 'compiles it',
+    samsa: 'answers INVALID_REGULAR_EXPRESSION',
+    test: 'test/broker/topic-patterns.test.ts',
+  },
+  {
     situation: 'An uncompressed batch whose records have wrong offset deltas',
     kafka: 'stores it and serves offsets that overlap',
     samsa: 'answers INVALID_RECORD',
@@ -106,5 +118,17 @@ export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
     kafka: 'asks the name service, and counts the address that it had then',
     samsa: 'answers INVALID_REQUEST: only addresses are counted',
     test: 'test/metadata/client-quotas.test.ts',
+  },
+  {
+    situation: 'UpdateFeatures of kraft.version',
+    kafka: 'accepts level 1, after which voters can be added',
+    samsa: 'refuses it: the metadata has one voter, which is the broker',
+    test: 'test/differential/cases-features.ts',
+  },
+  {
+    situation: 'UnregisterBroker of a running broker',
+    kafka: 'forgets it until it registers again',
+    samsa: 'answers INVALID_REQUEST: a registration ends when its broker stops',
+    test: 'test/broker/cluster-admin.test.ts',
   },
 ]

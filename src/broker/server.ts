@@ -8,6 +8,7 @@
 import { resolve } from 'node:path'
 import { BrokerConfig, ConfigurationError } from '../metadata/broker-config.ts'
 import { BrokerRegistration } from '../metadata/brokers.ts'
+import type { MetadataStore } from '../metadata/store.ts'
 import type { BrokerValue } from '../metadata/values.ts'
 import type { Logger } from '../storage/logger.ts'
 import { advertisedAddress, configuredAddress, type HostAndPort } from './advertised.ts'
@@ -105,7 +106,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   const environment = chooseEnvironment(options, closers)
   const { disk, clock, timers, random } = environment
   const { logs, metadata, dataDirectory } = await openData(options, config, environment, closers)
-  const { store, image, configs, topics, producerIds, features, clientQuotas } = metadata
+  const { image, configs, topics, producerIds } = metadata
   if (!logs.cleanStart) {
     const bumped = await topics.bumpLeaderEpochs(nodeId)
     if (bumped > 0) logger.info('the last stop was not clean; leader epochs were raised', { partitions: bumped })
@@ -134,19 +135,14 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     clusterId: logs.meta.clusterId,
     apis: APIS,
     config,
-    image,
-    topics,
-    configs,
+    ...metadata,
     partitions,
     logs,
     groups: groupService.groups,
     transactions: transactionService.coordinator,
     transactionVerifier: transactionService.verifier,
     markers: transactionService.markers,
-    producerIds,
-    features,
-    clientQuotas,
-    quotas: new Quotas({ clientQuotas, config, clock }),
+    quotas: new Quotas({ clientQuotas: metadata.clientQuotas, config, clock }),
     fetchSessions: new FetchSessions({ random, slots }),
     fetchWaits: new FetchWaits(),
     dataDirectory,
@@ -162,13 +158,24 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   const { host } = options.listen
   listeningPort = listener.listen(host, options.listen.port)
   closers.push(() => listener.stop())
-  const broker: BrokerValue = {
+  const address = {
     host: advertised?.host ?? host,
     port: advertised === null || advertised.port === 0 ? listeningPort : advertised.port,
-    rack: config.stringOrNull('broker.rack'),
-    incarnation: random.uuid(),
   }
-  const registration = await BrokerRegistration.register({
+  const registration = await register(context, metadata.store, address, random.uuid())
+  closers.push(() => registration.stop())
+  return create({ host, port: listeningPort, context, listener, closers })
+}
+
+/** From here on other brokers and clients know of this one. */
+function register(
+  { config, image, clock, timers, logger, nodeId }: BrokerContext,
+  store: MetadataStore,
+  address: HostAndPort,
+  incarnation: string,
+): Promise<BrokerRegistration> {
+  const broker: BrokerValue = { ...address, rack: config.stringOrNull('broker.rack'), incarnation }
+  return BrokerRegistration.register({
     store,
     image,
     clock,
@@ -179,8 +186,6 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     sessionTimeoutMs: config.number('broker.session.timeout.ms'),
     heartbeatIntervalMs: config.number('broker.heartbeat.interval.ms'),
   })
-  closers.push(() => registration.stop())
-  return create({ host, port: listeningPort, context, listener, closers })
 }
 
 function readConfig(options: BrokerOptions): BrokerConfig {

@@ -42,6 +42,8 @@ export interface AlterTarget {
   readonly name: string
   readonly current: ReadonlyMap<string, string>
   readonly broker: BrokerConfig
+  /** Whether eligible leader replicas are on, which fixes where min.insync.replicas is set. */
+  readonly elrEnabled: boolean
 }
 
 function refuse(errorCode: ErrorCode, errorMessage: string | null): { readonly ok: false } & ConfigError {
@@ -320,6 +322,7 @@ function judgeBrokerConfigs(target: AlterTarget, values: ReadonlyMap<string, str
   }
   const refused = judgeBrokerValues(target, given)
   if (refused !== null) return refused
+  if (!target.elrEnabled) return { ok: true, values }
   if (!perBroker && current.has(CLUSTER_ONLY) && !values.has(CLUSTER_ONLY)) {
     return invalidConfig(`Cluster-level ${CLUSTER_ONLY} cannot be removed while ELR is enabled.`)
   }

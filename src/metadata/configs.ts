@@ -88,6 +88,7 @@ export interface ConfigsOptions {
   readonly nodeId: number
   /** Without one there are no broker-logger configs to change. */
   readonly loggerLevel?: LeveledLogger
+  readonly elrEnabled: () => boolean
 }
 
 const NO_CONFIGS: ReadonlyMap<string, string> = new Map()
@@ -120,6 +121,7 @@ export class Configs {
   readonly #broker: BrokerConfig
   readonly #nodeId: number
   readonly #loggerLevel: LeveledLogger | null
+  readonly #elrEnabled: () => boolean
   readonly #settings = new Map<string, TopicSettings>()
   readonly #listeners = new Set<TopicSettingsListener>()
   /** Of a topic that has nothing set: what most topics are. */
@@ -133,6 +135,7 @@ export class Configs {
     this.#broker = options.broker
     this.#nodeId = options.nodeId
     this.#loggerLevel = options.loggerLevel ?? null
+    this.#elrEnabled = options.elrEnabled
     this.#image.onChange((change) => this.#topicsChanged(change))
     this.#broker.onChange(() => {
       this.#settings.clear()
@@ -370,7 +373,7 @@ export class Configs {
     const storedName = kind === 'broker' && name !== '' ? String(this.#nodeId) : name
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const { values: current, revision } = this.#image.config(kind, storedName)
-      const outcome = change({ kind, name: storedName, current, broker: this.#broker })
+      const outcome = change({ kind, name: storedName, current, broker: this.#broker, elrEnabled: this.#elrEnabled() })
       if (!outcome.ok) return failed(outcome.errorCode, outcome.errorMessage)
       if (validateOnly || sameValues(current, outcome.values)) return OK
       if (await this.#save(kind, storedName, outcome.values, revision)) return OK

@@ -4,8 +4,10 @@
  *
  * What must hold: a level that is shown is served. A feature whose `max` is 0 is not shown at all, and its level is 0.
  */
-import type { MetadataStore } from './store.ts'
+import { ErrorCode } from '../protocol/errors.ts'
+import { type MetadataStore, MetadataStoreError } from './store.ts'
 import { StoreView } from './store-view.ts'
+import { encodeValue } from './values.ts'
 
 export interface Feature {
   readonly name: FeatureName
@@ -44,6 +46,12 @@ export interface FeatureValue {
   readonly level: number
 }
 
+/** Features whose level stays as it is, and why. */
+const FIXED_FEATURES: ReadonlyMap<string, string> = new Map([
+  ['metadata.version', 'The formats of this broker are those of its own level.'],
+  ['kraft.version', 'The metadata has one voter, which is this broker.'],
+])
+
 const FEATURES_BY_NAME: ReadonlyMap<string, Feature> = new Map(FEATURES.map((feature) => [feature.name, feature]))
 
 /** What clients may be told of: features with a level above 0 that is served. */
@@ -51,15 +59,34 @@ export function servedFeatures(): Feature[] {
   return FEATURES.filter(({ max }) => max > 0)
 }
 
+/** The protocol's numbers for what kind of change is meant. */
+export const UpgradeType = { UPGRADE: 1, SAFE_DOWNGRADE: 2, UNSAFE_DOWNGRADE: 3 } as const
+
+export interface FeatureUpdate {
+  readonly name: string
+  readonly level: number
+  readonly upgradeType: number
+}
+
+export interface FeatureUpdateResult {
+  readonly errorCode: ErrorCode
+  readonly errorMessage: string | null
+}
+
+const UPDATED: FeatureUpdateResult = { errorCode: ErrorCode.NONE, errorMessage: null }
+const MAX_ATTEMPTS = 20
+
 export class Features {
+  readonly #store: MetadataStore
   readonly #view: StoreView<FeatureValue>
 
-  private constructor(view: StoreView<FeatureValue>) {
+  private constructor(store: MetadataStore, view: StoreView<FeatureValue>) {
+    this.#store = store
     this.#view = view
   }
 
   static async load(store: MetadataStore): Promise<Features> {
-    return new Features(await StoreView.load<FeatureValue>(store, FEATURES_PREFIX))
+    return new Features(store, await StoreView.load<FeatureValue>(store, FEATURES_PREFIX))
   }
 
   /** The finalized level; 0 is off. */
@@ -74,6 +101,61 @@ export class Features {
     return servedFeatures()
       .map(({ name }) => ({ name, level: this.level(name) }))
       .filter(({ level }) => level > 0)
+  }
+
+  /** UpdateFeatures: all of it or, with the first reason, nothing. A feature that is named twice gets its last level. */
+  async update(updates: readonly FeatureUpdate[], validateOnly: boolean): Promise<FeatureUpdateResult> {
+    const wanted = new Map(updates.map((update) => [update.name, update]))
+    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+      for (const update of wanted.values()) {
+        const reason = this.#refuse(update)
+        if (reason !== null) return { errorCode: ErrorCode.INVALID_UPDATE_VERSION, errorMessage: reason }
+      }
+      const changed = [...wanted.values()].filter(({ name, level }) => level !== this.level(name as FeatureName))
+      if (validateOnly || changed.length === 0) return UPDATED
+      try {
+        if (await this.#save(changed)) return UPDATED
+      } catch (error) {
+        if (!(error instanceof MetadataStoreError)) throw error
+        return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: error.message }
+      }
+    }
+    return { errorCode: ErrorCode.REQUEST_TIMED_OUT, errorMessage: 'The features are being changed by others' }
+  }
+
+  async #save(updates: readonly FeatureUpdate[]): Promise<boolean> {
+    const keyed = updates.map(({ name, level }) => ({
+      name,
+      key: FEATURES_PREFIX + name,
+      value: encodeValue({ level }),
+    }))
+    const { ok } = await this.#store.transact({
+      checks: keyed.map(({ name, key }) => ({ key, revision: this.#view.get(name)?.revision ?? null })),
+      puts: keyed.map(({ key, value }) => ({ key, value })),
+    })
+    return ok
+  }
+
+  /** Why this level cannot be; null: it can. */
+  #refuse({ name, level, upgradeType }: FeatureUpdate): string | null {
+    const invalid = (reason: string): string => `Invalid update version ${level} for feature ${name}. ${reason}`
+    const feature = FEATURES_BY_NAME.get(name)
+    if (feature === undefined || feature.max === 0) return invalid('This broker does not support this feature.')
+    if (!Object.values<number>(UpgradeType).includes(upgradeType)) {
+      return invalid('The given upgrade type is not supported.')
+    }
+    if (level < 0) return invalid('A feature version cannot be less than 0.')
+    if (level < feature.min || level > feature.max) {
+      return invalid(`This broker only supports versions ${feature.min}-${feature.max}`)
+    }
+    const current = this.level(feature.name)
+    if (level < current && upgradeType === UpgradeType.UPGRADE) {
+      return invalid(
+        "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.",
+      )
+    }
+    if (level !== current && FIXED_FEATURES.has(name)) return invalid(FIXED_FEATURES.get(name) ?? '')
+    return null
   }
 
   onChange(listener: () => void): () => void {

@@ -10,6 +10,7 @@ import { Features } from './features.ts'
 import { MetadataImage } from './image.ts'
 import { LeveledLogger } from './log-level.ts'
 import { ProducerIds } from './producer-ids.ts'
+import { ScramCredentials } from './scram-credentials.ts'
 import type { MetadataStore } from './store.ts'
 import { Topics } from './topics.ts'
 import { brokerConfigKey, type ConfigValue, encodeValue } from './values.ts'
@@ -30,6 +31,7 @@ export interface Metadata {
   readonly producerIds: ProducerIds
   readonly features: Features
   readonly clientQuotas: ClientQuotas
+  readonly scram: ScramCredentials
   /** Stops following the store; the store itself belongs to the caller. */
   close(): void
 }
@@ -40,16 +42,19 @@ export async function openMetadata(options: MetadataOptions): Promise<Metadata> 
   await initialise(store, config)
   const image = await MetadataImage.load(store)
   config.follow(image, nodeId)
-  const configs = new Configs({ store, image, broker: config, nodeId, ...loggerLevel })
-  const topics = new Topics({ store, image, configs, config, random, logger })
   const features = await Features.load(store)
+  const elrEnabled = (): boolean => features.level('eligible.leader.replicas.version') > 0
+  const configs = new Configs({ store, image, broker: config, nodeId, elrEnabled, ...loggerLevel })
+  const topics = new Topics({ store, image, configs, config, random, logger })
   const clientQuotas = await ClientQuotas.load(store)
+  const scram = await ScramCredentials.load(store)
   const close = (): void => {
     features.close()
     clientQuotas.close()
+    scram.close()
     image.close()
   }
-  return { image, configs, topics, producerIds: new ProducerIds(store), features, clientQuotas, close }
+  return { image, configs, topics, producerIds: new ProducerIds(store), features, clientQuotas, scram, close }
 }
 
 /**

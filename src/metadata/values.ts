@@ -11,6 +11,7 @@
  *   producer-ids             the next block
  *   features/NAME            a feature level that was changed
  *   quotas/ENTITY            client quotas
+ *   scram/USER               what proves the user's password
  */
 // Without the package's native part, which takes longer to load than it saves here.
 import { Packr } from 'msgpackr/pack'

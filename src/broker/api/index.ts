@@ -27,11 +27,18 @@ import addOffsetsToTxn from './25-add-offsets-to-txn.ts'
 import endTxn from './26-end-txn.ts'
 import writeTxnMarkers from './27-write-txn-markers.ts'
 import txnOffsetCommit from './28-txn-offset-commit.ts'
+import describeAcls from './29-describe-acls.ts'
+import createAcls from './30-create-acls.ts'
+import deleteAcls from './31-delete-acls.ts'
 import describeConfigs from './32-describe-configs.ts'
 import alterConfigs from './33-alter-configs.ts'
 import alterReplicaLogDirs from './34-alter-replica-log-dirs.ts'
 import describeLogDirs from './35-describe-log-dirs.ts'
 import createPartitions from './37-create-partitions.ts'
+import createDelegationToken from './38-create-delegation-token.ts'
+import renewDelegationToken from './39-renew-delegation-token.ts'
+import expireDelegationToken from './40-expire-delegation-token.ts'
+import describeDelegationToken from './41-describe-delegation-token.ts'
 import deleteGroups from './42-delete-groups.ts'
 import electLeaders from './43-elect-leaders.ts'
 import incrementalAlterConfigs from './44-incremental-alter-configs.ts'
@@ -40,14 +47,21 @@ import listPartitionReassignments from './46-list-partition-reassignments.ts'
 import offsetDelete from './47-offset-delete.ts'
 import describeClientQuotas from './48-describe-client-quotas.ts'
 import alterClientQuotas from './49-alter-client-quotas.ts'
+import describeUserScramCredentials from './50-describe-user-scram-credentials.ts'
+import alterUserScramCredentials from './51-alter-user-scram-credentials.ts'
+import describeQuorum from './55-describe-quorum.ts'
+import updateFeatures from './57-update-features.ts'
 import describeCluster from './60-describe-cluster.ts'
 import describeProducers from './61-describe-producers.ts'
+import unregisterBroker from './64-unregister-broker.ts'
 import describeTransactions from './65-describe-transactions.ts'
 import listTransactions from './66-list-transactions.ts'
 import consumerGroupHeartbeat from './68-consumer-group-heartbeat.ts'
 import consumerGroupDescribe from './69-consumer-group-describe.ts'
 import listConfigResources from './74-list-config-resources.ts'
 import describeTopicPartitions from './75-describe-topic-partitions.ts'
+import addRaftVoter from './80-add-raft-voter.ts'
+import removeRaftVoter from './81-remove-raft-voter.ts'
 
 export const APIS: readonly Api[] = [
   produce,
@@ -74,11 +88,18 @@ export const APIS: readonly Api[] = [
   endTxn,
   writeTxnMarkers,
   txnOffsetCommit,
+  describeAcls,
+  createAcls,
+  deleteAcls,
   describeConfigs,
   alterConfigs,
   alterReplicaLogDirs,
   describeLogDirs,
   createPartitions,
+  createDelegationToken,
+  renewDelegationToken,
+  expireDelegationToken,
+  describeDelegationToken,
   deleteGroups,
   electLeaders,
   incrementalAlterConfigs,
@@ -87,12 +108,19 @@ export const APIS: readonly Api[] = [
   offsetDelete,
   describeClientQuotas,
   alterClientQuotas,
+  describeUserScramCredentials,
+  alterUserScramCredentials,
+  describeQuorum,
+  updateFeatures,
   describeCluster,
   describeProducers,
+  unregisterBroker,
   describeTransactions,
   listTransactions,
   consumerGroupHeartbeat,
   consumerGroupDescribe,
   listConfigResources,
   describeTopicPartitions,
+  addRaftVoter,
+  removeRaftVoter,
 ]
