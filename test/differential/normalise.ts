@@ -20,7 +20,7 @@ const ROW_KEYS = [
     'index',
     'resourceName',
   ],
-  ...['apiKey', 'memberId', 'logDir', 'nodeId', 'brokerId'],
+  ...['transactionalId', 'apiKey', 'memberId', 'logDir', 'nodeId', 'brokerId'],
 ]
 /** Rows under these fields keep their order, which means something. */
 const ALWAYS_ORDERED = new Set(['synonyms', 'records', 'recordErrors'])
