@@ -2,12 +2,16 @@
 import type { CaseGroup } from './case.ts'
 import { CLUSTER_CASES } from './cases-cluster.ts'
 import { CONFIG_CASES } from './cases-configs.ts'
+import { CONSUMER_GROUP_CASES } from './cases-consumer-groups.ts'
+import { FEATURE_CASES } from './cases-features.ts'
 import { FETCH_CASES } from './cases-fetch.ts'
+import { GROUP_MIGRATION_CASES } from './cases-group-migration.ts'
 import { GROUP_CASES } from './cases-groups.ts'
 import { OFFSET_CASES } from './cases-offsets.ts'
 import { PRODUCE_CASES } from './cases-produce.ts'
 import { QUOTA_CASES } from './cases-quotas.ts'
 import { REASSIGNMENT_CASES } from './cases-reassignment.ts'
+import { SECURITY_CASES } from './cases-security.ts'
 import { TOPIC_CASES } from './cases-topics.ts'
 import { TRANSACTION_CASES } from './cases-transactions.ts'
 import { WIRE_CASES } from './cases-wire.ts'
@@ -16,6 +20,8 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   ...WIRE_CASES,
   ...GROUP_CASES,
   ...OFFSET_CASES,
+  ...CONSUMER_GROUP_CASES,
+  ...GROUP_MIGRATION_CASES,
   ...CLUSTER_CASES,
   ...TOPIC_CASES,
   ...CONFIG_CASES,
@@ -23,5 +29,7 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   ...TRANSACTION_CASES,
   ...FETCH_CASES,
   ...REASSIGNMENT_CASES,
+  ...SECURITY_CASES,
+  ...FEATURE_CASES,
   ...QUOTA_CASES,
 ]

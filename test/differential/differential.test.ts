@@ -13,6 +13,10 @@ const SETUP_TIMEOUT_MS = 150_000
 const SETTINGS = {
   'group.initial.rebalance.delay.ms': '0',
   'group.max.size': '3',
+  'group.consumer.assignment.interval.ms': '0',
+  'group.consumer.max.size': '3',
+  'group.consumer.min.heartbeat.interval.ms': '500',
+  'group.consumer.min.session.timeout.ms': '1000',
   'group.min.session.timeout.ms': '1000',
   'offsets.topic.num.partitions': '5',
   'offsets.topic.replication.factor': '1',

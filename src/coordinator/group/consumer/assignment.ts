@@ -93,7 +93,11 @@ export function heldTogether(one: HeldPartitions, other: HeldPartitions): HeldPa
 }
 
 export function listedHeld(held: HeldPartitions): TopicPartitionList[] {
-  return Array.from(held, ([topicId, partitions]) => ({ topicId, partitions: [...partitions.keys()] }))
+  return Array.from(held, ([topicId, partitions]) => ({ topicId, partitions: ascending(partitions.keys()) }))
+}
+
+export function ascending(partitions: Iterable<number>): number[] {
+  return [...partitions].sort((one, other) => one - other)
 }
 
 export function setOfList(listed: readonly TopicPartitionList[]): PartitionSet {

@@ -2,7 +2,7 @@
 import type { ClusterTopics } from '../../request-context.ts'
 import type { GroupState } from '../state.ts'
 import type { Turn } from '../turn.ts'
-import { heldTogether, type PartitionSet, withoutEpochs } from './assignment.ts'
+import { ascending, heldTogether, type PartitionSet, withoutEpochs } from './assignment.ts'
 import type { ConsumerGroup, ConsumerGroupState } from './group.ts'
 import type { ConsumerMember } from './member.ts'
 import { chosenAssignor } from './target.ts'
@@ -53,7 +53,7 @@ function describePartitions(set: PartitionSet, topics: ClusterTopics): Described
   const described: DescribedPartitions[] = []
   for (const [topicId, partitions] of set) {
     const topicName = topics.topicName(topicId)
-    if (topicName !== undefined) described.push({ topicId, topicName, partitions: [...partitions] })
+    if (topicName !== undefined) described.push({ topicId, topicName, partitions: ascending(partitions) })
   }
   return described
 }
