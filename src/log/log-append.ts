@@ -2,7 +2,7 @@
 //
 // An append goes through up to five stations, each a list in order of offset:
 //   queued     base offset assigned, bytes in memory; the log end offset counts it
-//   in flight  on its way to the file on the thread pool: large writes only, one at a time
+//   in flight  on its way to the file past the page cache (write-mode.ts): large writes only, one at a time
 //   written    in the file, `done` not yet called (that is left for the end of the turn)
 //   unsynced   only where acknowledging needs the device: written, waiting for the next shared sync
 //   done       the high watermark has passed it, `done` was called
@@ -32,8 +32,8 @@ import { WriteGate } from './write-gate.ts'
 
 /** More waiting bytes than this are not left for the end of the turn. */
 const WRITE_AT_ONCE_BYTES = 1024 * 1024
-/** From so many waiting bytes on they are written on the thread pool; for fewer its round trip costs more than the call. */
-const FLIGHT_BYTES_MIN = 64 * 1024
+/** From so many waiting bytes on they are written past the page cache, where that is the way; for fewer the device is too slow. */
+const FLIGHT_BYTES_MIN = 256 * 1024
 /** So many are written together. */
 const FLIGHT_BYTES_MAX = STAGED_BYTES_MAX
 
@@ -51,7 +51,7 @@ interface Waiting {
   error: ErrorCode
 }
 
-/** A write under way on the thread pool, to the end of the active segment. */
+/** A direct write under way, to the end of the active segment. */
 interface Flight {
   readonly appends: readonly Waiting[]
   readonly bytes: number
@@ -283,7 +283,7 @@ export class LogWriter {
 
   // ---- writing ------------------------------------------------------------------------------------------------
 
-  /** Writes what is queued: little of it at once, much of it on the thread pool, as soon as the flight before has landed. */
+  /** Writes what is queued: by a call, or by a direct write as soon as the one before has landed. */
   startWriting(): void {
     if (this.#flight !== null || this.#queued.length === 0) return
     if (this.#queuedBytes < FLIGHT_BYTES_MIN || !this.#takeOff()) this.writeNow()
@@ -297,7 +297,7 @@ export class LogWriter {
     let content: Uint8Array | null
     try {
       this.#prepareWrite(bytes)
-      content = active.writeLater(chunks, (error) => this.#landed(flight, error))
+      content = active.writeDirectly(chunks, (error) => this.#landed(flight, error))
     } catch (error) {
       this.#writeFailed(error)
       this.#failQueued()

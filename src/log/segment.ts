@@ -136,10 +136,10 @@ export class Segment implements Closable {
     this.file().truncate(this.sizeBytes)
   }
 
-  /** Writes at the end of the file, on the thread pool; as `DiskFile.writeLater`. */
-  writeLater(chunks: readonly Uint8Array[], done: (error: DiskError | null) => void): Uint8Array | null {
-    const direct = this.#services.writeMode === 'direct'
-    return this.file().writeLater(chunks, this.sizeBytes, { direct }, done)
+  /** Begins a direct write at the end of the file, as `DiskFile.writeDirectly`; null where the folder is written through the page cache. */
+  writeDirectly(chunks: readonly Uint8Array[], done: (error: DiskError | null) => void): Uint8Array | null {
+    if (this.#services.writeMode === 'buffered') return null
+    return this.file().writeDirectly(chunks, this.sizeBytes, done)
   }
 
   /** A batch was written at the end of the file. */

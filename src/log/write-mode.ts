@@ -1,6 +1,6 @@
 // How large appends reach the files of a data folder (`samsa.write.mode`): through the page cache, or past it by direct writes. Direct
 // writes save the kernel a copy and the page cache its room, but go at the pace of the device; so they are chosen where the folder takes
-// them and its device is fast. Small appends always go through the page cache.
+// them and its device is about as fast as memory. Small appends always go through the page cache.
 
 import { type Disk, DiskError } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
@@ -8,12 +8,12 @@ import type { Logger } from '../storage/logger.ts'
 export type WriteMode = 'buffered' | 'direct'
 export type WantedWriteMode = WriteMode | 'auto'
 
-/** A slower device would hold producers up where the page cache takes a burst. */
-const DIRECT_BYTES_PER_SECOND_MIN = 400 * 1024 * 1024
+/** What the page cache takes from one thread. On a slower device direct writes hold producers up, for little less work. */
+const DIRECT_BYTES_PER_SECOND_MIN = 2e9
 
 /** Throws a DiskError if direct writes are asked for and the folder takes none. */
 export function chooseWriteMode(disk: Disk, directory: string, wanted: WantedWriteMode, logger: Logger): WriteMode {
-  if (disk.kind === 'memory') return 'buffered'
+  if (disk.kind === 'memory') return disk.directWriteSpeed(directory) === null ? 'buffered' : 'direct'
   if (wanted === 'buffered') return say(logger, directory, 'buffered', 'as configured')
   const speed = disk.directWriteSpeed(directory)
   if (speed === null) {

@@ -14,12 +14,12 @@ export interface MemoryDiskOptions {
   readonly now?: () => number
   /** Remember what a power loss would leave. */
   readonly trackDurable?: boolean
-  /** Writes asked for later stay in the air until `landNext`; without this there is no thread pool. */
-  readonly threadPool?: boolean
+  /** Takes direct writes; they stay in the air until `landNext`. */
+  readonly directWrites?: boolean
 }
 
 /** A write in the air. */
-interface LaterWrite {
+interface DirectWrite {
   readonly bytes: number
   /** Writes so many of the bytes. */
   readonly land: (bytes: number) => DiskError | null
@@ -52,8 +52,8 @@ export class MemoryDisk implements Disk {
   #writeFaults: WriteFault[] = []
   #syncFaults: ((path: string) => boolean)[] = []
   #coldReads = false
-  readonly hasThreadPool: boolean
-  #inTheAir: LaterWrite[] = []
+  readonly takesDirectWrites: boolean
+  #inTheAir: DirectWrite[] = []
   /** Bytes this disk can hold. */
   capacityBytes = Number.POSITIVE_INFINITY
   /** Counted for tests that must show that something does not touch the disk. */
@@ -62,7 +62,7 @@ export class MemoryDisk implements Disk {
   constructor(options: MemoryDiskOptions = {}) {
     this.#now = options.now ?? (() => 0)
     this.#trackDurable = options.trackDurable === true
-    this.hasThreadPool = options.threadPool === true
+    this.takesDirectWrites = options.directWrites === true
   }
 
   // ---- faults -------------------------------------------------------------------------------------------------
@@ -259,8 +259,8 @@ export class MemoryDisk implements Disk {
     this.syncDirectory(directory)
   }
 
-  directWriteSpeed(): null {
-    return null
+  directWriteSpeed(): number | null {
+    return this.takesDirectWrites ? Number.POSITIVE_INFINITY : null
   }
 
   free(): { totalBytes: number; usableBytes: number } {
@@ -296,7 +296,7 @@ export class MemoryDisk implements Disk {
     return this.#now()
   }
 
-  inTheAir(write: LaterWrite): void {
+  inTheAir(write: DirectWrite): void {
     this.#inTheAir.push(write)
   }
 
@@ -465,14 +465,13 @@ class MemoryFile implements DiskFile {
     }
   }
 
-  writeLater(
+  writeDirectly(
     chunks: readonly Uint8Array[],
     position: number,
-    _options: { direct: boolean },
     done: (error: DiskError | null) => void,
   ): Uint8Array | null {
     this.#checkOpen()
-    if (!this.#disk.hasThreadPool) return null
+    if (!this.#disk.takesDirectWrites) return null
     const copy = Buffer.concat(chunks)
     this.#disk.inTheAir({ bytes: copy.length, land: (bytes) => this.#land(copy, position, bytes), done })
     return copy

@@ -28,8 +28,8 @@ import {
 } from 'node:fs'
 import { rm } from 'node:fs/promises'
 import { dirname, resolve } from 'node:path'
+import { tryDirectWrites, writePastCache } from './direct-write.ts'
 import { type Disk, DiskError, type DiskFile, type FileStat, type Lock } from './disk.ts'
-import { tryDirectWrites, writePastCache, writeThroughCache } from './later-write.ts'
 import { type Libc, libc, NOT_SUPPORTED, SOCKET_FULL, WOULD_BLOCK } from './libc.ts'
 import { RecentWrites, STAGED_BYTES_MAX, Staging } from './staging.ts'
 
@@ -338,9 +338,8 @@ class RealFile implements DiskFile {
     this.#wrote(position, total)
   }
 
-  /** So many bytes went through the page cache. What was written past it, none of these, begins the count anew. */
   #wrote(position: number, bytes: number): void {
-    if (position < this.#writtenFrom || bytes === 0) this.#writtenFrom = position
+    if (position < this.#writtenFrom) this.#writtenFrom = position
     if (position + bytes > this.sizeBytes) this.sizeBytes = position + bytes
   }
 
@@ -351,32 +350,31 @@ class RealFile implements DiskFile {
     return failure(error, this.path, `write ${bytes} bytes at position ${position} of`)
   }
 
-  writeLater(
+  writeDirectly(
     chunks: readonly Uint8Array[],
     position: number,
-    options: { direct: boolean },
     done: (error: DiskError | null) => void,
   ): Uint8Array | null {
     this.#checkOpen()
     const bytes = totalOf(chunks)
-    const staged = bytes <= STAGED_BYTES_MAX ? this.#staging.take() : null
+    const staged = this.#takesDirectWrites && bytes <= STAGED_BYTES_MAX ? this.#staging.take() : null
     if (staged === null) return null
     staged.fill(chunks, position)
     const content = staged.view(position, staged.to)
     const cuts = this.#cuts
-    const direct = options.direct && this.#takesDirectWrites
     const landed = (error: unknown): void => {
-      const problem = error === null || !direct ? error : this.#afterFailedDirectWrite(error, content, position)
+      const problem = error === null ? null : this.#afterFailedDirectWrite(error, content, position)
       const failed = problem === null ? null : this.#writeFailure(problem, bytes, position)
-      if (failed === null && direct && !this.#closed && cuts === this.#cuts) this.#recent.add(staged)
+      if (failed === null && !this.#closed && cuts === this.#cuts) this.#recent.add(staged)
       else this.#staging.give(staged)
-      if (failed === null) this.#wrote(direct ? staged.to : position, direct ? 0 : bytes)
+      // Of what went past the page cache nothing is in it.
+      if (failed === null) this.#writtenFrom = Number.POSITIVE_INFINITY
+      if (failed === null) this.#wrote(staged.to, 0)
       this.#landed()
       done(failed)
     }
     try {
-      if (direct) writePastCache(this.path, this.#descriptor, staged, landed)
-      else writeThroughCache(this.#descriptor, staged, landed)
+      writePastCache(this.path, this.#descriptor, staged, landed)
     } catch (error) {
       this.#staging.give(staged)
       throw this.#writeFailure(error, bytes, position)

@@ -71,15 +71,13 @@ export interface DiskFile {
   /** Writes all bytes at the position or throws a DiskError; after a throw part of them may be in the file. */
   writev(chunks: readonly Uint8Array[], position: number): void
   /**
-   * Copies the bytes and writes the copy on the thread pool, past the page cache if `direct` and the file system lets; until then the file
-   * holds some prefix of them. Returns the copy, which does not change before `done` was called, or null if there is no memory for it now
-   * or no thread pool at all. `done` is called later, never from within; after an error part of the bytes may be in the file. Throws a
-   * DiskError if it cannot even begin.
+   * Copies the bytes and writes the copy past the page cache, on the thread pool; until then the file holds some prefix of them. Returns the
+   * copy, which does not change before `done` was called, or null where that is not possible (now, or at all). `done` is called later, never
+   * from within; after an error part of the bytes may be in the file. Throws a DiskError if it cannot even begin.
    */
-  writeLater(
+  writeDirectly(
     chunks: readonly Uint8Array[],
     position: number,
-    options: { direct: boolean },
     done: (error: DiskError | null) => void,
   ): Uint8Array | null
   /**

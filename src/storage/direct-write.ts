@@ -1,23 +1,11 @@
-// Writes on the thread pool. Both kinds leave the file, at every moment, a prefix of what is being written: nothing is padded, and no part
-// is written before the one in front of it.
+// Writes past the page cache, on the thread pool. The file is at every moment a prefix of what is being written: nothing is padded, and no
+// part is written before the one in front of it.
 
 import { closeSync, constants, openSync, rmSync, write, writeSync } from 'node:fs'
 import type { Libc } from './libc.ts'
 import { BLOCK_BYTES, StagedBytes } from './staging.ts'
 
 type Done = (error: unknown) => void
-
-/** Through the page cache. */
-export function writeThroughCache(descriptor: number, staged: StagedBytes, done: Done): void {
-  const writeFrom = (position: number): void => {
-    const bytes = staged.view(position, staged.to)
-    write(descriptor, bytes, 0, bytes.length, position, (error, written) => {
-      if (error === null && written > 0 && position + written < staged.to) writeFrom(position + written)
-      else done(error ?? (written > 0 ? null : new Error('the file takes no more bytes')))
-    })
-  }
-  writeFrom(staged.from)
-}
 
 /**
  * Past the page cache: whole blocks by a second descriptor, opened for direct writes, the unaligned beginning and end by the ordinary
