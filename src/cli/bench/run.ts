@@ -141,8 +141,6 @@ async function measureAll(parts: {
       if (limit !== null) await note(`warning: ${limit}`)
     },
   })
-  const loop = rate === null ? 'closed loop' : `open loop at ${rate} records/s (reads: closed loop)`
-  const method = `${rounds} rounds of ${seconds} s after ${warmupSeconds} s of warm-up, alternated, after ${warmupRounds} rounds that were not counted; ${loop}.`
   const processes = started.map(({ target, readyMs, idleBytes }) => {
     return {
       name: target.name,
@@ -151,12 +149,28 @@ async function measureAll(parts: {
       peakBytes: target.pid === null ? Number.NaN : residentBytesOf(target.pid).peak,
     }
   })
-  const summary: Summary = { title, targets, workloads, rounds: measured, environment, method, processes, startedAt }
+  const summary: Summary = {
+    title,
+    targets,
+    workloads,
+    rounds: measured,
+    environment,
+    method: methodOf(options),
+    processes,
+    startedAt,
+  }
   const report = buildReport(summary)
   status.clear()
   const width = process.stdout.columns ?? 120
   await print(`\n${renderText(report, { colours: wantsColour(process.stdout), width })}`)
   await writeResults(options, summary, report)
+}
+
+function methodOf({ rounds, seconds, warmup, warmupRounds, rate }: LoadOptions): string {
+  const count = (number: number): string => (number === 1 ? '1 round' : `${number} rounds`)
+  const before = warmupRounds === 0 ? '' : `, after ${count(warmupRounds)} not counted`
+  const loop = rate === undefined ? 'closed loop' : `open loop at ${rate} records/s (reads: closed loop)`
+  return `${count(rounds)} of ${seconds} s and ${warmup} s of warm-up in each${before}, alternated; ${loop}.`
 }
 
 /** `#` and what it is, then the lines of Kafka's tools, which scripts can read. */

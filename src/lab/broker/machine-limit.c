@@ -53,7 +53,7 @@ enum {
   MORE_NO_SIGNAL = 0x8000 | 0x4000,
   NO_SIGNAL = 0x4000
 };
-static const long LOG_BYTES = 1L << 30;
+static const long LOG_BYTES = 4L << 30;
 /* Reserved at a time: a hundred connections must not reserve the disk. */
 static const long RESERVED_BYTES = 16L << 20;
 static const long FETCH_FILE_BYTES = 512L << 20;
@@ -146,21 +146,23 @@ struct log {
   long reserved;
 };
 
-/* When the log is full its pages are given back and taken again, as with segments that are deleted. */
+static int empty(struct log *log) {
+  log->end = 0;
+  log->reserved = 0;
+  return ftruncate(log->fd, 0) == 0 && lseek(log->fd, 0, 0) == 0;
+}
+
+/* A log grows as that of a broker does, until it, or the disk, is full. */
 static int append(struct log *log, const byte *bytes, size length) {
-  if (log->end + (long)length > LOG_BYTES) {
-    if (ftruncate(log->fd, 0) != 0) return 0;
-    lseek(log->fd, 0, 0);
-    log->end = 0;
-    log->reserved = 0;
-  }
+  if (log->end + (long)length > LOG_BYTES && !empty(log)) return 0;
   log->end += length;
   while (log->reserved < log->end) {
     /* Only speed: a file system that cannot reserve writes all the same. */
     fallocate(log->fd, KEEP_SIZE, log->reserved, RESERVED_BYTES);
     log->reserved += RESERVED_BYTES;
   }
-  return write_all(log->fd, bytes, length);
+  if (write_all(log->fd, bytes, length)) return 1;
+  return empty(log) && write_all(log->fd, bytes, length);
 }
 
 static int is_fetch(const struct frame *frame) { return frame->head[4] == 0 && frame->head[5] == 1; }

@@ -63,7 +63,7 @@ export function resultTable(summary: Summary, workloads: readonly Workload[]): T
     const values = (target: Target): number[] => valuesOf(roundsOf(summary.rounds, workload, target), workload.figure)
     const ratios = others.flatMap((other) => {
       const ratio = ratioOf(values(first!), values(other))
-      return [ratio.median, `${ratio.low.toFixed(2)} .. ${ratio.high.toFixed(2)}`]
+      return [ratio.median, rangeText(ratio)]
     })
     const limit = machine === undefined ? Number.NaN : spreadOf(values(machine)).median
     const share = (target: Target): string => {
@@ -89,6 +89,10 @@ export function resultTable(summary: Summary, workloads: readonly Workload[]): T
 
 const MACHINE_NOTE =
   'The machine limit is a C server that checks nothing and keeps nothing in order: loopback to page cache and back.'
+
+function rangeText({ low, high }: { low: number; high: number }): string {
+  return Number.isNaN(low) ? '-' : `${low.toFixed(2)} .. ${high.toFixed(2)}`
+}
 
 function spreadText({ median, low, high }: { median: number; low: number; high: number }): string {
   return Number.isNaN(median) ? '-' : `${figureText(median)} (${figureText(low)} .. ${figureText(high)})`

@@ -156,7 +156,7 @@ const PRODUCE: readonly Workload[] = [
   ),
   produceWorkload({
     name: 'latency-1k',
-    title: 'produce 1 KB, one at a time',
+    title: 'one 1 KB request at a time',
     summary: 'one connection, one record of 1000 B under way, acks=1: latency',
     figure: PUBLISH_MEDIAN,
     shape: { recordBytes: 1000, recordsPerBatch: 1 },

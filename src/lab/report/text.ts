@@ -34,6 +34,8 @@ export function renderText(report: Report, options: TextOptions): string {
 }
 
 function sectionBlocks(section: Section, style: Style, width: number): string[][] {
+  // A section of charts alone has nothing to show here.
+  if (section.tables.length === 0 && section.text === undefined) return []
   const opening = [style.bold(section.heading), ...(section.text ?? []).flatMap((text) => wrap(text, width))]
   return [opening, ...section.tables.map((table) => tableLines(table, style, width))]
 }

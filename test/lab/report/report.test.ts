@@ -27,6 +27,7 @@ const REPORT: Report = {
       ],
       charts: [],
     },
+    { heading: 'Only charts', tables: [], charts: [] },
   ],
 }
 
