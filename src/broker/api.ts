@@ -28,6 +28,7 @@ import type { FetchSessions } from './fetch-sessions.ts'
 import type { FetchWaits } from './fetch-wait.ts'
 import type { Partitions } from './partitions.ts'
 import type { Quotas } from './quotas.ts'
+import type { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import type { TransactionVerifier } from './transaction-verifier.ts'
 
 /** Everything a handler may reach. One per broker, built by `server.ts`. */
@@ -52,6 +53,7 @@ export interface BrokerContext {
   readonly clientQuotas: ClientQuotas
   readonly scram: ScramCredentials
   readonly quotas: Quotas
+  readonly telemetry: ClientTelemetry
   readonly fetchSessions: FetchSessions
   readonly fetchWaits: FetchWaits
   readonly dataDirectory: string

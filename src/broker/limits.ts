@@ -78,3 +78,12 @@ export const REFUSED_CONNECTIONS_MAX = 1_000
 
 /** Of a regular expression over topic names. */
 export const TOPIC_PATTERN_CHARACTERS_MAX = 1024
+
+/** Clients whose pushed metrics are remembered; above it the one that was silent the longest is forgotten. */
+export const TELEMETRY_CLIENTS_MAX = 1_000
+
+/** Numbers kept of one client; Java clients push about a hundred. */
+export const TELEMETRY_METRICS_MAX = 1_000
+
+/** What one push may expand to. */
+export const TELEMETRY_DECOMPRESSED_BYTES_MAX = 8 * MIB

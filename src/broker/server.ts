@@ -23,6 +23,7 @@ import { type Closer, chooseEnvironment, type DataOptions, type Environment, ope
 import { Partitions } from './partitions.ts'
 import { Quotas } from './quotas.ts'
 import { BrokerStartError } from './start-error.ts'
+import { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import { TransactionService } from './transaction-service.ts'
 
 export interface BrokerOptions extends DataOptions {
@@ -142,6 +143,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     transactions: transactionService.coordinator,
     transactionVerifier: transactionService.verifier,
     markers: transactionService.markers,
+    telemetry: new ClientTelemetry({ image, random, maxBytes: () => config.number('telemetry.max.bytes') }),
     quotas: new Quotas({ clientQuotas: metadata.clientQuotas, config, clock }),
     fetchSessions: new FetchSessions({ random, slots }),
     fetchWaits: new FetchWaits(),

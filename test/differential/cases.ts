@@ -12,6 +12,7 @@ import { PRODUCE_CASES } from './cases-produce.ts'
 import { QUOTA_CASES } from './cases-quotas.ts'
 import { REASSIGNMENT_CASES } from './cases-reassignment.ts'
 import { SECURITY_CASES } from './cases-security.ts'
+import { TELEMETRY_CASES } from './cases-telemetry.ts'
 import { TOPIC_CASES } from './cases-topics.ts'
 import { TRANSACTION_CASES } from './cases-transactions.ts'
 import { WIRE_CASES } from './cases-wire.ts'
@@ -30,6 +31,7 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   ...FETCH_CASES,
   ...REASSIGNMENT_CASES,
   ...SECURITY_CASES,
+  ...TELEMETRY_CASES,
   ...FEATURE_CASES,
   ...QUOTA_CASES,
 ]
