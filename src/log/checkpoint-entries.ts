@@ -4,15 +4,16 @@ import type { OffsetEntry } from './checkpoints.ts'
 import type { Log } from './log.ts'
 import { CLEANED_OFFSETS_FILE, HIGH_WATERMARKS_FILE, LOG_STARTS_FILE, RECOVERY_POINTS_FILE } from './log-directory.ts'
 
-/** Each file with its entries. */
-export function checkpointEntries(logs: readonly Log[]): (readonly [file: string, entries: OffsetEntry[]])[] {
-  return [
-    [RECOVERY_POINTS_FILE, entriesOf(logs, (log) => log.recoveryPointToSave())],
-    [LOG_STARTS_FILE, logStartEntries(logs)],
-    [HIGH_WATERMARKS_FILE, entriesOf(logs, (log) => log.highWatermark)],
-    [CLEANED_OFFSETS_FILE, entriesOf(logs, (log) => log.cleanedUpTo).filter(({ offset }) => offset >= 0)],
-  ]
-}
+/** Each file, and what is in it at the time of asking: what was asked for earlier may be older than what `deleteRecords` has written since. */
+export const CHECKPOINT_FILES: readonly (readonly [
+  file: string,
+  entriesNow: (logs: readonly Log[]) => OffsetEntry[],
+])[] = [
+  [RECOVERY_POINTS_FILE, (logs) => entriesOf(logs, (log) => log.recoveryPointToSave())],
+  [LOG_STARTS_FILE, logStartEntries],
+  [HIGH_WATERMARKS_FILE, (logs) => entriesOf(logs, (log) => log.highWatermark)],
+  [CLEANED_OFFSETS_FILE, (logs) => entriesOf(logs, (log) => log.cleanedUpTo).filter(({ offset }) => offset >= 0)],
+]
 
 /**
  * Only starts inside a segment are worth a line, the others are in the first segment's name; unless a power loss could bring older

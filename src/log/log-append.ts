@@ -32,8 +32,6 @@ import { WriteGate } from './write-gate.ts'
 
 /** More waiting bytes than this are not left for the end of the turn. */
 const WRITE_AT_ONCE_BYTES = 1024 * 1024
-/** From so many waiting bytes on they are written past the page cache, where that is the way; for fewer the device is too slow. */
-const FLIGHT_BYTES_MIN = 256 * 1024
 /** So many are written together. */
 const FLIGHT_BYTES_MAX = STAGED_BYTES_MAX
 
@@ -286,7 +284,7 @@ export class LogWriter {
   /** Writes what is queued: by a call, or by a direct write as soon as the one before has landed. */
   startWriting(): void {
     if (this.#flight !== null || this.#queued.length === 0) return
-    if (this.#queuedBytes < FLIGHT_BYTES_MIN || !this.#takeOff()) this.writeNow()
+    if (this.#queuedBytes < this.#services.directWriteBytesMin || !this.#takeOff()) this.writeNow()
   }
 
   /** Sends the first of what is queued on its way; false where everything is to be written by a call that blocks. */
@@ -336,6 +334,7 @@ export class LogWriter {
       }
     } else this.#givenUp--
     if (this.#flight !== null || this.#givenUp > 0) return
+    this.#tryCut()
     const listeners = this.#onLanding
     this.#onLanding = []
     for (const listener of listeners) listener()
@@ -420,10 +419,14 @@ export class LogWriter {
     // A full disk concerns every log on it, a failing file only this one.
     const gate = full ? this.#services.gate : this.#ownGate
     gate.failed(error, this.#services.clock.now(), { file: active.path, position: active.sizeBytes })
+    this.#tryCut()
+  }
+
+  /** A cut that fails stays due: no write happens before it has succeeded. */
+  #tryCut(): void {
     try {
       this.#cutIfNeeded()
     } catch (failure) {
-      // The cut stays due: no write happens before it has succeeded.
       if (!(failure instanceof DiskError)) throw failure
     }
   }

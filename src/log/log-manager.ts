@@ -10,7 +10,7 @@ import { type Disk, DiskError } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { Timers } from '../storage/timers.ts'
-import { checkpointEntries, logStartEntries } from './checkpoint-entries.ts'
+import { CHECKPOINT_FILES, logStartEntries } from './checkpoint-entries.ts'
 import { formatPartitionMetadata, type SegmentFactsEntry } from './checkpoints.ts'
 import { Cleaner, type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './compaction.ts'
 import { PARTITION_METADATA_FILE, partitionFolderName, retiredFolderName, uuidHex } from './file-names.ts'
@@ -26,7 +26,7 @@ import { SegmentList } from './segment-list.ts'
 import type { LogServices } from './services.ts'
 import { Syncer, syncLog } from './syncer.ts'
 import type { Durability, LogConfig } from './types.ts'
-import { chooseWriteMode, type WantedWriteMode } from './write-mode.ts'
+import { chooseWriteMode, DIRECT_WRITE_BYTES_MIN, type WantedWriteMode } from './write-mode.ts'
 
 const MOST_ACTIVE_FILES = 4096
 const MOST_SEALED_FILES = 512
@@ -80,6 +80,7 @@ export interface LogManagerOptions {
   readonly pool?: BufferPool
   /** `samsa.write.mode` */
   readonly writeMode?: WantedWriteMode
+  readonly directWriteBytesMin?: number
 }
 
 export interface LogTotals {
@@ -181,7 +182,7 @@ export class LogManager {
   }
 
   #servicesFor(directory: LogDirectory): LogServices {
-    const { disk, clock, random, logger, durability, timers, writeMode } = this.#options
+    const { disk, clock, random, logger, durability, timers, writeMode, directWriteBytesMin } = this.#options
     return {
       disk,
       clock,
@@ -192,6 +193,7 @@ export class LogManager {
       activeFiles: this.#activeFiles,
       sealedFiles: this.#sealedFiles,
       gate: directory.gate,
+      directWriteBytesMin: directWriteBytesMin ?? DIRECT_WRITE_BYTES_MIN,
       writeMode: chooseWriteMode(disk, directory.path, writeMode ?? 'auto', logger),
       endOfTurn: (log) => this.#endOfTurn(log),
       wrote: (bytes) => this.#wrote(bytes),
@@ -575,7 +577,9 @@ export class LogManager {
   }
 
   async #saveOffsets(directory: LogDirectory): Promise<void> {
-    for (const [file, entries] of checkpointEntries(this.#logsIn(directory))) await directory.saveOffsets(file, entries)
+    for (const [file, entriesNow] of CHECKPOINT_FILES) {
+      await directory.saveOffsets(file, entriesNow(this.#logsIn(directory)))
+    }
   }
 
   #logsIn(directory: LogDirectory): Log[] {

@@ -24,6 +24,8 @@ export interface LogServices {
   readonly sealedFiles: OpenFiles
   /** How much at once goes to the directory's files: through the page cache or past it. */
   readonly writeMode: WriteMode
+  /** From so many waiting bytes on they are written past the page cache, where that is the way. */
+  readonly directWriteBytesMin: number
   /** Whether the directory takes writes: shared by its logs. */
   readonly gate: WriteGate
   /** The log has queued or finished something: call its `startWriting` and `complete` at the end of this turn. */

@@ -11,6 +11,9 @@ export type WantedWriteMode = WriteMode | 'auto'
 /** What the page cache takes from one thread. On a slower device direct writes hold producers up, for little less work. */
 const DIRECT_BYTES_PER_SECOND_MIN = 2e9
 
+/** For less at a time a device is too slow. */
+export const DIRECT_WRITE_BYTES_MIN = 256 * 1024
+
 /** Throws a DiskError if direct writes are asked for and the folder takes none. */
 export function chooseWriteMode(disk: Disk, directory: string, wanted: WantedWriteMode, logger: Logger): WriteMode {
   if (disk.kind === 'memory') return disk.directWriteSpeed(directory) === null ? 'buffered' : 'direct'

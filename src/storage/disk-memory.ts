@@ -520,6 +520,8 @@ class MemoryFile implements DiskFile {
   }
 
   async sync(): Promise<void> {
+    // Nobody of a process that is gone hears how it ended.
+    if (this.#generation !== this.#disk.generation) return new Promise(() => {})
     this.syncNow()
   }
 
