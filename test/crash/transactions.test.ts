@@ -18,6 +18,7 @@ import {
   type ReadRecord,
   readCommitted,
   stableOffset,
+  TransactionSession,
 } from './transaction-session.ts'
 
 const MINUTES = Number(process.env.SAMSA_TXN_MINUTES ?? 0)
@@ -35,6 +36,8 @@ const SETTINGS = {
   'offsets.topic.num.partitions': '5',
 }
 const SETTLE_MS = 20_000
+const PRODUCER_NAMES = ['producer-0', 'producer-1', 'producer-2', 'producer-3']
+const COPIER_NAMES = Array.from({ length: PARTITIONS }, (_, index) => `copier-${index}`)
 
 const folder = mkdtempSync(join(tmpdir(), 'samsa-transactions-'))
 afterAll(() => rmSync(folder, { recursive: true, force: true }))
@@ -65,6 +68,15 @@ async function readWhole(address: Address, topic: string, partition: number): Pr
   } finally {
     await connection.close()
   }
+}
+
+/** New sessions of all clients: what they left open is aborted. */
+async function takeOver(address: Address): Promise<void> {
+  const connection = await connect(address)
+  for (const name of [...PRODUCER_NAMES, ...COPIER_NAMES]) {
+    await TransactionSession.open(connection, name, { isNew: true, timeoutMs: 1000 })
+  }
+  await connection.close()
 }
 
 async function killAtRandom(
@@ -107,11 +119,9 @@ async function run(seed: number): Promise<{ committed: number; aborted: number; 
     topic: TOPIC,
     partitions: PARTITIONS,
   })
-  const producers = [true, false, true, false].map((isNew, index) =>
-    runProducer(address, ledger, client(`producer-${index}`, isNew)),
-  )
-  const copiers = names(TOPIC).map(({ index }) =>
-    runCopier(address, copies, { ...client(`copier-${index}`, index % 2 === 0), partition: index, target: TARGET }),
+  const producers = PRODUCER_NAMES.map((name, index) => runProducer(address, ledger, client(name, index % 2 === 0)))
+  const copiers = COPIER_NAMES.map((name, index) =>
+    runCopier(address, copies, { ...client(name, index % 2 === 0), partition: index, target: TARGET }),
   )
   const readers = ALL.map(({ topic, index }) => runReader(address, topic, index))
   const working = Promise.all([Promise.all(producers), Promise.all(copiers), Promise.all(readers)] as const)
@@ -122,6 +132,7 @@ async function run(seed: number): Promise<{ committed: number; aborted: number; 
   broker = await killAtRandom(random, address, broker, start, () => broken)
   address.ended = true
   const [, copied, seen] = await working
+  await takeOver(address)
 
   try {
     const whole = new Map<string, ReadRecord[]>()
@@ -171,7 +182,7 @@ async function checkPositions(
 ): Promise<void> {
   const connection = await connect(address)
   for (const { index, name } of names(TOPIC)) {
-    const position = await stableOffset(connection, `copier-${index}`, TOPIC, index)
+    const position = await stableOffset(connection, COPIER_NAMES[index]!, TOPIC, index)
     expect(position).toBeGreaterThanOrEqual(copied[index]!.committed)
     const source = whole.get(name)!.filter(({ offset }) => offset < position)
     expect(whole.get(`${TARGET}-${index}`)!.map(({ value }) => value)).toEqual(source.map(({ value }) => value))
