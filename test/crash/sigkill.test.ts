@@ -35,25 +35,34 @@ const PRODUCERS: ProducerSetup[] = [
   { name: 'b', topic: TOPIC, partition: 1, inFlight: 5, recordsPerBatch: 7, valueBytes: 1_000 },
   // In flight: 1. A snapshot keeps a producer's newest batch only, so right after a roll and a kill just that one is known.
   { name: 'c', topic: ROLLING_TOPIC, partition: 0, inFlight: 1, recordsPerBatch: 16, valueBytes: 10_000 },
+  // Large enough to be written past the page cache where that is the way.
+  { name: 'd', topic: TOPIC, partition: 2, inFlight: 3, recordsPerBatch: 30, valueBytes: 20_000 },
 ]
 const GROUPS = ['committing-1', 'committing-2', 'committing-3']
 
-describe.each(['os', 'fsync'] as const)('durability %s', (durability) => {
+const WAYS = [
+  ['os', 'buffered'],
+  ['fsync', 'buffered'],
+  ['os', 'direct'],
+  ['fsync', 'direct'],
+] as const
+
+describe.each(WAYS)('durability %s, writes %s', (durability, writeMode) => {
   const name = `${ROUNDS} kills under producers and groups lose nothing, repeat nothing, take nothing back (seed ${SEED})`
   test(
     name,
     async () => {
       const random = new SeededRandom(SEED)
-      const data = join(folder, durability)
-      const start = (): Promise<SamsaProcess> =>
-        startSamsaWith({ dataDirectory: data, arguments: ['--durability', durability] })
+      const data = join(folder, `${durability}-${writeMode}`)
+      const settings = ['--durability', durability, '--set', `samsa.write.mode=${writeMode}`]
+      const start = (): Promise<SamsaProcess> => startSamsaWith({ dataDirectory: data, arguments: settings })
       let broker = await start()
       const address: Address = { port: broker.port, ended: false }
       const ledgers = new Map([TOPIC, ROLLING_TOPIC].map((topic) => [topic, new Ledger()]))
       const commits = new Ledger()
 
       const connection = await Connection.connect({ host: '127.0.0.1', port: broker.port })
-      await createTopic(connection, TOPIC, 2)
+      await createTopic(connection, TOPIC, 3)
       await createTopic(connection, ROLLING_TOPIC, 1, { 'segment.bytes': '1048576' })
       await connection.close()
 

@@ -7,25 +7,12 @@ import { join } from 'node:path'
 import { buildEndTransactionBatch } from '../../src/records/control.ts'
 import { readBatchHeader } from '../../src/records/header.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
-import { javaTemporaryOption, kafkaJars } from '../support/kafka-jars.ts'
 import { interopDescribe } from '../support/tools.ts'
+import { expectNoFindings, filesOf, java } from './kafka-judge.ts'
 import { append, appendNow, START_MS, temporaryFolder, World } from './support.ts'
 
 const TIMEOUT_MS = 60_000
 const INTERVAL_BYTES = 500
-const SUFFIXES = /\.(log|index|timeindex|txnindex|snapshot)$/
-/** What the dump tool says when it dislikes a file; its exit status is always 0. */
-const FINDINGS =
-  /Mismatches in|timestamp mismatch|out of order timestamp|indexed offsets are not found|invalid bytes|isvalid: false|Exception|CORRUPT/
-
-function java(...args: string[]): string {
-  const tool = Bun.spawnSync(['java', '-Xshare:auto', javaTemporaryOption(), '-cp', join(kafkaJars()!, '*'), ...args], {
-    stdout: 'pipe',
-    stderr: 'pipe',
-  })
-  return tool.stdout.toString() + tool.stderr.toString().replace(/^SLF4J.*\n/gm, '')
-}
-
 function endTransaction(world: World, producerId: number, type: 'commit' | 'abort', timestamp: number): void {
   const bytes = buildEndTransactionBatch({ type, coordinatorEpoch: 0, producerId, producerEpoch: 0, timestamp })
   const outcome = append(
@@ -60,36 +47,6 @@ async function fill(world: World): Promise<void> {
     if (index === 70) log.assignEpoch(3)
   }
   expect(log.segments.count).toBeGreaterThan(4)
-}
-
-function filesOf(folder: string): string[] {
-  return readdirSync(folder)
-    .filter((name) => SUFFIXES.test(name))
-    .sort()
-}
-
-function expectNoFindings(folder: string): void {
-  const files = filesOf(folder).map((name) => join(folder, name))
-  const text = java(
-    'org.apache.kafka.tools.DumpLogSegments',
-    '--deep-iteration',
-    '--print-data-log',
-    '--files',
-    files.join(','),
-  )
-  const found = text.split('\n').filter((line) => FINDINGS.test(line))
-  expect(found).toEqual([])
-  for (const file of files) expect(text).toContain(file)
-  const sanity = java(
-    'org.apache.kafka.tools.DumpLogSegments',
-    '--index-sanity-check',
-    '--files',
-    files.filter((name) => /\.(index|timeindex)$/.test(name)).join(','),
-  )
-  expect(sanity.split('\n').filter((line) => FINDINGS.test(line))).toEqual([])
-  expect(sanity.match(/passed sanity check/g)?.length).toBe(
-    files.filter((name) => /\.(index|timeindex)$/.test(name)).length,
-  )
 }
 
 interopDescribe('Kafka reads what the log writes', ['java'], () => {

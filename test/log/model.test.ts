@@ -1,8 +1,10 @@
 // Random histories against a model that is nothing but a list: appends (plain and idempotent), rolls, retention, deleted records, failing and
-// short writes, failing syncs, kills, power losses with torn tails, clean restarts. Whatever happens, the log holds what the model says.
+// short writes, failing syncs, kills, power losses with torn tails, clean restarts; with the page cache, and with direct writes that land when
+// and in whatever order they like. Whatever happens, the log holds what the model says.
 
 import { describe, expect, test } from 'bun:test'
 import type { Durability } from '../../src/log/types.ts'
+import type { WriteMode } from '../../src/log/write-mode.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { MemoryDisk } from '../../src/storage/disk-memory.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
@@ -18,15 +20,22 @@ interface Producer {
   nextSequence: number
 }
 
+interface Planned {
+  readonly outcome: Outcome
+  readonly producer: Producer | null
+  readonly count: number
+}
+
 class History {
   readonly random: SeededRandom
   readonly durability: Durability
-  readonly disk = new MemoryDisk({ now: () => START_MS, trackDurable: true })
+  readonly disk: MemoryDisk
   world!: World
   /** Acknowledged and still to be there. */
   batches: ModelBatch[] = []
-  /** Acknowledged and known to be on the device. */
+  /** Known to be on the device. */
   durableEnd = 0
+  acknowledgedEnd = 0
   logStart = 0
   timestamp = START_MS
   readonly producers: Producer[] = [
@@ -35,9 +44,10 @@ class History {
   ]
   readonly events: string[] = []
 
-  constructor(seed: number, durability: Durability) {
+  constructor(seed: number, durability: Durability, writeMode: WriteMode) {
     this.random = new SeededRandom(seed)
     this.durability = durability
+    this.disk = new MemoryDisk({ now: () => START_MS, trackDurable: true, directWrites: writeMode === 'direct' })
   }
 
   get end(): number {
@@ -50,14 +60,28 @@ class History {
       disk: this.disk,
       seed: this.random.below(1_000_000),
       config: { segmentBytes: 1500, indexIntervalBytes: 200, fileDeleteDelayMs: 1000 },
-      manager: { durability: this.durability, syncIntervalMs: 1000 },
+      manager: { durability: this.durability, syncIntervalMs: 1000, directWriteBytesMin: 250 },
     })
   }
 
-  /** Appends some batches in one turn. */
+  /** Appends some batches, and brings them to their end. */
   async appendSome(): Promise<void> {
+    const planned = this.plan()
+    await this.settle()
+    this.account(planned)
+  }
+
+  /** The same, while what else a broker does goes on. */
+  async appendWhile(event: () => Promise<void>): Promise<void> {
+    const planned = this.plan()
+    await event()
+    await this.settle()
+    this.account(planned)
+  }
+
+  plan(): Planned[] {
     const log = this.world.log()
-    const planned: { outcome: Outcome; producer: Producer | null; count: number }[] = []
+    const planned: Planned[] = []
     const turns = 1 + this.random.below(4)
     for (let index = 0; index < turns; index++) {
       const count = 1 + this.random.below(4)
@@ -74,16 +98,27 @@ class History {
       )
       if (producer !== null && outcome.info.errorCode === ErrorCode.NONE) producer.nextSequence += count
       planned.push({ outcome, producer, count })
+      if (this.random.below(3) === 0) this.world.timers.runTurn()
+      if (this.random.below(6) === 0) this.landOne()
     }
-    await this.settle()
+    return planned
+  }
+
+  landOne(): void {
+    this.disk.landNext(this.random.below(this.disk.writesInTheAir + 1))
+  }
+
+  account(planned: readonly Planned[]): void {
     for (const { outcome, producer, count } of planned) {
       if (outcome.info.errorCode === ErrorCode.NONE && outcome.error === ErrorCode.NONE) {
         this.batches.push({ baseOffset: outcome.info.baseOffset, count })
+        this.acknowledgedEnd = this.end
       } else if (producer !== null && outcome.info.errorCode === ErrorCode.NONE) {
         expect(outcome.error).toBe(ErrorCode.KAFKA_STORAGE_ERROR)
         producer.nextSequence -= count
       }
     }
+    this.learnSequences()
   }
 
   async settle(): Promise<void> {
@@ -91,8 +126,11 @@ class History {
     for (let round = 0; round < 10 || log.hasAppendsUnderWay; round++) {
       if (round > 1000) throw new Error('appends never end')
       this.world.timers.runTurn()
+      this.landOne()
       await Promise.resolve()
     }
+    // Nobody waits for these any more.
+    while (this.disk.writesInTheAir > 0) this.landOne()
     if (this.durability === 'fsync') this.durableEnd = this.world.log().writtenOffset
   }
 
@@ -112,20 +150,30 @@ class History {
     expect(info).toMatchObject({ errorCode: 0, duplicate: true, baseOffset: last.lastOffset - last.offsetDelta })
   }
 
-  async afterRestart(lostFrom: number): Promise<void> {
+  /** `underWay`: appended, not acknowledged; their bytes may be there or not. */
+  async afterRestart(lostFrom: number, underWay: readonly Planned[] = []): Promise<void> {
     await this.open()
     const log = this.world.log()
     // What was lost is gone as a suffix; batches are never cut in two.
     const kept = log.logEndOffset
+    for (const { outcome, count } of underWay) {
+      const { errorCode, baseOffset } = outcome.info
+      if (errorCode === ErrorCode.NONE && baseOffset + count <= kept) this.batches.push({ baseOffset, count })
+    }
     expect(kept).toBeGreaterThanOrEqual(Math.min(lostFrom, this.end))
     expect(kept).toBeLessThanOrEqual(this.end)
     this.batches = this.batches.filter((batch) => batch.baseOffset + batch.count <= kept)
     expect(this.end).toBe(Math.max(kept, this.logStart))
-    for (const producer of this.producers) {
-      const last = log.producers.get(producer.id)?.batches.at(-1)
-      producer.nextSequence = last === undefined ? producer.nextSequence : last.lastSequence + 1
-    }
+    this.learnSequences()
     await this.settle()
+  }
+
+  /** A producer that the log knows goes on where the log has it. */
+  learnSequences(): void {
+    for (const producer of this.producers) {
+      const last = this.world.log().producers.get(producer.id)?.batches.at(-1)
+      if (last !== undefined) producer.nextSequence = last.lastSequence + 1
+    }
   }
 
   async step(): Promise<void> {
@@ -147,12 +195,12 @@ class History {
         return this.appendSome()
       })
     }
+    if (dice < 72) {
+      return this.note('checkpoint under appends', () => this.appendWhile(() => this.checkpoint()))
+    }
     if (dice < 76) return this.note('time passes', () => this.world.timers.advance(400 + this.random.below(1000)))
     if (dice < 80) {
-      return this.note('checkpoint', async () => {
-        await this.world.manager.checkpoint()
-        this.durableEnd = this.world.log().recoveryPoint
-      })
+      return this.note('checkpoint', () => this.checkpoint())
     }
     if (dice < 84) {
       return this.note('delete records', () => {
@@ -170,17 +218,45 @@ class History {
         expect(this.world.manager.cleanStart).toBe(true)
       })
     }
+    if (dice < 92) {
+      return this.note('clean stop under appends', async () => {
+        this.disk.clearFaults()
+        const planned = this.plan()
+        let isClosed = false
+        const closed = this.world.manager.close().then(() => {
+          isClosed = true
+        })
+        while (!isClosed) {
+          this.landOne()
+          await Promise.resolve()
+        }
+        await closed
+        this.account(planned)
+        await this.afterRestart(this.end)
+        expect(this.world.manager.cleanStart).toBe(true)
+      })
+    }
     if (dice < 95) {
       return this.note('kill', async () => {
-        this.disk.killProcess()
-        await this.afterRestart(this.end)
+        const planned = this.plan()
+        this.disk.killProcess((bytes) => this.random.below(bytes + 1))
+        const underWay = planned.filter(({ outcome }) => outcome.error === null)
+        this.account(planned.filter(({ outcome }) => outcome.error !== null))
+        await this.afterRestart(this.end, underWay)
       })
     }
     return this.note('power loss', async () => {
-      const kept = this.durability === 'fsync' ? this.end : this.durableEnd
+      const kept = this.durability === 'fsync' ? this.acknowledgedEnd : this.durableEnd
       this.disk.crash((_path, unsynced) => this.random.below(unsynced + 1))
       await this.afterRestart(kept)
     })
+  }
+
+  async checkpoint(): Promise<void> {
+    const checkpoint = this.world.manager.checkpoint()
+    for (let round = 0; round < 3; round++) this.landOne()
+    await checkpoint
+    this.durableEnd = this.world.log().recoveryPoint
   }
 
   async note(event: string, run: () => void | Promise<void>): Promise<void> {
@@ -210,11 +286,18 @@ class History {
 
 const SEEDS = Number(process.env.SAMSA_MODEL_SEEDS ?? 40)
 
-describe.each(['os', 'fsync'] as const)('random histories, durability %s', (durability) => {
+const WAYS: readonly [Durability, WriteMode][] = [
+  ['os', 'buffered'],
+  ['fsync', 'buffered'],
+  ['os', 'direct'],
+  ['fsync', 'direct'],
+]
+
+describe.each(WAYS)('random histories, durability %s, writes %s', (durability, writeMode) => {
   test(`${SEEDS} seeds`, async () => {
     const first = Number(process.env.SAMSA_MODEL_FIRST ?? 1)
     for (let seed = first; seed < first + SEEDS; seed++) {
-      const history = new History(seed, durability)
+      const history = new History(seed, durability, writeMode)
       try {
         await history.open()
         for (let step = 0; step < 60; step++) await history.step()
