@@ -69,9 +69,10 @@ export class FrameReader {
 
   /**
    * Where the next bytes of the unfinished frame may be put: in what was lent for it last, or in what `lend` has, which may be less than the
-   * missing bytes that it is told. Null if it has nothing.
+   * missing bytes that it is told. Null if it has nothing, or the head of the frame, which stays in one piece, is not complete.
    */
   land(lend: (bytes: number) => Buffer | null): Landing | null {
+    if (this.payloadBytes < HEAD_BYTES) return null
     if (this.landing?.filled === this.landing?.memory.length) this.closeLanding()
     if (this.landing === null) {
       const memory = lend(this.missingBytes)

@@ -13,6 +13,7 @@ import { HeartbeatRequest, HeartbeatResponse } from '../../src/protocol/messages
 import { ApiVersionsRequest, ApiVersionsResponse } from '../../src/protocol/messages/18-api-versions.ts'
 import { Reader } from '../../src/protocol/reader.ts'
 import { Writer } from '../../src/protocol/writer.ts'
+import { SeededRandom } from '../../src/storage/random-seeded.ts'
 
 function framed(payload: Buffer): Buffer {
   const size = Buffer.alloc(4)
@@ -170,6 +171,76 @@ describe('frames', () => {
     pushAll(reader, [framed(pattern(10))])
     reader.maxFrameBytes = 1000
     expect(payloads(pushAll(reader, [framed(pattern(500))]))).toEqual([pattern(500)])
+  })
+})
+
+describe('memory lent for the rest of a frame', () => {
+  const large = pattern(300_000, 5)
+
+  test('is filled piece by piece, between chunks that come the usual way, in any mixture', () => {
+    const random = new SeededRandom(3)
+    for (let round = 0; round < 200; round++) {
+      const stream = Buffer.concat([framed(pattern(10)), framed(large), framed(pattern(700, 9)), framed(large)])
+      const reader = new FrameReader()
+      const received: Buffer[] = []
+      const lent: Buffer[] = []
+      const back: Buffer[] = []
+      const onFrame = (chunks: Buffer[], length: number, memory: readonly Buffer[] | null): void => {
+        expect(chunks.reduce((sum, chunk) => sum + chunk.length, 0)).toBe(length)
+        received.push(Buffer.concat(chunks))
+        back.push(...(memory ?? []))
+      }
+      for (let at = 0; at < stream.length; ) {
+        const count = Math.min(stream.length - at, 1 + random.below(120_000))
+        const landing =
+          reader.missingBytes > 1000 && random.below(3) > 0
+            ? reader.land((bytes) => {
+                const memory = Buffer.alloc(Math.min(bytes, 64 * 1024))
+                lent.push(memory)
+                return memory
+              })
+            : null
+        if (landing === null) {
+          reader.push(stream.subarray(at, at + count), onFrame)
+          at += count
+          continue
+        }
+        const space = Math.min(count, reader.missingBytes, landing.memory.length - landing.filled)
+        stream.copy(landing.memory, landing.filled, at, at + space)
+        reader.landed(space, onFrame)
+        at += space
+      }
+      expect(received).toEqual([pattern(10), large, pattern(700, 9), large])
+      expect(back).toEqual(lent)
+    }
+  })
+
+  test('is not asked for before the head of the frame is there', () => {
+    const reader = new FrameReader()
+    reader.push(framed(large).subarray(0, 4 + 511), () => {})
+    expect(reader.land((bytes) => Buffer.alloc(bytes))).toBeNull()
+    reader.push(large.subarray(511, 512), () => {})
+    expect(reader.missingBytes).toBe(large.length - 512)
+    expect(reader.land((bytes) => Buffer.alloc(bytes))?.memory.length).toBe(large.length - 512)
+  })
+
+  test('may be refused: the frame then comes the usual way', () => {
+    const reader = new FrameReader()
+    const received: Received[] = []
+    reader.push(framed(large).subarray(0, 1000), () => {})
+    expect(reader.land(() => null)).toBeNull()
+    reader.push(framed(large).subarray(1000), (chunks, length) => received.push({ chunks, length }))
+    expect(payloads(received)).toEqual([large])
+  })
+
+  test('the API key of a request under way is known from its first two bytes', () => {
+    const reader = new FrameReader()
+    expect(reader.pendingApiKey).toBe(-1)
+    const request = framed(Buffer.concat([Buffer.from([0, 42]), pattern(1000)]))
+    reader.push(request.subarray(0, 5), () => {})
+    expect(reader.pendingApiKey).toBe(-1)
+    reader.push(request.subarray(5, 6), () => {})
+    expect(reader.pendingApiKey).toBe(42)
   })
 })
 
