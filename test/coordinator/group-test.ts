@@ -337,7 +337,7 @@ export class GroupTest {
 
   sync(
     member: Member,
-    assignments: Readonly<Record<string, string>> = {},
+    assignments: Readonly<Record<string, string | Buffer>> = {},
     fields: { groupId?: string; version?: number; protocolType?: string | null; protocolName?: string | null } = {},
   ) {
     const { version = 3, ...rest } = fields
