@@ -53,7 +53,7 @@ const WITHOUT_EFFECT: readonly RegExp[] = [
   /^(max\.connections|max\.connection\.creation\.rate|replication\.quota\.|alter\.log\.dirs\.|client\.quota\.)/,
   /^(create\.topic|alter\.config)\.policy\.class\.name$/,
   /^(replica\.(fetch|lag|socket|selector)|leader\.imbalance|auto\.leader\.rebalance)\b/,
-  /^(transaction\.(max|abort|remove|partition|two)|transactional\.id)\b/,
+  /^transaction\.two\b/,
   /^zookeeper\./,
   /^controller\.(quorum|socket|listener|performance)\./,
   /^metadata\.(log|max)\./,
