@@ -6,7 +6,13 @@ import { ioCommand } from '../lab/io.ts'
 export function command(): Command {
   return new Command('lab')
     .description('Measure this machine and this data, and what follows for a broker on them.')
-    .addHelpText('after', '\nExamples:\n  samsa lab io --path /var/lib/samsa --quick    what the disk can take')
+    .addHelpText(
+      'after',
+      `
+Examples:
+  samsa lab io --path /var/lib/samsa --quick      what the disk can take
+  samsa lab codecs --file events.json --quick     which codec suits the data`,
+    )
     .addCommand(ioCommand())
     .addCommand(codecsCommand())
 }
