@@ -32,7 +32,7 @@ export const CLOSE_GRACE_MS = 5_000
 export const RECEIVE_BYTES_MIN = 32 * KIB
 
 /** So much is received that way before other connections have their turn. */
-export const RECEIVE_BYTES_PER_TURN = 2 * MIB
+export const RECEIVE_BYTES_PER_TURN = 512 * KIB
 
 /** What follows such a Produce is looked at in pieces of this size. */
 export const RECEIVE_HEAD_BYTES = 4 * KIB
