@@ -108,6 +108,24 @@ export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
     test: 'test/log/manager.test.ts',
   },
   {
+    situation: 'Adding to a transaction while the one before it is ending',
+    kafka: 'answers CONCURRENT_TRANSACTIONS; clients come back after a pause',
+    samsa: 'waits for the end, at most add.partitions.to.txn.retry.backoff.max.ms, and answers then',
+    test: 'test/coordinator/txn/shard.test.ts',
+  },
+  {
+    situation: 'An AddPartitionsToTxn of version 4 and up without transactions',
+    kafka: 'never answers',
+    samsa: 'answers',
+    test: 'test/differential/cases-transactions.ts',
+  },
+  {
+    situation: 'A kill while the markers of an ended transaction are being written',
+    kafka: 'on one node some are skipped after the restart',
+    samsa: 'all are written before the port opens',
+    test: 'test/crash/transactions.test.ts',
+  },
+  {
     situation: 'A full disk',
     kafka: 'answers KAFKA_STORAGE_ERROR once, then exits',
     samsa: 'refuses writes with KAFKA_STORAGE_ERROR, goes on reading, and writes again when there is space',
