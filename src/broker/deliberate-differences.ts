@@ -42,6 +42,12 @@ export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
     test: 'test/differential/cases-consumer-groups.ts',
   },
   {
+    situation: 'A member that wants no topics joins a consumer group whose next assignment is due',
+    kafka: 'may assign as if all members wanted the same: topics that others want are left without a reader',
+    samsa: 'assigns to each what it wants',
+    test: 'test/coordinator/group/consumer/heartbeat.test.ts',
+  },
+  {
     situation: 'A regular expression over topics of more than 1024 characters',
     kafka: 'compiles it',
     samsa: 'answers INVALID_REGULAR_EXPRESSION',

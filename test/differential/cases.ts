@@ -3,6 +3,7 @@ import type { CaseGroup } from './case.ts'
 import { CLUSTER_CASES } from './cases-cluster.ts'
 import { CONFIG_CASES } from './cases-configs.ts'
 import { CONSUMER_GROUP_CASES } from './cases-consumer-groups.ts'
+import { CONSUMER_HISTORY_CASES } from './cases-consumer-histories.ts'
 import { FEATURE_CASES } from './cases-features.ts'
 import { FETCH_CASES } from './cases-fetch.ts'
 import { GROUP_MIGRATION_CASES } from './cases-group-migration.ts'
@@ -22,6 +23,7 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   ...GROUP_CASES,
   ...OFFSET_CASES,
   ...CONSUMER_GROUP_CASES,
+  ...CONSUMER_HISTORY_CASES,
   ...GROUP_MIGRATION_CASES,
   ...CLUSTER_CASES,
   ...TOPIC_CASES,

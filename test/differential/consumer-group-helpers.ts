@@ -94,8 +94,17 @@ export async function describeConsumers(
     members: group.members.map((member) => ({
       ...member,
       subscribedTopicNames: [...member.subscribedTopicNames].sort(),
+      assignment: inOrder(member.assignment),
     })),
   }))
+}
+
+/** What a member has and what it has not given up yet stand one behind the other. */
+function inOrder<Row extends { partitions: number[] }>(assignment: {
+  topicPartitions: Row[]
+}): { topicPartitions: Row[] } {
+  const sorted = (partitions: number[]): number[] => [...partitions].sort((one, other) => one - other)
+  return { topicPartitions: assignment.topicPartitions.map((row) => ({ ...row, partitions: sorted(row.partitions) })) }
 }
 
 /** All members heartbeat, saying what they have, until the group is stable; what each then has, and its epoch. */

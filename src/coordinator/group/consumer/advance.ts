@@ -38,7 +38,8 @@ export function subscribe(draft: Draft, group: ConsumerGroup, advance: MemberAdv
   const subscriptionChanged = namesChanged || regex !== 'none'
   // An expression that is not resolved yet asks for nothing until it is. A classic member has none to wait for.
   const bump = namesChanged || regex === 'resolved' || (subscriptionChanged && advance.after.classic !== null)
-  const metadata = bump || group.isMetadataStale ? updateMetadata(draft, group, advance, bump) : currentMetadata(group)
+  const metadata =
+    bump || group.isMetadataStale ? updateMetadata(draft, group, advance, bump) : currentMetadata(group, advance)
   return { metadata, subscriptionChanged }
 }
 

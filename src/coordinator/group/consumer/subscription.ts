@@ -156,10 +156,7 @@ export function updateMetadata(
 ): GroupMetadataUpdate {
   const topicCounts = topicCountsAfter(group, change)
   const metadataHash = hashOfTopics(topicCounts, draft.turn.topics)
-  const { memberId, instanceId } = change.after
-  const isNew = !group.members.has(memberId) && !(instanceId !== null && group.staticMembers.has(instanceId))
-  const members = group.size + (isNew ? 1 : 0)
-  const homogeneous = isHomogeneous(regexCountsAfter(group, change), topicCounts, members)
+  const homogeneous = isHomogeneous(regexCountsAfter(group, change), topicCounts, sizeAfter(group, change))
   let epoch = group.epoch
   if (bump || metadataHash !== group.metadataHash) {
     epoch++
@@ -170,9 +167,22 @@ export function updateMetadata(
   return { epoch, homogeneous }
 }
 
-/** As it is, without a change. */
-export function currentMetadata(group: ConsumerGroup): GroupMetadataUpdate {
-  return { epoch: group.epoch, homogeneous: isHomogeneous(group.regexCounts, group.topicCounts, group.size) }
+/**
+ * Where nothing of the subscription changed. The member may still be new: one that wants nothing asks for no new epoch, but is
+ * another than those who want something.
+ */
+export function currentMetadata(group: ConsumerGroup, change: MemberChange): GroupMetadataUpdate {
+  const homogeneous = isHomogeneous(
+    regexCountsAfter(group, change),
+    topicCountsAfter(group, change),
+    sizeAfter(group, change),
+  )
+  return { epoch: group.epoch, homogeneous }
+}
+
+function sizeAfter(group: ConsumerGroup, { after: { memberId, instanceId } }: MemberChange): number {
+  const isKnown = group.members.has(memberId) || (instanceId !== null && group.staticMembers.has(instanceId))
+  return group.size + (isKnown ? 0 : 1)
 }
 
 /** Ids of existing topics that the member subscribes to. */

@@ -4,8 +4,9 @@
  */
 import { NO_PARTITIONS, type PartitionSet, samePartitions } from './assignment.ts'
 import { ASSIGNORS, type AssignedMember } from './assignors/assignor.ts'
+import { inJavaOrder, stringHash } from './assignors/java-order.ts'
 import type { Draft } from './draft.ts'
-import type { ConsumerGroup } from './group.ts'
+import { addTo, type ConsumerGroup } from './group.ts'
 import type { ConsumerMember } from './member.ts'
 import { type GroupMetadataUpdate, type MemberChange, subscribedTopicIds } from './subscription.ts'
 
@@ -52,17 +53,22 @@ export function updateTarget(
   return { epoch, partitions: assignment.get(after.memberId) ?? NO_PARTITIONS }
 }
 
-/** The name with the most votes; null: nobody voted. */
+/**
+ * The name with the most votes; null: nobody voted. Of two with as many Kafka takes the one that its map walks first, which is a name that
+ * only the changed member votes for, and otherwise the order of hashes.
+ */
 export function chosenAssignor(group: ConsumerGroup, change: MemberChange | null): string | null {
   const votes = new Map(group.assignorVotes)
-  if (change !== null && change.before.serverAssignor !== change.after.serverAssignor) {
-    const { before, after } = change
-    if (before.serverAssignor !== null) votes.set(before.serverAssignor, (votes.get(before.serverAssignor) ?? 0) - 1)
-    if (after.serverAssignor !== null) votes.set(after.serverAssignor, (votes.get(after.serverAssignor) ?? 0) + 1)
-  }
+  const before = change?.before.serverAssignor ?? null
+  const after = change?.after.serverAssignor ?? null
+  if (before !== null) addTo(votes, before, -1)
+  const others = inJavaOrder(votes.keys(), stringHash)
+  const names = after === null || votes.has(after) ? others : [after, ...others]
+  if (after !== null) addTo(votes, after, 1)
   let chosen: string | null = null
   let most = 0
-  for (const [name, count] of votes) {
+  for (const name of names) {
+    const count = votes.get(name)!
     if (count <= most || !ASSIGNORS.has(name)) continue
     chosen = name
     most = count

@@ -83,6 +83,22 @@ describe('sharing', () => {
     expect(groups.consumerGroup()?.state).toBe('Reconciling')
   })
 
+  test('a member that wants nothing gets nothing, and takes nothing from the others', () => {
+    const groups = consumerTest()
+    const [one, two, idle] = ['one', 'two', 'idle'].map((id) => new Consumer(groups, id)) as [
+      Consumer,
+      Consumer,
+      Consumer,
+    ]
+    for (const consumer of [one, two]) consumer.join()
+    settle([one, two])
+    two.leave()
+    // The assignment that this makes due is made when the idle one joins.
+    expect(idle.join([])).toMatchObject({ assignment: { topicPartitions: [] } })
+    settle([one, idle])
+    expect([one.held, idle.held]).toEqual([{ orders: [0, 1, 2] }, {}])
+  })
+
   test('what a member had that leaves goes to the others', () => {
     const groups = consumerTest()
     const [one, two] = [new Consumer(groups, 'one'), new Consumer(groups, 'two')]

@@ -3,8 +3,8 @@
  * the same group come to the same assignment on both brokers, which matters when one takes over from the other.
  *
  * A map of n keys has the smallest power of two of buckets, at least 16, of which three quarters hold n; keys are walked bucket by
- * bucket, and within one in the order in which they were put in. (Java turns buckets of more than eight keys into trees; that
- * is not followed, the order is then only one that is always the same.)
+ * bucket, and within one in the order in which they were put in. That order Kafka takes from another table of its own, and in Java
+ * buckets of more than eight keys become trees; neither is followed. There the order is only one that is always the same.
  */
 import { UUID_BYTES } from '../../../../protocol/strings.ts'
 
