@@ -21,6 +21,7 @@ export type ClientCommand =
   | { command: 'produce'; topic: string; partition: number; codec: string; records: ProducedRecord[] }
   | { command: 'consume'; partitions: [topic: string, partition: number, count: number][] }
   | { command: 'offsetByTime'; topic: string; partition: number; timestamp: number }
+  | { command: 'transact'; topic: string; transactionalId: string; group: string }
   | { command: 'join'; group: string; topic: string }
   | { command: 'leave' }
 

@@ -100,6 +100,11 @@ export class ProgramClient implements InteropClient {
     return (await this.#ask({ command: 'offsetByTime', topic, partition, timestamp })) as number
   }
 
+  /** Commits "kept 1", aborts "dropped", commits "kept 2" with the group's position 3. Only some clients can. */
+  async transact(topic: string, transactionalId: string, group: string): Promise<void> {
+    await this.#ask({ command: 'transact', topic, transactionalId, group })
+  }
+
   async join(group: string, topic: string): Promise<GroupMember> {
     const member = new GroupMember(async () => {
       await this.#ask({ command: 'leave' })

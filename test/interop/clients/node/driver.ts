@@ -13,6 +13,8 @@ export interface Client {
   produce(topic: string, partition: number, codec: string, records: ProducedRecord[]): Promise<void>
   consume(partitions: [topic: string, partition: number, count: number][]): Promise<DriverRecord[]>
   offsetByTime(topic: string, partition: number, timestamp: number): Promise<number>
+  /** Not every library has transactions. */
+  transact?(topic: string, transactionalId: string, group: string): Promise<void>
   join(group: string, topic: string): Promise<Member>
 }
 
@@ -65,6 +67,9 @@ async function run(client: Client, command: ClientCommand): Promise<unknown> {
       return await client.consume(command.partitions)
     case 'offsetByTime':
       return await client.offsetByTime(command.topic, command.partition, command.timestamp)
+    case 'transact':
+      await client.transact?.(command.topic, command.transactionalId, command.group)
+      return null
     default:
       throw new Error(`unknown command ${command.command}`)
   }

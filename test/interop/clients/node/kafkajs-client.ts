@@ -107,6 +107,22 @@ async function produce(topic: string, partition: number, codec: string, records:
   await producer.disconnect()
 }
 
+async function transact(topic: string, transactionalId: string, consumerGroupId: string): Promise<void> {
+  const producer = kafka.producer({ transactionalId, idempotent: true, maxInFlightRequests: 1 })
+  await producer.connect()
+  for (const value of ['kept 1', 'dropped', 'kept 2']) {
+    const transaction = await producer.transaction()
+    await transaction.send({ topic, acks: -1, messages: [{ partition: 0, value }] })
+    if (value === 'kept 2') {
+      const topics = [{ topic, partitions: [{ partition: 0, offset: '3' }] }]
+      await transaction.sendOffsets({ consumerGroupId, topics })
+    }
+    if (value === 'dropped') await transaction.abort()
+    else await transaction.commit()
+  }
+  await producer.disconnect()
+}
+
 /** kafkajs consumes only in groups: a group of its own, from the beginning, without commits. */
 async function consume(partitions: [topic: string, partition: number, count: number][]): Promise<DriverRecord[]> {
   const expected = partitions.reduce((sum, [, , count]) => sum + count, 0)
@@ -151,4 +167,4 @@ async function join(groupId: string, topic: string): Promise<Member> {
   return { leave: () => consumer.disconnect() }
 }
 
-await serve({ create, produce, consume, offsetByTime, join } satisfies Client)
+await serve({ create, produce, consume, offsetByTime, transact, join } satisfies Client)

@@ -26,6 +26,23 @@ class Client:
         if errors:
             raise RuntimeError(str(errors))
 
+    def transact(self, topic, transactional_id, group):
+        asyncio.run(self._transact(topic, transactional_id, group))
+
+    async def _transact(self, topic, transactional_id, group):
+        producer = AIOKafkaProducer(bootstrap_servers=self._bootstrap, transactional_id=transactional_id)
+        await producer.start()
+        for value, commits in [("kept 1", True), ("dropped", False), ("kept 2", True)]:
+            await producer.begin_transaction()
+            await producer.send_and_wait(topic, value.encode(), partition=0)
+            if value == "kept 2":
+                await producer.send_offsets_to_transaction({TopicPartition(topic, 0): 3}, group)
+            if commits:
+                await producer.commit_transaction()
+            else:
+                await producer.abort_transaction()
+        await producer.stop()
+
     def produce(self, topic, partition, codec, records):
         asyncio.run(self._produce(topic, partition, codec, records))
 

@@ -63,6 +63,23 @@ class Client:
             raise KafkaException(found.error)
         return found.offset if found.offset >= 0 else -1
 
+    def transact(self, topic, transactional_id, group):
+        producer = Producer({**self._bootstrap, "transactional.id": transactional_id})
+        consumer = Consumer({**self._bootstrap, "group.id": group, "enable.auto.commit": False})
+        producer.init_transactions(TIMEOUT_S)
+        for value, commits in [("kept 1", True), ("dropped", False), ("kept 2", True)]:
+            producer.begin_transaction()
+            producer.produce(topic, partition=0, value=value.encode())
+            producer.flush(TIMEOUT_S)
+            if value == "kept 2":
+                position = [TopicPartition(topic, 0, 3)]
+                producer.send_offsets_to_transaction(position, consumer.consumer_group_metadata(), TIMEOUT_S)
+            if commits:
+                producer.commit_transaction(TIMEOUT_S)
+            else:
+                producer.abort_transaction(TIMEOUT_S)
+        consumer.close()
+
     def run_member(self, group, topic, leaving):
         consumer = Consumer(
             {

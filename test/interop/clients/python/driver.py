@@ -65,7 +65,7 @@ class Member:
 
 
 def serve(client):
-    """Runs the methods of `client` (create, produce, consume, offset_by_time, run_member) as stdin asks."""
+    """Runs the methods of `client` (create, produce, consume, offset_by_time, transact, run_member) as stdin asks."""
     member = None
     for line in sys.stdin:
         request = json.loads(line)
@@ -89,6 +89,8 @@ def serve(client):
                 result = client.consume(request["partitions"])
             elif command == "offsetByTime":
                 result = client.offset_by_time(request["topic"], request["partition"], request["timestamp"])
+            elif command == "transact":
+                client.transact(request["topic"], request["transactionalId"], request["group"])
             elif command == "join":
                 group, topic = request["group"], request["topic"]
                 member = Member(lambda leaving: client.run_member(group, topic, leaving))

@@ -20,6 +20,21 @@ class Client:
         admin.create_topics([NewTopic(topic, partitions, 1)])
         admin.close()
 
+    def transact(self, topic, transactional_id, group):
+        producer = KafkaProducer(bootstrap_servers=self._bootstrap, transactional_id=transactional_id)
+        producer.init_transactions()
+        for value, commits in [("kept 1", True), ("dropped", False), ("kept 2", True)]:
+            producer.begin_transaction()
+            producer.send(topic, value.encode(), partition=0).get(TIMEOUT_S)
+            if value == "kept 2":
+                position = {TopicPartition(topic, 0): OffsetAndMetadata(3, "", -1)}
+                producer.send_offsets_to_transaction(position, group)
+            if commits:
+                producer.commit_transaction()
+            else:
+                producer.abort_transaction()
+        producer.close()
+
     def produce(self, topic, partition, codec, records):
         producer = KafkaProducer(
             bootstrap_servers=self._bootstrap, compression_type=None if codec == "none" else codec, linger_ms=50

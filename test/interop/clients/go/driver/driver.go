@@ -66,20 +66,23 @@ type Client interface {
 	Produce(topic string, partition int32, codec string, records []Record) error
 	Consume(partitions []Wanted) ([]Record, error)
 	OffsetByTime(topic string, partition int32, timestamp int64) (int64, error)
+	// Transact commits "kept 1", aborts "dropped", and commits "kept 2" with the group's position 3.
+	Transact(topic, transactionalID, group string) error
 	// RunMember consumes until leaving is done, then commits and leaves the group.
 	RunMember(leaving context.Context, group, topic string) error
 }
 
 type request struct {
-	ID         int      `json:"id"`
-	Command    string   `json:"command"`
-	Group      string   `json:"group"`
-	Topic      string   `json:"topic"`
-	Partition  int32    `json:"partition"`
-	Codec      string   `json:"codec"`
-	Timestamp  int64    `json:"timestamp"`
-	Records    []Record `json:"records"`
-	Partitions json.RawMessage
+	ID              int      `json:"id"`
+	Command         string   `json:"command"`
+	Group           string   `json:"group"`
+	Topic           string   `json:"topic"`
+	TransactionalID string   `json:"transactionalId"`
+	Partition       int32    `json:"partition"`
+	Codec           string   `json:"codec"`
+	Timestamp       int64    `json:"timestamp"`
+	Records         []Record `json:"records"`
+	Partitions      json.RawMessage
 }
 
 var stdout sync.Mutex
@@ -147,6 +150,8 @@ func (s *session) run(asked request) (any, error) {
 		return s.client.Consume(wanted)
 	case "offsetByTime":
 		return s.client.OffsetByTime(asked.Topic, asked.Partition, asked.Timestamp)
+	case "transact":
+		return nil, s.client.Transact(asked.Topic, asked.TransactionalID, asked.Group)
 	case "join":
 		leaving, leave := context.WithCancel(context.Background())
 		s.leave, s.left = leave, make(chan error, 1)

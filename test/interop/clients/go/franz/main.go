@@ -117,6 +117,34 @@ func (c client) OffsetByTime(topic string, partition int32, timestamp int64) (in
 	return found.Offset, nil
 }
 
+// Transact leaves the group's position out: the library commits it only for what a group session has read itself.
+func (c client) Transact(topic, transactionalID, _ string) error {
+	connected, err := c.connect(
+		kgo.TransactionalID(transactionalID),
+		kgo.RecordPartitioner(kgo.ManualPartitioner()),
+		kgo.UnknownTopicRetries(20),
+	)
+	if err != nil {
+		return err
+	}
+	defer connected.Close()
+	timeout, cancel := context.WithTimeout(context.Background(), driver.Timeout)
+	defer cancel()
+	for _, value := range []string{"kept 1", "dropped", "kept 2"} {
+		if err := connected.BeginTransaction(); err != nil {
+			return err
+		}
+		record := &kgo.Record{Topic: topic, Value: []byte(value)}
+		if err := connected.ProduceSync(timeout, record).FirstErr(); err != nil {
+			return err
+		}
+		if err := connected.EndTransaction(timeout, kgo.TransactionEndTry(value != "dropped")); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c client) RunMember(leaving context.Context, group, topic string) error {
 	held := map[int32]bool{}
 	report := func() {

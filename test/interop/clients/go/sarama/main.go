@@ -127,6 +127,44 @@ func (handler) ConsumeClaim(session sarama.ConsumerGroupSession, claim sarama.Co
 	return nil
 }
 
+func (c client) Transact(topic, transactionalID, group string) error {
+	made := config()
+	made.Producer.Idempotent = true
+	made.Producer.RequiredAcks = sarama.WaitForAll
+	made.Producer.Return.Successes = true
+	made.Producer.Transaction.ID = transactionalID
+	made.Producer.Partitioner = sarama.NewManualPartitioner
+	made.Net.MaxOpenRequests = 1
+	producer, err := sarama.NewSyncProducer(c.bootstrap, made)
+	if err != nil {
+		return err
+	}
+	defer producer.Close()
+	for _, value := range []string{"kept 1", "dropped", "kept 2"} {
+		if err := producer.BeginTxn(); err != nil {
+			return err
+		}
+		if _, _, err := producer.SendMessage(&sarama.ProducerMessage{Topic: topic, Value: sarama.StringEncoder(value)}); err != nil {
+			return err
+		}
+		if value == "kept 2" {
+			positions := map[string][]*sarama.PartitionOffsetMetadata{topic: {{Partition: 0, Offset: 3}}}
+			if err := producer.AddOffsetsToTxn(positions, group); err != nil {
+				return err
+			}
+		}
+		if value == "dropped" {
+			err = producer.AbortTxn()
+		} else {
+			err = producer.CommitTxn()
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
 func (c client) RunMember(leaving context.Context, group, topic string) error {
 	with := config()
 	with.Consumer.Offsets.AutoCommit.Enable = false
