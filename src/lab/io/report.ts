@@ -97,7 +97,12 @@ export function labReport(result: LabResult, options: { details: boolean }): Rep
 function sectionOf(topic: Topic, rows: readonly Row[], details: boolean): Section | null {
   if (rows.length === 0) return null
   const { heading, text } = topic
-  const tables = [gridOf(topic, rows), ...(details ? [detailsOf(rows)] : [])]
+  const isAboutLatency = topic.figure === 'syncs'
+  const tables = [
+    gridOf(topic, rows),
+    ...(rows.some(({ figures }) => figures?.onDevice != null) ? [deviceGridOf(rows)] : []),
+    ...(details || isAboutLatency ? [detailsOf(rows)] : []),
+  ]
   return { heading, text: [text], tables, charts: details ? chartsOf(topic, rows) : [] }
 }
 
@@ -124,23 +129,33 @@ function blockName(blockBytes: number | null): string {
 }
 
 function gridOf(topic: Topic, rows: readonly Row[]): Table {
+  const refusals = new Set(rows.flatMap(({ method, refused }) => (refused === null ? [] : [`${method}: ${refused}`])))
+  const notes = new Set(rows.flatMap(({ method, note }) => (note === null ? [] : [`${method}: ${note}`])))
+  const note = [...refusals, ...notes].join('; ')
+  const title = topic.figure === 'syncs' ? 'Syncs or commits per second, by block size' : 'MB/s, by block size'
+  const table = grid(title, rows, (row) => mainFigure(row, topic)?.median ?? Number.NaN)
+  return note === '' ? table : { ...table, note }
+}
+
+function deviceGridOf(rows: readonly Row[]): Table {
+  return grid('MB/s until on the device, by block size', rows, ({ figures }) => figures?.onDevice?.median ?? Number.NaN)
+}
+
+/** Methods down, block sizes across. */
+function grid(title: string, rows: readonly Row[], figureOf: (row: Row) => number): Table {
   const blocks = blocksOf(rows)
   const cellOf = (method: string, blockBytes: number | null): Cell => {
     const row = rows.find((candidate) => candidate.method === method && candidate.blockBytes === blockBytes)
     if (row === undefined) return ''
-    return row.refused === null ? (mainFigure(row, topic)?.median ?? Number.NaN) : 'refused'
+    return row.refused === null ? figureOf(row) : 'refused'
   }
-  const refusals = new Set(rows.flatMap(({ method, refused }) => (refused === null ? [] : [`${method}: ${refused}`])))
-  const notes = new Set(rows.flatMap(({ method, note }) => (note === null ? [] : [`${method}: ${note}`])))
-  const note = [...refusals, ...notes].join('; ')
   return {
-    title: topic.figure === 'syncs' ? 'Syncs or commits per second, by block size' : 'MB/s, by block size',
+    title,
     columns: [
       { name: 'method' },
       ...blocks.map((blockBytes) => ({ name: blockName(blockBytes), align: 'right' as const })),
     ],
     rows: methodsOf(rows).map((method) => [method, ...blocks.map((blockBytes) => cellOf(method, blockBytes))]),
-    ...(note === '' ? {} : { note }),
   }
 }
 
