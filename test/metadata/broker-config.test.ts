@@ -77,7 +77,6 @@ describe('what the operator gives', () => {
     ['sasl.enabled.mechanisms', 'no effect'],
     ['ssl.keystore.location', 'no effect'],
     ['max.connections.per.ip', 'no effect'],
-    ['transactional.id.expiration.ms', 'no effect'],
     ['leader.replication.throttled.rate', 'while the broker runs'],
   ])('%s is a warning, not an error', (name, text) => {
     const value = name === 'process.roles' ? 'broker' : '1'
