@@ -12,6 +12,7 @@ import { hashTopic } from '../coordinator/group/consumer/metadata-hash.ts'
 import type { ClusterTopics } from '../coordinator/request-context.ts'
 import { GroupCoordinator } from '../coordinator/runtime.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
+import { CONSUMER_ASSIGNORS } from '../metadata/config-definitions/broker-groups.ts'
 import type { ImageChange, MetadataImage, TopicImage } from '../metadata/image.ts'
 import type { Clock } from '../storage/clock.ts'
 import type { Logger } from '../storage/logger.ts'
@@ -110,7 +111,7 @@ function coordinatorConfig(config: BrokerConfig): GroupCoordinatorConfig {
     offsetsTopicPartitions: config.number('offsets.topic.num.partitions'),
     consumer: {
       membersMax: config.number('group.consumer.max.size'),
-      assignors: config.list('group.consumer.assignors'),
+      assignors: config.list('group.consumer.assignors').map((name) => CONSUMER_ASSIGNORS[name] ?? name),
       migration: config.string('group.consumer.migration.policy').toLowerCase() as MigrationPolicy,
       regexRefreshIntervalMs: config.number('group.consumer.regex.refresh.interval.ms'),
     },

@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { buildBatch } from '../../src/records/batch.ts'
 import { javaTemporaryOption, kafkaJarsOrSkip } from '../support/kafka-jars.ts'
+import { Consumer, settle } from './group/consumer/consumer-test.ts'
 import { GroupTest, subscription, TOPICS } from './group-test.ts'
 
 const NAME = "Kafka's dump tool reads the records of a group's life"
@@ -19,6 +20,24 @@ function writeLife(groups: GroupTest, folder: string): string {
   groups.leave([member!])
   groups.coordinator.deleteGroups(groups.context(2), ['group'], () => {})
   groups.log.flush()
+  return writeSegment(groups, folder)
+}
+
+/** The life of a consumer group: two members share, one of them static and by expression; a classic one joins; all leave. */
+function writeConsumerLife(groups: GroupTest, folder: string): string {
+  groups.settings.set('group', { assignmentIntervalMs: 0 })
+  const one = new Consumer(groups, 'one')
+  const two = new Consumer(groups, 'two', { instanceId: 'static' })
+  one.join(['orders'], { serverAssignor: 'range', rackId: 'rack' })
+  two.join([], { subscribedTopicRegex: 'pay.*' })
+  groups.sleep(1)
+  settle([one, two])
+  groups.joinWithId({ protocols: { range: subscription('orders') } })
+  for (const consumer of [one, two]) consumer.leave()
+  return writeSegment(groups, folder)
+}
+
+function writeSegment(groups: GroupTest, folder: string): string {
   const batches: Buffer[] = []
   let baseOffset = 0
   for (const written of groups.log.partitions.get(0) ?? []) {
@@ -87,6 +106,43 @@ run(
         [commitKey(2), null],
         [groupKey, null],
       ])
+    } finally {
+      rmSync(folder, { recursive: true, force: true })
+    }
+  },
+  60_000,
+)
+
+run(
+  "Kafka's dump tool reads the records of a consumer group's life",
+  () => {
+    const folder = mkdtempSync(join(tmpdir(), 'samsa-formatter-'))
+    try {
+      const groups = new GroupTest()
+      const now = groups.clock.now()
+      const records = dump(writeConsumerLife(groups, folder)) as [
+        key: { type: string },
+        payload: { data: object } | null,
+      ][]
+      const ofType = (type: string) => records.filter(([key]) => key.type === type)
+      const first = (type: string) => ofType(type)[0]?.[1]?.data
+      const topicId = TOPICS.orders!.id
+      expect(first('5')).toMatchObject({
+        rackId: 'rack',
+        subscribedTopicNames: ['orders'],
+        serverAssignor: 'range',
+        rebalanceTimeoutMs: 30_000,
+      })
+      expect(first('3')).toMatchObject({ epoch: 2, metadataHash: expect.any(Number) as number })
+      expect(first('6')).toMatchObject({ assignmentEpoch: 2, assignmentTimestamp: now })
+      expect(first('7')).toMatchObject({ topicPartitions: [{ topicId, partitions: [0, 1, 2] }] })
+      const assignedPartitions = [{ topicId, partitions: [0, 1, 2], assignmentEpochs: [2, 2, 2] }]
+      expect(first('8')).toMatchObject({ memberEpoch: 2, previousMemberEpoch: 0, state: 0, assignedPartitions })
+      expect(first('16')).toMatchObject({ topics: ['payments'] })
+      const classic = ofType('5').find(([, payload]) => JSON.stringify(payload).includes('"sessionTimeoutMs":10000'))
+      expect(classic).toBeDefined()
+      // Taken away again: three records of each member, and everything of the group when it became a classic one.
+      for (const type of ['3', '5', '6', '7', '8', '16']) expect(ofType(type).at(-1)?.[1]).toBeNull()
     } finally {
       rmSync(folder, { recursive: true, force: true })
     }

@@ -2,9 +2,22 @@
 import type { DefinitionTable } from './definition.ts'
 import { atLeast, between, listOf, oneOfIgnoringCase } from './validators.ts'
 
+/** What group.consumer.assignors may contain, and the assignor that it means. */
+export const CONSUMER_ASSIGNORS: Readonly<Record<string, string>> = {
+  uniform: 'uniform',
+  range: 'range',
+  'org.apache.kafka.coordinator.group.assignor.UniformAssignor': 'uniform',
+  'org.apache.kafka.coordinator.group.assignor.RangeAssignor': 'range',
+}
+
 export const brokerGroupsConfigs: DefinitionTable = {
   'group.consumer.assignment.interval.ms': { type: 'int', default: '1000', valid: atLeast(0), mode: 'cluster-wide' },
-  'group.consumer.assignors': { type: 'list', default: 'uniform,range', valid: listOf({ mayBeEmpty: false }) },
+  'group.consumer.assignors': {
+    type: 'list',
+    default: 'uniform,range',
+    // Kafka's, by name or by class; others would have to be loaded.
+    valid: listOf({ values: Object.keys(CONSUMER_ASSIGNORS), mayBeEmpty: false }),
+  },
   'group.consumer.heartbeat.interval.ms': { type: 'int', default: '5000', valid: atLeast(1) },
   'group.consumer.max.assignment.interval.ms': { type: 'int', default: '15000', valid: atLeast(0) },
   'group.consumer.max.heartbeat.interval.ms': { type: 'int', default: '15000', valid: atLeast(1) },
