@@ -124,6 +124,7 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     partitions,
     groups: groupService.groups,
     producerIds,
+    features: metadata.features,
     clock,
     timers,
     logger,

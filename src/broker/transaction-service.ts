@@ -6,6 +6,7 @@ import type { GroupCoordinator } from '../coordinator/runtime.ts'
 import { TRANSACTION_TOPIC, type TransactionCoordinatorConfig } from '../coordinator/txn/config.ts'
 import { TransactionCoordinator } from '../coordinator/txn/coordinator.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
+import type { Features } from '../metadata/features.ts'
 import type { MetadataImage } from '../metadata/image.ts'
 import type { ProducerIds } from '../metadata/producer-ids.ts'
 import type { Clock } from '../storage/clock.ts'
@@ -26,6 +27,7 @@ export interface TransactionServiceOptions {
   readonly partitions: Partitions
   readonly groups: GroupCoordinator
   readonly producerIds: ProducerIds
+  readonly features: Features
   readonly clock: Clock
   readonly timers: Timers
   readonly logger: Logger
@@ -41,7 +43,7 @@ export class TransactionService {
   readonly #logger: Logger
 
   constructor(options: TransactionServiceOptions) {
-    const { nodeId, config, image, partitions, groups, producerIds, clock, timers, logger } = options
+    const { nodeId, config, image, partitions, groups, producerIds, features, clock, timers, logger } = options
     this.#timers = timers
     this.#clock = clock
     this.#logger = logger
@@ -50,6 +52,7 @@ export class TransactionService {
       config: coordinatorConfig(config),
       log: new CoordinatorTopicLog(partitions, TRANSACTION_TOPIC),
       markers: this.markers,
+      transactionVersion: () => features.level('transaction.version'),
       nextProducerId: () => producerIds.next(),
       partitionCount: (topic) => image.topic(topic)?.partitions.length,
       clock,

@@ -132,6 +132,17 @@ export function prepareEnd(
   }
 }
 
+/**
+ * Aborts on behalf of the coordinator, with an epoch that the producer does not have. Version 2 raises it anyway; before, it is
+ * raised for this.
+ */
+export function prepareFence(transaction: Transaction, context: DecisionContext): Transaction | null {
+  const next = prepareEnd(transaction, { committed: false, clientVersion: context.ownVersion }, context)
+  if (next === null || context.ownVersion === 2) return next
+  const producerEpoch = Math.min(transaction.producerEpoch + 1, EPOCH_MAX)
+  return { ...next, producerEpoch, lastProducerEpoch: NONE }
+}
+
 /** All markers are written. The answer says whether it was this transaction that they belonged to. */
 export function completeTransaction(
   transaction: Transaction | undefined,
@@ -157,7 +168,7 @@ export function completeTransaction(
 /** Aborts what has been open for longer than its producer asked for, and fences that producer. */
 export function abortTimedOut(transaction: Transaction | undefined, context: DecisionContext): Decision<boolean> {
   if (transaction === undefined || !isTimedOut(transaction, context.nowMs)) return answer(false)
-  const next = prepareEnd(transaction, { committed: false, clientVersion: 2 }, context)
+  const next = prepareFence(transaction, context)
   return next === null ? NEEDS_PRODUCER_ID : write(next, true)
 }
 

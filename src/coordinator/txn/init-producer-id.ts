@@ -13,7 +13,7 @@
  * | Ongoing          | fits the producer id  | aborted with epoch + 1, CONCURRENT_TRANSACTIONS: the retry goes on    |
  */
 import { ErrorCode } from '../../protocol/errors.ts'
-import { prepareEnd } from './end-transaction.ts'
+import { prepareFence } from './end-transaction.ts'
 import {
   answer,
   type Decision,
@@ -48,7 +48,7 @@ export function initProducerId(
     return answer(producerFailure(ErrorCode.PRODUCER_FENCED))
   }
   if (transaction.status !== 'Ongoing') return giveEpoch(transaction, input, context)
-  const aborting = prepareEnd(transaction, { committed: false, clientVersion: 2 }, context)
+  const aborting = prepareFence(transaction, context)
   return aborting === null ? NEEDS_PRODUCER_ID : write(aborting, producerFailure(ErrorCode.CONCURRENT_TRANSACTIONS))
 }
 

@@ -1,7 +1,6 @@
 /**
  * The records of `__transaction_state`, as Kafka writes and reads them: key = int16 version 0 and the transactional id, value =
- * int16 version and fields, null value = the id is forgotten. Written here: version 1 (transaction.version 1 and up); version 0
- * is read too.
+ * int16 version and fields, null value = the id is forgotten. Version 1 from level 1 of transaction.version on, version 0 before.
  */
 import { FieldReader, FieldWriter, MalformedRecord, uvarintBytes } from '../group/bytes.ts'
 import type { KeyValue } from '../group/records.ts'
@@ -15,12 +14,18 @@ const KEY_VERSION = 0
 const VALUE_VERSION = 1
 const Tag = { PREVIOUS_PRODUCER_ID: 0, NEXT_PRODUCER_ID: 1, CLIENT_VERSION: 2 } as const
 
-export function encodeTransaction(transactionalId: string, value: Transaction | null): KeyValue {
+/** Version 0 of the value is for clusters whose level of transaction.version is 0: older brokers read nothing else. */
+export function encodeTransaction(
+  transactionalId: string,
+  value: Transaction | null,
+  version: 0 | 1 = VALUE_VERSION,
+): KeyValue {
   const idBytes = Buffer.byteLength(transactionalId)
+  const encode = version === 0 ? encodeOldValue : encodeValue
   const key = new FieldWriter(4 + idBytes)
   key.int16(KEY_VERSION)
   key.string(transactionalId, idBytes)
-  return { key: key.finish(), value: value === null ? null : encodeValue(value) }
+  return { key: key.finish(), value: value === null ? null : encode(value) }
 }
 
 interface TaggedField {
@@ -58,6 +63,30 @@ function encodeValue(value: Transaction): Buffer {
     if (bytes === 8) writer.int64(tagValue)
     else writer.int16(tagValue)
   }
+  return writer.finish()
+}
+
+function encodeOldValue(value: Transaction): Buffer {
+  const topics =
+    value.status === 'Empty' ? null : Array.from(value.partitions, ([topic, indexes]) => ({ topic, indexes }))
+  const topicBytes = (topics ?? []).reduce(
+    (sum, { topic, indexes }) => sum + 6 + Buffer.byteLength(topic) + 4 * indexes.length,
+    0,
+  )
+  const writer = new FieldWriter(2 + 8 + 2 + 4 + 1 + 4 + topicBytes + 8 + 8)
+  writer.int16(0)
+  writer.int64(value.producerId)
+  writer.int16(value.producerEpoch)
+  writer.int32(value.timeoutMs)
+  writer.int8(STATUS_NAMES.indexOf(value.status))
+  writer.int32(topics === null ? -1 : topics.length)
+  for (const { topic, indexes } of topics ?? []) {
+    writer.string(topic, Buffer.byteLength(topic))
+    writer.int32(indexes.length)
+    for (const index of indexes) writer.int32(index)
+  }
+  writer.int64(value.lastUpdateMs)
+  writer.int64(value.startMs)
   return writer.finish()
 }
 

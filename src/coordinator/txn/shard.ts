@@ -26,6 +26,8 @@ export interface TransactionShardDependencies {
   readonly config: TransactionCoordinatorConfig
   readonly log: CoordinatorLog
   readonly markers: MarkerWriter
+  /** The level of the feature transaction.version, as it is now. */
+  readonly transactionVersion: () => number
   /** An id that nobody has had. Rejects when none can be had at present. */
   readonly nextProducerId: () => number | Promise<number>
   readonly timers: Timers
@@ -168,8 +170,9 @@ export class TransactionShard {
   // Deciding and writing
 
   #context(freshProducerId: number | null): DecisionContext {
-    const { clock, config } = this.#dependencies
-    return { nowMs: clock.now(), config, freshProducerId }
+    const { clock, config, transactionVersion } = this.#dependencies
+    const ownVersion = transactionVersion() >= 2 ? 2 : 0
+    return { nowMs: clock.now(), config, ownVersion, freshProducerId }
   }
 
   #run<Answer>(
@@ -219,7 +222,9 @@ export class TransactionShard {
 
   #write(transactionalId: string, next: Transaction | null, held: HeldAnswer): void {
     const appended: Appended = { held: [held] }
-    const errorCode = this.#dependencies.log.append(this.partition, [encodeTransaction(transactionalId, next)], {
+    const { log, transactionVersion } = this.#dependencies
+    const record = encodeTransaction(transactionalId, next, transactionVersion() >= 1 ? 1 : 0)
+    const errorCode = log.append(this.partition, [record], {
       nowMs: this.#dependencies.clock.now(),
       done: (failure) => this.#settled(appended, next, failure),
     })

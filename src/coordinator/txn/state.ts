@@ -80,6 +80,8 @@ export function isEnding(transaction: Transaction): boolean {
 export interface DecisionContext {
   readonly nowMs: number
   readonly config: TransactionCoordinatorConfig
+  /** The protocol by which the coordinator itself ends transactions: the level of the feature transaction.version. */
+  readonly ownVersion: 0 | 2
   /** A producer id that nobody has; null until a decision says that it needs one. */
   readonly freshProducerId: number | null
 }

@@ -142,6 +142,12 @@ describe('time', () => {
     expect(aborted).toMatchObject({ status: 'PrepareAbort', producerEpoch: 6, partitions: PARTITIONS })
   })
 
+  test('below level 2 of transaction.version the epoch is raised to fence, and nobody can go on with it', () => {
+    const late = entry('Ongoing', { startMs: LONG_AGO, clientVersion: 0 })
+    const aborted = written(abortTimedOut(late, context({ ownVersion: 0 })))
+    expect(aborted).toMatchObject({ status: 'PrepareAbort', producerEpoch: 6, lastProducerEpoch: -1, clientVersion: 0 })
+  })
+
   test('within its time-out, ended or never begun it is left alone', () => {
     expect(told(abortTimedOut(entry('Ongoing', { startMs: LONG_AGO + 1 }), context()))).toBe('answers false')
     for (const status of STATUSES.filter((each) => each !== 'Ongoing')) {

@@ -41,6 +41,16 @@ describe('entries', () => {
     expect(value?.toString('hex')).toBe(fields.join(''))
   })
 
+  for (const status of STATUSES) {
+    test(`${status} as version 0, without what that cannot say`, () => {
+      const value = entry(status, { clientVersion: 2 })
+      const { key, value: bytes } = encodeTransaction('id', value, 0)
+      expect(bytes?.readInt16BE(0)).toBe(0)
+      const read = { ...value, lastProducerEpoch: -1, previousProducerId: -1, clientVersion: 0 }
+      expect(decodeTransaction(key, bytes)).toEqual({ type: 'transaction', transactionalId: 'id', value: read })
+    })
+  }
+
   test('version 0 is read', () => {
     const fields = [
       '0000',

@@ -39,6 +39,7 @@ class Driven {
           this.sent.push({ marker, partition: `${topic}-${partition}`, done })
         },
       },
+      transactionVersion: () => 2,
       nextProducerId: () => this.nextProducerId(),
       partitionCount: () => 1,
       timers: this.timers,

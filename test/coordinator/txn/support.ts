@@ -16,7 +16,7 @@ export const STATUSES: readonly TransactionStatus[] = [
 ]
 
 export function context(more: Partial<DecisionContext> = {}): DecisionContext {
-  return { nowMs: NOW, config: TRANSACTION_COORDINATOR_DEFAULTS, freshProducerId: null, ...more }
+  return { nowMs: NOW, config: TRANSACTION_COORDINATOR_DEFAULTS, ownVersion: 2, freshProducerId: null, ...more }
 }
 
 export function entry(status: TransactionStatus, more: Partial<Transaction> = {}): Transaction {
