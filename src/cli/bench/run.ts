@@ -13,7 +13,7 @@ import {
   startMachineLimit,
   startSamsa,
 } from '../../lab/broker/brokers.ts'
-import { kafkaJars, requireJava } from '../../lab/broker/kafka-jars.ts'
+import { describeKafka, kafkaJars, requireJava } from '../../lab/broker/kafka-jars.ts'
 import { CONSUMER_HEADER, consumerLine, producerLine } from '../../lab/broker/kafka-lines.ts'
 import type { Round } from '../../lab/broker/measure.ts'
 import { run } from '../../lab/broker/run.ts'
@@ -69,7 +69,8 @@ export async function benchCompare(options: CompareOptions): Promise<void> {
       const targets = started.map(({ target }) => target)
       const environment = [
         ...describeEnvironment({ path: directory }),
-        ...targets.map(({ name, durability }) => ({ name, value: durability })),
+        ...(jars === null ? [] : [{ name: 'Apache Kafka', value: describeKafka(jars) }]),
+        ...targets.map(({ name, durability }) => ({ name: `durability of ${name}`, value: durability })),
       ]
       const title = jars === null ? 'Samsa measured' : 'Samsa beside Apache Kafka'
       await measureAll({ title, options, workloads, targets, started, environment, signal, status })
@@ -108,6 +109,34 @@ async function startAll(parts: {
   }
 }
 
+/** What a broker meets in most workloads, once: small requests, large ones, reads, waiting consumers. */
+const PREWARM_WORKLOADS = ['produce-100b', 'tail-16k', 'end-to-end']
+
+/** Compilers of both brokers work while they run: what is measured comes after the most of that. */
+async function prewarm(parts: {
+  seconds: number
+  targets: readonly Target[]
+  prefix: string
+  signal: AbortSignal
+  status: StatusLine
+}): Promise<void> {
+  const { seconds, targets, prefix, signal, status } = parts
+  if (seconds === 0) return
+  await run({
+    targets: targets.filter(({ kind }) => kind === 'broker'),
+    workloads: selectWorkloads(PREWARM_WORKLOADS),
+    rounds: 0,
+    warmupRounds: 1,
+    times: { seconds: seconds / PREWARM_WORKLOADS.length, warmupSeconds: 0 },
+    rate: null,
+    prefix: `${prefix}-warm`,
+    signal,
+    onProgress: (text) => status.show(`before the first round: ${text}`),
+    onNote: (text) => status.note(text),
+    onRound: () => undefined,
+  })
+}
+
 async function measureAll(parts: {
   title: string
   options: LoadOptions
@@ -120,6 +149,8 @@ async function measureAll(parts: {
 }): Promise<void> {
   const { title, options, workloads, targets, started = [], environment, signal, status } = parts
   const { rounds, warmupRounds, seconds, warmup: warmupSeconds, rate = null } = options
+  const prefix = `samsa-bench-${randomBytes(3).toString('hex')}`
+  await prewarm({ seconds: options.prewarm, targets, prefix, signal, status })
   const startedAt = new Date()
   let isFirstConsumer = true
   const measured = await run({
@@ -129,7 +160,7 @@ async function measureAll(parts: {
     warmupRounds,
     times: { seconds, warmupSeconds },
     rate,
-    prefix: `samsa-bench-${randomBytes(3).toString('hex')}`,
+    prefix,
     signal,
     onProgress: (text) => status.show(text),
     onNote: (text) => status.note(text),
@@ -166,9 +197,10 @@ async function measureAll(parts: {
   await writeResults(options, summary, report)
 }
 
-function methodOf({ rounds, seconds, warmup, warmupRounds, rate }: LoadOptions): string {
+function methodOf({ rounds, seconds, warmup, warmupRounds, prewarm, rate }: LoadOptions): string {
   const count = (number: number): string => (number === 1 ? '1 round' : `${number} rounds`)
-  const before = warmupRounds === 0 ? '' : `, after ${count(warmupRounds)} not counted`
+  const uncounted = warmupRounds === 0 ? '' : `, after ${count(warmupRounds)} not counted`
+  const before = uncounted + (prewarm === 0 ? '' : `, each broker driven for ${prewarm} s before the first`)
   const loop = rate === undefined ? 'closed loop' : `open loop at ${rate} records/s (reads: closed loop)`
   return `${count(rounds)} of ${seconds} s and ${warmup} s of warm-up in each${before}, alternated; ${loop}.`
 }

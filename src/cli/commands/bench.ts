@@ -19,6 +19,7 @@ export interface LoadOptions {
   readonly seconds: number
   readonly warmup: number
   readonly warmupRounds: number
+  readonly prewarm: number
   readonly rate?: number
   readonly json?: string
   readonly html?: string
@@ -39,6 +40,9 @@ export interface NamedAddress {
   readonly name: string
   readonly address: Address
 }
+
+/** A JVM that has just started is several times slower than it will be. */
+const PREWARM_SECONDS = 15
 
 const OUTPUT = `
 Every round prints the line of kafka-producer-perf-test, of kafka-consumer-perf-test, or both, under a line that begins with
@@ -77,7 +81,7 @@ function brokerCommand(): Command {
         .argParser(parseBrokers)
         .default(parseBrokers('127.0.0.1:9092'), '127.0.0.1:9092'),
     )
-  return withLoadOptions(made)
+  return withLoadOptions(made, 0)
     .addHelpText(
       'after',
       `${OUTPUT}
@@ -109,7 +113,7 @@ function compareCommand(): Command {
         .default('os'),
     )
     .option('--data <dir>', 'where the folders of all of them are made (default: the temporary folder)')
-  return withLoadOptions(made)
+  return withLoadOptions(made, PREWARM_SECONDS)
     .addHelpText(
       'after',
       `${OUTPUT}
@@ -137,7 +141,7 @@ function machineLimitCommand(): Command {
     })
 }
 
-function withLoadOptions(made: Command): Command {
+function withLoadOptions(made: Command, prewarmSeconds: number): Command {
   return made
     .addOption(
       new Option('--only <name,...>', 'workloads whose name contains it; may be repeated').argParser(
@@ -159,6 +163,11 @@ function withLoadOptions(made: Command): Command {
       new Option('--warmup-rounds <n>', 'rounds before the counted ones')
         .argParser(bounded(0, WARMUP_ROUNDS_MAX, true))
         .default(1),
+    )
+    .addOption(
+      new Option('--prewarm <s>', 'drive every broker this long before the first round: compilers work meanwhile')
+        .argParser(bounded(0, WARMUP_SECONDS_MAX, false))
+        .default(prewarmSeconds),
     )
     .addOption(
       new Option('--rate <n>', 'records per second, on schedule (an open loop)').argParser(bounded(1, RATE_MAX, false)),

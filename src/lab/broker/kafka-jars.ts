@@ -1,5 +1,5 @@
 /** Where the jars of a real Apache Kafka come from: a folder that is there, or Maven. */
-import { existsSync, mkdtempSync, renameSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
@@ -26,6 +26,14 @@ export async function kafkaJars(options: { onProgress: (text: string) => void })
   options.onProgress(`fetching Apache Kafka ${KAFKA_VERSION} with Maven`)
   await fetchWithMaven(folder)
   return folder
+}
+
+/** What is compared with: the version that the jars say, and the Java that runs it. */
+export function describeKafka(jars: string): string {
+  const core = readdirSync(jars).find((name) => /^kafka_[\d.]+-\d.*\.jar$/.test(name))
+  const version = core?.replace(/^kafka_[\d.]+-(.*)\.jar$/, '$1') ?? 'of an unknown version'
+  const java = Bun.spawnSync(['java', '-version'], { stdout: 'ignore', stderr: 'pipe' }).stderr.toString()
+  return `${version}, ${java.split('\n')[0] ?? 'an unknown Java'}, heap 1 GB, G1`
 }
 
 export function requireJava(): void {

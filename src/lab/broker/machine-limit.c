@@ -42,7 +42,8 @@ extern void *signal(int number, void *handler);
 
 enum {
   READ_BYTES = 1 << 20,
-  HEAD_BYTES = 256,
+  /* A Fetch up to its largest size, with the generator's client id. */
+  HEAD_BYTES = 64,
   /* No generator has more requests under way on one connection; one that had would be hung up on. */
   ANSWERS_PER_WRITE_MAX = 4096,
   /* Zeros that a Produce answer and the head of a Fetch answer consist of: longer than what the generator looks at. */

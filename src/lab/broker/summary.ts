@@ -53,11 +53,13 @@ export function resultTable(summary: Summary, workloads: readonly Workload[]): T
     { name: 'figure' },
     ...brokers.map(({ name }) => ({ name, align: 'right' as const })),
     ...others.flatMap(({ name }) => [
-      { name: `${first?.name} / ${name}`, unit: 'x' },
+      others.length === 1 ? { name: 'ratio' } : { name: `to ${name}` },
       { name: 'spread', align: 'right' as const },
     ]),
     ...(machine === undefined ? [] : [{ name: machine.name, align: 'right' as const }]),
-    ...(machine === undefined ? [] : brokers.map(({ name }) => ({ name: `${name} of it`, align: 'right' as const }))),
+    ...(machine === undefined
+      ? []
+      : brokers.map(({ name }) => ({ name: `${name} of limit`, align: 'right' as const }))),
   ]
   const rows = workloads.map((workload) => {
     const values = (target: Target): number[] => valuesOf(roundsOf(summary.rounds, workload, target), workload.figure)
@@ -81,8 +83,8 @@ export function resultTable(summary: Summary, workloads: readonly Workload[]): T
     ]
   })
   const note =
-    'Medians of the rounds, in parentheses the lowest and highest. A ratio is that of the medians; its spread is over ' +
-    'pairs of rounds that ran one after the other. MB is 10^6 bytes of record batches. For latencies less is better.' +
+    `Medians of the rounds, in parentheses the lowest and highest. A ratio is ${first?.name}'s median by the other's; its ` +
+    'spread is over pairs of rounds that ran one after the other. MB is 10^6 bytes of record batches. For latencies less is better.' +
     (machine === undefined ? '' : ` ${MACHINE_NOTE}`)
   return { title: '', columns, rows, note }
 }
@@ -95,7 +97,8 @@ function rangeText({ low, high }: { low: number; high: number }): string {
 }
 
 function spreadText({ median, low, high }: { median: number; low: number; high: number }): string {
-  return Number.isNaN(median) ? '-' : `${figureText(median)} (${figureText(low)} .. ${figureText(high)})`
+  if (Number.isNaN(median)) return '-'
+  return low === high ? figureText(median) : `${figureText(median)} (${figureText(low)} .. ${figureText(high)})`
 }
 
 /** Three digits are as many as such figures have. */
