@@ -73,8 +73,8 @@ export const LOAD_CHUNK_BYTES = MIB
 /** Counters of quotas, one per user and client id that a quota counts; above it those that count nothing are dropped. */
 export const QUOTA_COUNTERS_MAX = 10_000
 
-/** Connections that are refused by a rate but held open for a moment, so that the client does not come back at once. */
-export const REFUSED_CONNECTIONS_MAX = 1_000
+/** Connections that a rate refuses or delays, held open for a moment so that the client does not come back at once. */
+export const WAITING_CONNECTIONS_MAX = 1_000
 
 /** Of a regular expression over topic names. */
 export const TOPIC_PATTERN_CHARACTERS_MAX = 1024

@@ -10,8 +10,9 @@ import type { Logger } from '../storage/logger.ts'
 import type { Timers } from '../storage/timers.ts'
 import type { BrokerContext } from './api.ts'
 import { Connection, type ConnectionHost, plainAddress } from './connection.ts'
+import { ConnectionLimits } from './connection-limits.ts'
 import type { Dispatcher } from './dispatch.ts'
-import { REFUSED_CONNECTIONS_MAX, STOP_EXECUTING_MS, STOP_GRACE_MS } from './limits.ts'
+import { STOP_EXECUTING_MS, STOP_GRACE_MS, WAITING_CONNECTIONS_MAX } from './limits.ts'
 import { RequestBudget } from './request-budget.ts'
 import { BrokerStartError } from './start-error.ts'
 
@@ -26,6 +27,10 @@ export interface ListenerOptions {
 
 interface SocketData {
   connection: Connection | null
+  /** Where it counts as one more connection; null once it was given back. */
+  address: string | null
+  /** What it waits for before it is opened or closed. */
+  timer: string | null
 }
 
 const SWEEP_TIMER = 'connections/sweep'
@@ -45,10 +50,11 @@ export class Listener implements ConnectionHost {
   readonly #clock: Clock
   readonly #maxIdleMs: number
   readonly #maxConnections: number
+  readonly #limits: ConnectionLimits
   #isFull = false
   readonly #connections = new Set<Connection>()
-  /** Connections over a rate, by the timer that ends them. */
-  readonly #refused = new Map<string, Socket<SocketData>>()
+  /** Connections over a rate, by the timer that opens or ends them. */
+  readonly #waiting = new Map<string, Socket<SocketData>>()
   #toFlush: Connection[] = []
   #nextConnectionId = 1
   #server: TCPSocketListener<SocketData> | null = null
@@ -62,6 +68,7 @@ export class Listener implements ConnectionHost {
     this.#clock = options.clock
     this.maxRequestBytes = options.config.number('socket.request.max.bytes')
     this.#maxIdleMs = options.config.number('connections.max.idle.ms')
+    this.#limits = new ConnectionLimits({ config: options.config, quotas: options.broker.quotas, clock: options.clock })
     this.#maxConnections = Math.floor(options.broker.disk.mostOpenFiles * CONNECTIONS_SHARE)
   }
 
@@ -79,7 +86,7 @@ export class Listener implements ConnectionHost {
           open: (socket) => this.#opened(socket),
           data: (socket, chunk) => socket.data.connection?.onData(chunk),
           drain: (socket) => socket.data.connection?.onDrain(),
-          close: (socket) => socket.data.connection?.onClosed(),
+          close: (socket) => this.#gone(socket),
           error: (socket, error) => this.#failed(socket, error),
         },
       })
@@ -98,11 +105,11 @@ export class Listener implements ConnectionHost {
     this.#server?.stop(false)
     this.#server = null
     this.timers.cancel(SWEEP_TIMER)
-    for (const [timer, socket] of this.#refused) {
+    for (const [timer, socket] of [...this.#waiting]) {
       this.timers.cancel(timer)
       socket.terminate()
     }
-    this.#refused.clear()
+    this.#waiting.clear()
     const nowMs = this.#clock.now()
     for (const connection of [...this.#connections]) connection.close(null)
     this.timers.schedule(STOP_EXECUTING_TIMER, nowMs + STOP_EXECUTING_MS, () => {
@@ -144,38 +151,66 @@ export class Listener implements ConnectionHost {
 
   /** One connection too many is closed again: without descriptors left no log could be written. */
   #opened(socket: Socket<SocketData>): void {
+    socket.data = { connection: null, address: null, timer: null }
     if (this.#connections.size >= this.#maxConnections) {
       if (!this.#isFull)
         this.logger.warn('too many connections: more open files are needed (ulimit -n)', { most: this.#maxConnections })
       this.#isFull = true
-      socket.data = { connection: null }
       socket.terminate()
       return
     }
     this.#isFull = false
-    if (this.#isTooFrequent(socket)) return
+    const address = plainAddress(socket.remoteAddress)
+    const admission = this.#limits.admit(address)
+    if (admission.kind === 'refused') {
+      this.logger.debug('connection refused', { client: address, limit: admission.reason })
+      if (admission.delayMs === 0) socket.terminate()
+      else this.#after(admission.delayMs, socket, () => socket.terminate())
+      return
+    }
+    socket.data.address = address
+    if (admission.kind === 'open') {
+      this.#begin(socket)
+      return
+    }
+    this.#after(admission.delayMs, socket, () => {
+      socket.resume()
+      this.#begin(socket)
+    })
+  }
+
+  #begin(socket: Socket<SocketData>): void {
     const connection = new Connection(this, socket, this.#nextConnectionId++)
-    socket.data = { connection }
+    socket.data.connection = connection
     this.#connections.add(connection)
   }
 
-  /** Over the rate of its address a connection is held for a moment and closed, so that it does not come back at once. */
-  #isTooFrequent(socket: Socket<SocketData>): boolean {
-    const throttleMs = this.broker.quotas.chargeConnection(plainAddress(socket.remoteAddress))
-    if (throttleMs === 0) return false
-    socket.data = { connection: null }
-    if (this.#refused.size >= REFUSED_CONNECTIONS_MAX) {
+  /** Not read until then, so that a client that is refused does not come back at once. */
+  #after(delayMs: number, socket: Socket<SocketData>, act: () => void): void {
+    if (this.#waiting.size >= WAITING_CONNECTIONS_MAX) {
       socket.terminate()
-      return true
+      return
     }
     socket.pause()
-    const timer = `connections/refused/${this.#nextConnectionId++}`
-    this.#refused.set(timer, socket)
-    this.timers.schedule(timer, this.#clock.now() + throttleMs, () => {
-      this.#refused.delete(timer)
-      socket.terminate()
+    const timer = `connections/waiting/${this.#nextConnectionId++}`
+    socket.data.timer = timer
+    this.#waiting.set(timer, socket)
+    this.timers.schedule(timer, this.#clock.now() + delayMs, () => {
+      socket.data.timer = null
+      this.#waiting.delete(timer)
+      act()
     })
-    return true
+  }
+
+  #gone(socket: Socket<SocketData>): void {
+    const { connection, timer, address } = socket.data
+    connection?.onClosed()
+    if (timer !== null) {
+      this.timers.cancel(timer)
+      this.#waiting.delete(timer)
+    }
+    if (address !== null) this.#limits.closed(address)
+    socket.data.address = null
   }
 
   /** A handler of ours threw, or the socket failed. Either way this connection is of no use any more. */

@@ -8,6 +8,7 @@
 import { resolve } from 'node:path'
 import { BrokerConfig, ConfigurationError } from '../metadata/broker-config.ts'
 import { BrokerRegistration } from '../metadata/brokers.ts'
+import { brokerConfigWithoutEffect, deservesWarning } from '../metadata/config-effects.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { BrokerValue } from '../metadata/values.ts'
 import type { Logger } from '../storage/logger.ts'
@@ -103,6 +104,7 @@ export class Broker {
 async function assemble(options: BrokerOptions, closers: Closer[], create: (parts: Parts) => Broker): Promise<Broker> {
   const { nodeId, logger } = options
   const config = readConfig(options)
+  config.onChange((names) => warnWithoutEffect(config, names, logger))
   const advertised = configuredAddress(options.advertise, config)
   const environment = chooseEnvironment(options, closers)
   const { disk, clock, timers, random } = environment
@@ -199,6 +201,16 @@ function readConfig(options: BrokerOptions): BrokerConfig {
   } catch (error) {
     if (error instanceof ConfigurationError) throw new BrokerStartError('BAD_CONFIG', error.message, { cause: error })
     throw error
+  }
+}
+
+/** Whoever sets what does nothing here while the broker runs is told so where he looks. */
+function warnWithoutEffect(config: BrokerConfig, names: ReadonlySet<string>, logger: Logger): void {
+  for (const name of names) {
+    const isSet = config.levels(name).some(({ level }) => level === 'dynamic-broker' || level === 'dynamic-cluster')
+    if (isSet && deservesWarning(name)) {
+      logger.warn(`${name} was set, but has no effect in Samsa: ${brokerConfigWithoutEffect(name)}`)
+    }
   }
 }
 

@@ -5,9 +5,11 @@
  *
  * Order of precedence: dynamic for this broker, dynamic for the cluster, given at start, default.
  */
+
 import type { ConfigDefinition } from './config-definitions/definition.ts'
 import { BROKER_DEFINITIONS, DYNAMIC_ONLY_DEFINITIONS } from './config-definitions/index.ts'
 import type { ConfigScalar } from './config-definitions/validators.ts'
+import { brokerConfigWithoutEffect, deservesWarning } from './config-effects.ts'
 import { brokenRelations, RELATED_CONFIGS } from './config-relations.ts'
 import { parseConfigValue } from './config-values.ts'
 import { DEVELOPMENT_DEFAULTS } from './development-defaults.ts'
@@ -43,27 +45,8 @@ export type BrokerConfigListener = (names: ReadonlySet<string>) => void
 
 const NONE: ReadonlyMap<string, string> = new Map()
 
-/**
- * Accepted so that a file written for Kafka can be used, without an effect here. Above all, nobody may believe that a
- * broker is protected because its file says so.
- */
-const WITHOUT_EFFECT: readonly RegExp[] = [
-  /^(sasl|ssl|security|delegation\.token)\./,
-  /^(authorizer\.class\.name|principal\.builder\.class|connections\.max\.reauth\.ms|connection\.failed\.authentication\.delay\.ms)$/,
-  /^(max\.connections|max\.connection\.creation\.rate|replication\.quota\.|alter\.log\.dirs\.|client\.quota\.)/,
-  /^(create\.topic|alter\.config)\.policy\.class\.name$/,
-  /^(replica\.(fetch|lag|socket|selector)|leader\.imbalance|auto\.leader\.rebalance)\b/,
-  /^transaction\.two\b/,
-  /^zookeeper\./,
-  /^controller\.(quorum|socket|listener|performance)\./,
-  /^metadata\.(log|max)\./,
-  /^process\.roles$/,
-  /^remote\./,
-  /^(num\.network\.threads|num\.io\.threads|background\.threads|queued\.max\.request)/,
-  /^(inter\.broker\.protocol\.version|log\.message\.format\.version)$/,
-  /^socket\.(listen\.backlog\.size|receive\.buffer\.bytes|send\.buffer\.bytes|connection\.setup\.)/,
-  /^(metric\.reporters|kafka\.metrics\.)/,
-]
+/** What the options say in words of their own is put in by the program: nobody has to be warned of it. */
+const OPTIONS: ReadonlySet<string> = new Set(['log.dirs'])
 
 /** Settings of single listeners carry this prefix; they belong to the listeners' security and are kept as they are. */
 const LISTENER_PREFIX = 'listener.name.'
@@ -208,8 +191,8 @@ function judge(properties: ReadonlyMap<string, string>): { problems: string[]; w
   const warnings: string[] = []
   for (const [name, value] of properties) {
     const definition = BROKER_DEFINITIONS.get(name)
-    if (WITHOUT_EFFECT.some((pattern) => pattern.test(name))) {
-      warnings.push(`${name} is accepted but has no effect in Samsa`)
+    if (deservesWarning(name) && !OPTIONS.has(name)) {
+      warnings.push(`${name} is accepted but has no effect in Samsa: ${brokerConfigWithoutEffect(name)}`)
     } else if (DYNAMIC_ONLY_DEFINITIONS.has(name)) {
       warnings.push(`${name} can only be set while the broker runs (kafka-configs); it is ignored here`)
     } else if (definition === undefined && !name.startsWith(LISTENER_PREFIX)) {

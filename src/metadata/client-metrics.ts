@@ -46,7 +46,7 @@ export function refuseSubscription(values: ReadonlyMap<string, string>): Refusal
   if (interval !== undefined) {
     const ms = Number(interval)
     if (ms < MIN_PUSH_INTERVAL_MS || ms > MAX_PUSH_INTERVAL_MS) {
-      const errorMessage = `Invalid value ${interval} for interval.ms, interval must be between ${MIN_PUSH_INTERVAL_MS} and ${MAX_PUSH_INTERVAL_MS}`
+      const errorMessage = `Invalid value ${interval} for interval.ms, interval must be between ${MIN_PUSH_INTERVAL_MS} and ${MAX_PUSH_INTERVAL_MS} (1 hour)`
       return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
     }
   }

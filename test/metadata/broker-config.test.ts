@@ -76,7 +76,7 @@ describe('what the operator gives', () => {
     ['authorizer.class.name', 'no effect'],
     ['sasl.enabled.mechanisms', 'no effect'],
     ['ssl.keystore.location', 'no effect'],
-    ['max.connections.per.ip', 'no effect'],
+    ['replica.fetch.max.bytes', 'no effect'],
     ['leader.replication.throttled.rate', 'while the broker runs'],
   ])('%s is a warning, not an error', (name, text) => {
     const value = name === 'process.roles' ? 'broker' : '1'
