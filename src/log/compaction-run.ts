@@ -119,6 +119,10 @@ export class Cleaning {
         recordsKept: this.#recordsKept,
         keys,
       }
+    } catch (error) {
+      // Files that are gone since are no failure.
+      if (this.#aborted) throw new CleaningAborted()
+      throw error
     } finally {
       map.release()
       this.#end()

@@ -113,6 +113,7 @@ export class LogManager {
   /** Written since the last time syncing began. */
   #bytesSinceSync = 0
   #closed = false
+  #closing: Promise<void> | null = null
 
   /** Takes the data folders and loads every log in them. Throws a LogDirectoryError if a folder cannot be used. */
   static async open(options: LogManagerOptions): Promise<LogManager> {
@@ -604,8 +605,12 @@ export class LogManager {
   // ---- end ----------------------------------------------------------------------------------------------------
 
   /** Clean stop: everything written, synced and vouched for. If the disk refuses, the next start recovers instead. */
-  async close(): Promise<void> {
-    if (this.#closed) return
+  close(): Promise<void> {
+    this.#closing ??= this.#close()
+    return this.#closing
+  }
+
+  async #close(): Promise<void> {
     const { timers, logger } = this.#options
     await this.#cleaner.stop()
     this.flushTurn()

@@ -45,9 +45,19 @@ const TRANSACTIONAL = [11, 12]
 /** A cleaning that needs more turns of the event loop than this hangs. */
 const MOST_TURNS = 20_000
 
+/** Time that passes as it is asked for: the cleaner's slices end, and there is a turn of the event loop between two batches. */
+class TickingClock extends ManualClock {
+  #ticks = 0
+
+  override monotonic(): number {
+    this.#ticks += 0.4
+    return this.#ticks
+  }
+}
+
 class History {
   readonly random: SeededRandom
-  readonly clock = new ManualClock(START_MS)
+  readonly clock = new TickingClock(START_MS)
   readonly memory = new MemoryDisk({ now: () => this.clock.now(), trackDurable: true })
   readonly events: (DataEvent | MarkerEvent)[] = []
   /** What the process died over: it is in the log or it is not. */
@@ -324,7 +334,7 @@ class History {
   }
 }
 
-const SEEDS = Number(process.env.SAMSA_MODEL_SEEDS ?? 100)
+const SEEDS = Number(process.env.SAMSA_MODEL_SEEDS ?? 60)
 const STEPS = 40
 
 describe('compaction', () => {

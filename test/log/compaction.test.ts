@@ -17,7 +17,7 @@ import {
   roll,
   survivors,
 } from './compaction-support.ts'
-import { append, batchOf, START_MS, World } from './support.ts'
+import { append, batchOf, numbers, START_MS, World } from './support.ts'
 
 function compacted(config: Partial<LogConfig> = {}): Promise<World> {
   return World.open({ config: { ...COMPACTED, ...config } })
@@ -548,6 +548,60 @@ describe('beside other work', () => {
     expect(after).toEqual(before)
     result.release()
     expect(await survivors(log)).toHaveLength(3)
+  })
+
+  test('readers that wait for the disk meanwhile miss nothing', async () => {
+    const world = await compacted()
+    for (let index = 0; index < 200; index++) put(world, [[`k${index % 20}`, `${index}`.padEnd(50)]])
+    roll(world)
+    await driven(world, world.manager.checkpoint())
+    ;(world.disk as MemoryDisk).setCold(true)
+    let over = false
+    const cleaning = world.manager.cleaner.run().finally(() => {
+      over = true
+    })
+    const reads: Promise<void>[] = []
+    while (!over) {
+      reads.push(
+        survivors(world.log()).then((found) => {
+          const last = new Map(found.map(({ key, value }) => [key, Number(value)]))
+          expect([...last.values()].toSorted((a, b) => a - b)).toEqual(numbers(180, 200))
+        }),
+        world
+          .log()
+          .offsetForTimestamp(START_MS, 200)
+          .then((found) => expect(found).not.toBeNull()),
+      )
+      world.timers.runTurn()
+      for (let turn = 0; turn < 5; turn++) await Promise.resolve()
+    }
+    await Promise.all(reads)
+    await cleaning
+    expect(reads.length).toBeGreaterThan(10)
+    expect(await survivors(world.log())).toHaveLength(20)
+  })
+
+  test('reading and writing keep to log.cleaner.io.max.bytes.per.second', async () => {
+    const settings = { ...DEFAULT_CLEANER_SETTINGS, ioMaxBytesPerSecond: 1000 }
+    const world = await World.open({ config: COMPACTED, manager: { cleanerSettings: () => settings } })
+    for (let index = 0; index < 40; index++) put(world, [[`k${index}`, 'v'.repeat(100)]])
+    roll(world)
+    await driven(world, world.manager.checkpoint())
+    const bytes = world.log().sizeBytes
+    let over = false
+    const cleaning = world.manager.cleaner.run().finally(() => {
+      over = true
+    })
+    const beganMs = world.clock.now()
+    while (!over) {
+      world.timers.advance(10)
+      for (let turn = 0; turn < 50; turn++) await Promise.resolve()
+    }
+    await cleaning
+    // Everything is read twice and written once.
+    const leastMs = 3 * bytes
+    expect(world.clock.now() - beganMs).toBeGreaterThanOrEqual(leastMs * 0.9)
+    expect(world.clock.now() - beganMs).toBeLessThan(leastMs * 1.5)
   })
 
   test('deleted records and retention go on, with compact,delete', async () => {
