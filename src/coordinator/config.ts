@@ -79,5 +79,8 @@ export const RELOAD_DELAY_MS = 1_000
 /** Regular expressions of a group are resolved no more often than this. */
 export const REGEX_REFRESH_INTERVAL_MIN_MS = 10_000
 
+/** What a key can hold. */
+export const GROUP_ID_BYTES_MAX = 32_767
+
 /** Space for the batch's own header when a record is compared with the largest batch. */
 export const BATCH_HEADER_ALLOWANCE_BYTES = 256

@@ -22,7 +22,7 @@ import type { Clock } from '../storage/clock.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { Timers } from '../storage/timers.ts'
-import { type GroupCoordinatorConfig, OFFSETS_TOPIC } from './config.ts'
+import { GROUP_ID_BYTES_MAX, type GroupCoordinatorConfig, OFFSETS_TOPIC } from './config.ts'
 import {
   type ConsumerGroupAnswer,
   type ConsumerHeartbeatAnswer,
@@ -332,8 +332,13 @@ export class GroupCoordinator {
       (code) => (code === ErrorCode.MESSAGE_TOO_LARGE ? ErrorCode.INVALID_COMMIT_OFFSET_SIZE : code),
       reply,
     )
-    if (groupId === '') {
+    // What is decided later must not fail for what the record cannot hold.
+    if (groupId === '' || Buffer.byteLength(groupId) > GROUP_ID_BYTES_MAX) {
       waiter.refuse(ErrorCode.INVALID_GROUP_ID)
+      return
+    }
+    if (producerId < 0) {
+      waiter.refuse(ErrorCode.INVALID_PRODUCER_ID_MAPPING)
       return
     }
     const input = {

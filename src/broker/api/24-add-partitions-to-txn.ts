@@ -5,6 +5,8 @@
  * (many transactions, and only asking); a client library that sends them is served the same way. From 2 on a fenced producer is told
  * PRODUCER_FENCED, before INVALID_PRODUCER_EPOCH.
  */
+import { union } from '../../coordinator/txn/add-partitions.ts'
+import { NO_PARTITIONS, type TransactionPartitions } from '../../coordinator/txn/state.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import {
   AddPartitionsToTxnRequest,
@@ -84,7 +86,10 @@ function answerOne(context: RequestContext, asked: Asked, reply: (results: Topic
   }
   const { transactionalId, producerId, producerEpoch, topics } = asked
   const { broker, apiVersion } = context
-  const partitions = new Map(topics.map(({ name, partitions: indexes }) => [name, indexes]))
+  const partitions = topics.reduce<TransactionPartitions>(
+    (known, topic) => union(known, new Map([[topic.name, topic.partitions]])),
+    NO_PARTITIONS,
+  )
   const knowsFenced = apiVersion >= PRODUCER_FENCED_SINCE
   if (!asked.verifyOnly) {
     const clientVersion = apiVersion >= BATCHED_SINCE ? 2 : 0
@@ -99,8 +104,10 @@ function answerOne(context: RequestContext, asked: Asked, reply: (results: Topic
       reply(sameForAll(topics, result))
       return
     }
-    let next = 0
-    reply(resultsFor(topics, () => result[next++] ?? ErrorCode.UNKNOWN_SERVER_ERROR))
+    // In the order of `partitions`, in which a topic that was named twice is one.
+    const names = [...partitions].flatMap(([name, indexes]) => indexes.map((index) => `${name}-${index}`))
+    const codes = new Map(names.map((name, position) => [name, result[position]]))
+    reply(resultsFor(topics, (name, index) => codes.get(`${name}-${index}`) ?? ErrorCode.UNKNOWN_SERVER_ERROR))
   })
 }
 

@@ -29,5 +29,8 @@ export const TRANSACTION_TOPIC = '__transaction_state'
 /** A partition that did not take its marker is asked again this much later. */
 export const MARKER_RETRY_DELAY_MS = 100
 
+/** What the key of an entry can hold. Text that is no UTF-8 grows when it is written again, beyond what a request can hold. */
+export const TRANSACTIONAL_ID_BYTES_MAX = 32_767
+
 /** Requests of one transactional id that wait for its last transaction to be complete; more are told to come back. */
 export const WAITING_ADDITIONS_MAX = 1000

@@ -9,7 +9,7 @@
 import { ErrorCode } from '../../protocol/errors.ts'
 import { partitionOf } from '../replies.ts'
 import { type AddPartitionsInput, addPartitions, type PartitionsInput, verifyPartitions } from './add-partitions.ts'
-import { TRANSACTION_TOPIC } from './config.ts'
+import { TRANSACTION_TOPIC, TRANSACTIONAL_ID_BYTES_MAX } from './config.ts'
 import { type EndTransactionInput, endTransaction } from './end-transaction.ts'
 import { type InitProducerIdInput, initProducerId } from './init-producer-id.ts'
 import { isListed, type TransactionFilters } from './inspect.ts'
@@ -85,8 +85,9 @@ export class TransactionCoordinator {
   initProducerId(input: InitProducerIdInput, reply: (answer: ProducerAnswer) => void): void {
     const { transactionalId, timeoutMs } = input
     const refuse = (errorCode: ErrorCode) => reply(producerFailure(errorCode))
-    if (transactionalId === '') refuse(ErrorCode.INVALID_REQUEST)
-    else if (timeoutMs <= 0 || timeoutMs > this.#dependencies.config.timeoutMsMax) {
+    if (transactionalId === '' || Buffer.byteLength(transactionalId) > TRANSACTIONAL_ID_BYTES_MAX) {
+      refuse(ErrorCode.INVALID_REQUEST)
+    } else if (timeoutMs <= 0 || timeoutMs > this.#dependencies.config.timeoutMsMax) {
       refuse(ErrorCode.INVALID_TRANSACTION_TIMEOUT)
     } else {
       const shard = this.#shardOf(transactionalId)

@@ -143,6 +143,13 @@ describe('answers', () => {
     ).toBe(ErrorCode.COORDINATOR_LOAD_IN_PROGRESS)
   })
 
+  test('an id that no key could hold is refused', () => {
+    // What is no UTF-8 grows when it is written again.
+    for (const id of ['', '\ufffd'.repeat(10_923)]) {
+      expect(new Driven().init(id)).toMatchObject([{ errorCode: ErrorCode.INVALID_REQUEST }])
+    }
+  })
+
   test('a producer id that has to be waited for', async () => {
     const driven = new Driven()
     driven.nextProducerId = async () => 55
