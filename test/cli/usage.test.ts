@@ -20,6 +20,9 @@ const COMMANDS = [
   ['groups', 'describe'],
   ['lab'],
   ['lab', 'io'],
+  ['bench'],
+  ['bench', 'broker'],
+  ['bench', 'compare'],
   ['version'],
 ]
 

@@ -62,7 +62,8 @@ Examples:
   samsa bench broker --list                                     the workloads
   samsa bench broker --bootstrap 127.0.0.1:9092                 one broker
   samsa bench broker --bootstrap a=10.0.0.1:9092,b=10.0.0.2:9092 --html report.html
-  samsa bench compare --only produce-16k --rounds 5 --seconds 4 Samsa, Apache Kafka and the machine's limit
+  samsa bench compare --html report.html                        Samsa, Apache Kafka and the machine's limit
+  samsa bench compare --only produce-16k --rounds 5 --seconds 4
   samsa bench compare --durability fsync --only producers-64    group commit`,
     )
     .addCommand(brokerCommand())

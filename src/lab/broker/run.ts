@@ -31,7 +31,9 @@ export function alternated<T>(targets: readonly T[], round: number): T[] {
 }
 
 export function targetsOf(workload: Workload, targets: readonly Target[]): Target[] {
-  return targets.filter(({ kind }) => kind === 'broker' || workload.machine)
+  return targets.filter(({ kind, dataDirectory }) =>
+    kind === 'machine' ? workload.machine : !workload.needsFiles || dataDirectory !== null,
+  )
 }
 
 export async function run(options: RunOptions): Promise<Round[]> {
@@ -62,6 +64,7 @@ async function runWorkload(
   const { prefix, signal } = options
   const rate = workload.openLoop ? options.rate : null
   const targets = targetsOf(workload, options.targets)
+  if (targets.length === 0) options.onNote(`${workload.name}: left out, it needs a broker that 'compare' has started`)
   const prepared = new Map<Target, Prepared>()
   for (const target of targets) {
     options.onProgress(`${workload.name}: preparing ${target.name}`)

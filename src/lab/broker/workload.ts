@@ -54,6 +54,8 @@ export interface Workload {
   /** Whether the machine's limit is measured too. */
   readonly machine: boolean
   readonly openLoop: boolean
+  /** Only for brokers whose files the run may touch: those that it started. */
+  readonly needsFiles: boolean
   readonly figure: Figure
   readonly shape: WorkloadShape
   /** Workloads of one curve differ in this number. */

@@ -45,10 +45,10 @@ const LOADED_CONNECTIONS = 4
 const LOADED_IN_FLIGHT = 8
 
 type WorkloadParts = Pick<Workload, 'name' | 'title' | 'summary' | 'figure' | 'shape' | 'prepare'> &
-  Partial<Pick<Workload, 'standard' | 'machine' | 'openLoop' | 'curve'>>
+  Partial<Pick<Workload, 'standard' | 'machine' | 'openLoop' | 'needsFiles' | 'curve'>>
 
 function workload(parts: WorkloadParts): Workload {
-  return { standard: true, machine: false, openLoop: true, curve: null, ...parts }
+  return { standard: true, machine: false, openLoop: true, needsFiles: false, curve: null, ...parts }
 }
 
 /** Fresh topics for every round, gone after it. */
@@ -176,6 +176,8 @@ function catchUpWorkload(name: string, title: string, shape: BatchShape, cold: b
     figure: CONSUMED_MEGABYTES,
     machine: !cold,
     openLoop: false,
+    needsFiles: cold,
+    standard: !cold,
     shape: {
       messageSize: shape.recordBytes,
       topics: 1,
@@ -414,7 +416,7 @@ export const WORKLOADS: readonly Workload[] = [
   ...PRODUCE,
   catchUpWorkload('fetch-16k', '16 KiB', BATCH_16K, false),
   catchUpWorkload('fetch-1m', '1 MiB', BATCH_1M, false),
-  { ...catchUpWorkload('fetch-cold', '16 KiB', BATCH_16K, true), standard: false },
+  catchUpWorkload('fetch-cold', '16 KiB', BATCH_16K, true),
   ...SIZES.map(tailWorkload),
   END_TO_END,
   MIXED,

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { Flow } from '../../../src/lab/broker/flow.ts'
-import { alternated, run } from '../../../src/lab/broker/run.ts'
+import { alternated, run, targetsOf } from '../../../src/lab/broker/run.ts'
 import type { Context, Workload } from '../../../src/lab/broker/workload.ts'
 import { selectWorkloads, WORKLOADS } from '../../../src/lab/broker/workloads.ts'
 import { target } from './support.ts'
@@ -104,6 +104,19 @@ describe('a run', () => {
     const rounds = await runFake([fake(open)], { rate: 100, rounds: 1, warmupRounds: 0 })
     expect(open[0]).toBe('prepare A at 100')
     expect(rounds.every(({ openLoop }) => openLoop)).toBe(true)
+  })
+})
+
+test('a workload that needs the files of a broker is left out for one that was only given by address', async () => {
+  const events: string[] = []
+  const notes: string[] = []
+  const targets = [target('elsewhere'), target('ours', { dataDirectory: '/data' })]
+  const needy = fake(events, { needsFiles: true })
+  expect(targetsOf(needy, targets).map(({ name }) => name)).toEqual(['ours'])
+  await runFake([needy], { targets: targets.slice(0, 1), onNote: (text) => void notes.push(text) })
+  expect({ events, notes }).toEqual({
+    events: [],
+    notes: ["fake: left out, it needs a broker that 'compare' has started"],
   })
 })
 
