@@ -18,13 +18,13 @@ import type { Dispatcher } from './dispatch.ts'
 import { Exchange } from './exchange.ts'
 import {
   CLOSE_GRACE_MS,
+  CONNECTION_BYTES_PER_TURN,
   CONNECTION_REQUEST_BYTES_MAX,
   CONNECTION_REQUESTS_MAX,
   CONNECTION_UNREAD_BYTES_MAX,
   LENT_BYTES_MAX,
   LENT_PIECE_BYTES_MAX,
   RECEIVE_BYTES_MIN,
-  RECEIVE_BYTES_PER_TURN,
   RECEIVE_HEAD_BYTES,
   REQUEST_MEMORY_KEPT_BYTES,
 } from './limits.ts'
@@ -98,6 +98,8 @@ export class Connection implements BudgetMember, QueueOwner {
   #isReading = true
   #isPumping = false
   #isFlushScheduled = false
+  /** Received since the end of the last turn that had something to send. */
+  #bytesThisTurn = 0
   /** 0: not muted. */
   #mutedUntilMs = 0
   /** Whole requests; [0, head) are answered, [head, next) execute, the rest wait. */
@@ -139,8 +141,7 @@ export class Connection implements BudgetMember, QueueOwner {
     if (this.#state !== 'open') return
     const nowMs = this.#host.nowMs()
     this.lastActiveMs = nowMs
-    this.heldBytes += chunk.length
-    this.#host.budget.take(this, chunk.length, nowMs)
+    this.#took(chunk.length)
     try {
       this.#frames.push(chunk, this.#onFrame)
       this.#receiveMore()
@@ -158,9 +159,8 @@ export class Connection implements BudgetMember, QueueOwner {
   #receiveMore(): void {
     const descriptor = this.#socket.fd
     if (receive === null || descriptor === undefined || descriptor < 0) return
-    let left = RECEIVE_BYTES_PER_TURN
     let isAtNextFrame = false
-    while (left > 0 && this.#mayRead()) {
+    while (this.#mayRead()) {
       const missing = this.#frames.missingBytes
       let count: number
       if (missing >= RECEIVE_BYTES_MIN && this.#frames.pendingApiKey === PRODUCE_KEY) {
@@ -179,13 +179,15 @@ export class Connection implements BudgetMember, QueueOwner {
         isAtNextFrame = false
       } else return
       if (count <= 0) return
-      left -= count
     }
   }
 
   #took(bytes: number): void {
     if (bytes <= 0) return
     this.heldBytes += bytes
+    this.#bytesThisTurn += bytes
+    // The end of the turn counts anew; until then others have theirs.
+    if (this.#bytesThisTurn > CONNECTION_BYTES_PER_TURN) this.#scheduleFlush()
     this.#host.budget.take(this, bytes, this.lastActiveMs)
   }
 
@@ -228,6 +230,7 @@ export class Connection implements BudgetMember, QueueOwner {
 
   flush(): void {
     this.#isFlushScheduled = false
+    this.#bytesThisTurn = 0
     if (this.#state === 'closed' || this.#state === 'shut') return
     const allLeft = this.#out.flush(this.#socket)
     this.#pump()
@@ -399,6 +402,7 @@ export class Connection implements BudgetMember, QueueOwner {
     if (this.#state !== 'open') return false
     return (
       this.#mutedUntilMs === 0 &&
+      this.#bytesThisTurn <= CONNECTION_BYTES_PER_TURN &&
       this.#out.bytes <= CONNECTION_UNREAD_BYTES_MAX &&
       this.#requestBytes <= CONNECTION_REQUEST_BYTES_MAX &&
       this.#exchanges.length - this.#head <= CONNECTION_REQUESTS_MAX &&

@@ -31,8 +31,8 @@ export const CLOSE_GRACE_MS = 5_000
 /** Of a large Produce at least this much must be missing to be received into memory of ours. */
 export const RECEIVE_BYTES_MIN = 32 * KIB
 
-/** So much is received that way before other connections have their turn. */
-export const RECEIVE_BYTES_PER_TURN = 512 * KIB
+/** After so many bytes a connection is not read before the others had their turn: the runtime alone would read on while more comes. */
+export const CONNECTION_BYTES_PER_TURN = MIB
 
 /** What follows such a Produce is looked at in pieces of this size. */
 export const RECEIVE_HEAD_BYTES = 4 * KIB
