@@ -74,6 +74,7 @@ describe('wrong usage: exit code 2 and one line', () => {
     [['--path', '.', '--block', '100'], 'A block has 512 B to 64 MiB'],
     [['--path', '.', '--size', '1MiB', '--block', '2MiB'], 'is less than the largest block'],
     [['--path', '.', '--rounds', '0'], 'above 0'],
+    [['--path', '.', '--html', '/no/such/folder/io.html'], "--html '/no/such/folder/io.html' cannot be written"],
     [['--path', '.', '--seconds', '-1'], 'above 0'],
   ]
   test.concurrent.each(cases.map(([words, text]) => [words.join(' ') || '(nothing)', words, text] as const))(

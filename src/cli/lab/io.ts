@@ -1,5 +1,6 @@
 /** `samsa lab io`: its options, its progress, where its result goes. What it measures is in src/lab/io/. */
-import { writeFileSync } from 'node:fs'
+import { accessSync, constants, existsSync, writeFileSync } from 'node:fs'
+import { dirname, resolve } from 'node:path'
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Method } from '../../lab/io/method.ts'
 import type { LabResult } from '../../lab/io/report.ts'
@@ -97,6 +98,8 @@ async function runIo(options: IoOptions): Promise<void> {
     return
   }
   if (options.path === undefined) throw usageError('--path is missing: which disk is to be measured?')
+  checkWritable('--html', options.html)
+  checkWritable('--json', options.json === '-' ? undefined : options.json)
   const result = await measure(options.path, methods, options)
   await show(result, options)
 }
@@ -139,6 +142,17 @@ async function measure(path: string, methods: readonly Method[], options: IoOpti
   } finally {
     progress.clear()
     for (const signal of signals) process.off(signal, interrupt)
+  }
+}
+
+/** Before minutes of measuring, not after. */
+function checkWritable(option: string, file: string | undefined): void {
+  if (file === undefined) return
+  try {
+    accessSync(existsSync(file) ? file : dirname(resolve(file)), constants.W_OK)
+  } catch (error) {
+    const reason = error instanceof Error ? error.message : String(error)
+    throw usageError(`${option} '${file}' cannot be written: ${reason}`)
   }
 }
 
