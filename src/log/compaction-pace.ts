@@ -5,7 +5,7 @@ import { type Clock, elapsedMs } from '../storage/clock.ts'
 import type { Timers } from '../storage/timers.ts'
 
 /** The event loop is kept for so long at most, one large compressed batch aside. */
-const SLICE_MS = 1
+const SLICE_MS = 0.5
 /** A turn that took longer than this without the cleaner had others to serve. */
 const BUSY_TURN_MS = 0.5
 /** Then the cleaner stands back for so long: it takes a fifth of a busy loop. */

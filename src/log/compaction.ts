@@ -219,7 +219,7 @@ export class Cleaner {
 
 /** What supersedes a record, or decides its transaction, must not be lost to a power failure once the record is gone. */
 function stableOffsetOf(log: Log, services: LogServices): number {
-  if (services.durability === 'memory') return log.lastStableOffset
+  if (services.durability === 'memory' || log.recoveryPoint >= log.writtenOffset) return log.lastStableOffset
   return Math.min(log.lastStableOffset, log.durableStableOffset, log.recoveryPoint)
 }
 

@@ -1,0 +1,143 @@
+/**
+ * The broker is killed with SIGKILL again and again while a compacted topic and the offsets topic are written to and compacted without a
+ * pause. After every start each key has the last value that was acknowledged, or one sent later, and so has the group's offset.
+ * SAMSA_CRASH_ROUNDS lengthens a run.
+ */
+import { afterAll, expect, test } from 'bun:test'
+import { mkdtempSync, rmSync } from 'node:fs'
+import { tmpdir } from 'node:os'
+import { join } from 'node:path'
+import { Connection } from '../../src/client/connection.ts'
+import { nextOffsetAfter, readRecords } from '../../src/client/fetched-records.ts'
+import { ProduceRequest, ProduceResponse } from '../../src/protocol/messages/00-produce.ts'
+import { FetchRequest, FetchResponse } from '../../src/protocol/messages/01-fetch.ts'
+import { OffsetCommitRequest, OffsetCommitResponse } from '../../src/protocol/messages/08-offset-commit.ts'
+import { buildBatch } from '../../src/records/batch.ts'
+import { type SamsaProcess, startSamsaWith } from '../support/samsa-process.ts'
+import { committedOffset, createTopic, findCoordinator } from './crash-clients.ts'
+
+const ROUNDS = Number(process.env.SAMSA_CRASH_ROUNDS ?? 4)
+const TOPIC = 'compacted'
+const GROUP = 'group'
+const KEYS = 12
+const VALUE_BYTES = 16_000
+const METADATA = 'm'.repeat(4000)
+/** Between two kills so much is done, so that several cleanings fall in between. */
+const WRITES_PER_ROUND = 350
+const TIMEOUT_MS = 60_000
+
+const folder = mkdtempSync(join(tmpdir(), 'samsa-crash-compaction-'))
+let broker: SamsaProcess
+afterAll(async () => {
+  await broker.stop()
+  rmSync(folder, { recursive: true, force: true })
+})
+
+class Writer {
+  /** By key: the highest number acknowledged. */
+  readonly acknowledged = new Map<number, number>()
+  sent = 0
+  committed = -1
+
+  async write(connection: Connection): Promise<void> {
+    const number = this.sent++
+    const key = number % KEYS
+    const value = Buffer.alloc(VALUE_BYTES, `${number} `)
+    const records = [{ timestamp: Date.now(), key: Buffer.from(`key${key}`), value }]
+    const topicData = [{ name: TOPIC, partitionData: [{ index: 0, records: [buildBatch({ records })] }] }]
+    const produced = await connection.send(
+      ProduceRequest,
+      ProduceResponse,
+      { transactionalId: null, acks: -1, timeoutMs: 10_000, topicData },
+      { version: 9 },
+    )
+    expect(produced.responses[0]?.partitionResponses[0]?.errorCode).toBe(0)
+    this.acknowledged.set(key, number)
+    const offset = { partitionIndex: 0, committedOffset: number, committedLeaderEpoch: -1, committedMetadata: METADATA }
+    const answer = await connection.send(
+      OffsetCommitRequest,
+      OffsetCommitResponse,
+      { groupId: GROUP, memberId: '', topics: [{ name: TOPIC, partitions: [offset] }] },
+      { version: 7 },
+    )
+    expect(answer.topics[0]?.partitions[0]?.errorCode).toBe(0)
+    this.committed = number
+  }
+
+  async check(connection: Connection): Promise<void> {
+    const last = await lastNumbers(connection)
+    for (const [key, number] of this.acknowledged) {
+      const found = last.get(`key${key}`) ?? -1
+      expect(found, `key${key} was acknowledged at ${number}`).toBeGreaterThanOrEqual(number)
+      expect((found - key) % KEYS).toBe(0)
+    }
+    await findCoordinator(connection, GROUP)
+    expect(await committedOffset(connection, GROUP, TOPIC)).toBeGreaterThanOrEqual(this.committed)
+  }
+}
+
+async function lastNumbers(connection: Connection): Promise<Map<string, number>> {
+  const last = new Map<string, number>()
+  for (let fetchOffset = 0; ; ) {
+    const partitions = [{ partition: 0, fetchOffset, partitionMaxBytes: 4 << 20 }]
+    const answer = await connection.send(
+      FetchRequest,
+      FetchResponse,
+      { maxWaitMs: 0, minBytes: 0, topics: [{ topic: TOPIC, partitions }], forgottenTopicsData: [] },
+      { version: 11 },
+    )
+    const row = answer.responses[0]!.partitions[0]!
+    expect(row.errorCode).toBe(0)
+    const bytes = Buffer.concat(row.records ?? [])
+    for (const { key, value } of readRecords(bytes, fetchOffset, null)) {
+      last.set(String(key), Number.parseInt(String(value), 10))
+    }
+    fetchOffset = nextOffsetAfter(bytes, fetchOffset)
+    if (bytes.length === 0 || fetchOffset >= row.highWatermark) return last
+  }
+}
+
+function start(): Promise<SamsaProcess> {
+  return startSamsaWith({
+    dataDirectory: join(folder, 'data'),
+    settings: {
+      'log.cleaner.backoff.ms': '20',
+      'log.cleaner.min.cleanable.ratio': '0.0001',
+      'offsets.topic.num.partitions': '1',
+      'offsets.topic.segment.bytes': '1048576',
+    },
+  })
+}
+
+async function connect({ host, port }: SamsaProcess): Promise<Connection> {
+  return Connection.connect({ host, port, clientId: 'crash', timeoutMs: 20_000, negotiate: false })
+}
+
+test(
+  `${ROUNDS} kills under compaction lose no last value`,
+  async () => {
+    const writer = new Writer()
+    broker = await start()
+    let connection = await connect(broker)
+    await createTopic(connection, TOPIC, 1, { 'cleanup.policy': 'compact', 'segment.bytes': '1048576' })
+    await findCoordinator(connection, GROUP)
+    let compacted = 0
+    for (let round = 0; round < ROUNDS; round++) {
+      for (let index = 0; index < WRITES_PER_ROUND; index++) await writer.write(connection)
+      // One write is under way when the broker dies.
+      const interrupted = writer.write(connection).catch(() => {})
+      broker.child.kill('SIGKILL')
+      await broker.child.exited
+      await interrupted
+      connection.close()
+      compacted += broker.child.stderr.match(/Compacted a log/g)?.length ?? 0
+      expect(broker.child.stderr).not.toContain('cannot be compacted')
+      broker = await start()
+      connection = await connect(broker)
+      await writer.check(connection)
+    }
+    expect(compacted).toBeGreaterThan(ROUNDS)
+    connection.close()
+  },
+  TIMEOUT_MS,
+)
