@@ -109,8 +109,12 @@ async function startAll(parts: {
   }
 }
 
-/** What a broker meets in most workloads, once: small requests, large ones, reads, waiting consumers. */
-const PREWARM_WORKLOADS = ['produce-100b', 'tail-16k', 'end-to-end']
+/** What a broker meets in most workloads, and the share of the time that each gets: small requests compile longest. */
+const PREWARM: readonly (readonly [string, number])[] = [
+  ['produce-100b', 0.5],
+  ['tail-16k', 0.25],
+  ['end-to-end', 0.25],
+]
 
 /** Compilers of both brokers work while they run: what is measured comes after the most of that. */
 async function prewarm(parts: {
@@ -122,19 +126,21 @@ async function prewarm(parts: {
 }): Promise<void> {
   const { seconds, targets, prefix, signal, status } = parts
   if (seconds === 0) return
-  await run({
-    targets: targets.filter(({ kind }) => kind === 'broker'),
-    workloads: selectWorkloads(PREWARM_WORKLOADS),
-    rounds: 0,
-    warmupRounds: 1,
-    times: { seconds: seconds / PREWARM_WORKLOADS.length, warmupSeconds: 0 },
-    rate: null,
-    prefix: `${prefix}-warm`,
-    signal,
-    onProgress: (text) => status.show(`before the first round: ${text}`),
-    onNote: (text) => status.note(text),
-    onRound: () => undefined,
-  })
+  for (const [name, share] of PREWARM) {
+    await run({
+      targets: targets.filter(({ kind }) => kind === 'broker'),
+      workloads: selectWorkloads([name]),
+      rounds: 0,
+      warmupRounds: 1,
+      times: { seconds: seconds * share, warmupSeconds: 0 },
+      rate: null,
+      prefix: `${prefix}-warm`,
+      signal,
+      onProgress: (text) => status.show(`before the first round: ${text}`),
+      onNote: (text) => status.note(text),
+      onRound: () => undefined,
+    })
+  }
 }
 
 async function measureAll(parts: {

@@ -41,8 +41,8 @@ export interface NamedAddress {
   readonly address: Address
 }
 
-/** A JVM that has just started is several times slower than it will be. */
-const PREWARM_SECONDS = 15
+/** Kafka's rate of small requests rises twentyfold in the first 12 seconds of them, on two cores. */
+const PREWARM_SECONDS = 30
 
 const OUTPUT = `
 Every round prints the line of kafka-producer-perf-test, of kafka-consumer-perf-test, or both, under a line that begins with

@@ -49,7 +49,9 @@ function curveSection(summary: Summary, workloads: readonly Workload[], heading:
   ]
   return {
     heading,
-    text: ['One 100-byte record per request; the number of requests under way is the same at every point.'],
+    text: [
+      'One 100-byte record per request; the number of requests under way is the same at every point. On few connections several of them share a system call, on many each has its own.',
+    ],
     tables: [curveTable(summary, workloads, label)],
     charts: charts.filter(({ series }) => series.length > 0),
   }

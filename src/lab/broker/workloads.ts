@@ -6,6 +6,7 @@ import { EndToEndLoad } from './end-to-end-load.ts'
 import { FetchLoad, type FetchPlan } from './fetch-load.ts'
 import type { BatchShape } from './frames.ts'
 import { CONNECTIONS_MAX, PARTITIONS_MAX } from './limits.ts'
+import { pause } from './measure.ts'
 import { ProduceLoad, type ProducePlan } from './produce-load.ts'
 import { residentBytesOf } from './target.ts'
 import {
@@ -343,15 +344,26 @@ function connectionsWorkload(connections: number): Workload {
     curve: { name: 'connections', x: connections, label: 'connections' },
     prepare: async (context) =>
       perRound(context, name, 1, async (topics) => {
-        const { pid } = context.target
-        const before = pid === null ? Number.NaN : residentBytesOf(pid).now
+        const before = await settledMemory(context, connections)
         const lanes = Array.from({ length: connections }, () => lanesOf(topics)[0]!)
         const inFlight = { together: CURVE_IN_FLIGHT }
         const produce = await ProduceLoad.connect({ shape: SMALL, acks: 1, lanes, inFlight, rate: context.rate })
-        const idle = pid === null ? Number.NaN : residentBytesOf(pid).now
+        const idle = await orStop([produce], () => settledMemory(context, connections))
         return together({ produce, extra: () => ({ idleBytesPerConnection: (idle - before) / connections }) })
       }),
   })
+}
+
+/** Fewer connections than this are lost in what a process allocates and frees anyway. */
+const SEEN_CONNECTIONS_MIN = 1000
+/** Freed memory goes back to the system a while later: Samsa keeps it for two seconds. */
+const SETTLE_SECONDS = 3
+
+/** Resident memory of a broker that has nothing to do; NaN where it would say nothing. */
+async function settledMemory({ target, signal }: Context, connections: number): Promise<number> {
+  if (target.pid === null || connections < SEEN_CONNECTIONS_MIN) return Number.NaN
+  await pause(SETTLE_SECONDS, signal)
+  return residentBytesOf(target.pid).now
 }
 
 /** Topics or partitions that 4 connections write to in turn. Made once: ten thousand take a while. */
