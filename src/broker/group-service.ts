@@ -19,6 +19,7 @@ import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { Timers } from '../storage/timers.ts'
 import { CoordinatorTopicLog } from './coordinator-topic-log.ts'
+import { LedPartitions } from './led-partitions.ts'
 import type { Partitions } from './partitions.ts'
 import { compileTopicPattern } from './topic-patterns.ts'
 
@@ -38,15 +39,12 @@ const MS_PER_MINUTE = 60_000
 
 export class GroupService {
   readonly groups: GroupCoordinator
-  readonly #nodeId: number
   readonly #topics: TopicsOfImage
   readonly #stopFollowing: () => void
-  /** Leader epoch under which each shard was loaded. */
-  readonly #loaded = new Map<number, number>()
+  readonly #ledPartitions: LedPartitions
 
   constructor(options: GroupServiceOptions) {
-    const { config, image, partitions, clock, timers, random, logger } = options
-    this.#nodeId = options.nodeId
+    const { nodeId, config, image, partitions, clock, timers, random, logger } = options
     this.#topics = new TopicsOfImage(image)
     this.groups = new GroupCoordinator({
       config: coordinatorConfig(config),
@@ -59,43 +57,23 @@ export class GroupService {
       random,
       logger,
     })
-    this.#followLeadership(image.topic(OFFSETS_TOPIC))
     this.#stopFollowing = image.onChange((change) => this.#follow(change))
+    this.#ledPartitions = new LedPartitions({ nodeId, image, topic: OFFSETS_TOPIC, coordinator: this.groups })
   }
 
   close(): void {
     this.#stopFollowing()
+    this.#ledPartitions.close()
     this.groups.close()
   }
 
   #follow(change: ImageChange): void {
     this.#topics.follow(change)
     for (const { name } of change.deleted) {
-      if (name === OFFSETS_TOPIC) this.#followLeadership(undefined)
-      else this.groups.topicDeleted(name)
+      if (name !== OFFSETS_TOPIC) this.groups.topicDeleted(name)
     }
     const changed = [...change.created, ...change.deleted, ...change.changed]
     if (changed.length > 0) this.groups.topicsChanged(new Set(changed.map(({ name }) => name)))
-    for (const topic of [...change.created, ...change.changed]) {
-      if (topic.name === OFFSETS_TOPIC) this.#followLeadership(topic)
-    }
-  }
-
-  #followLeadership(topic: TopicImage | undefined): void {
-    const led = new Map<number, number>()
-    for (const { index, leader, leaderEpoch } of topic?.partitions ?? []) {
-      if (leader === this.#nodeId) led.set(index, leaderEpoch)
-    }
-    for (const index of [...this.#loaded.keys()]) {
-      if (led.has(index)) continue
-      this.groups.unload(index)
-      this.#loaded.delete(index)
-    }
-    for (const [index, leaderEpoch] of led) {
-      if (this.#loaded.get(index) === leaderEpoch) continue
-      this.#loaded.set(index, leaderEpoch)
-      this.groups.load(index)
-    }
   }
 }
 
