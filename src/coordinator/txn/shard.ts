@@ -75,11 +75,12 @@ function refusalOf(appendError: ErrorCode): ErrorCode {
   }
 }
 
-/** Markers of one ended transaction that are not written yet. */
+/** A transaction whose outcome is durable, on its way to being complete. */
 interface Ending {
   readonly transaction: Transaction
-  /** `topic-partition` never parsed again: only for counting what is left. */
+  /** Partitions that have not taken their marker and have to be asked (again). */
   left: { readonly topic: string; readonly partition: number }[]
+  /** Markers that are being written. */
   underWay: number
 }
 
