@@ -45,9 +45,6 @@ export type BrokerConfigListener = (names: ReadonlySet<string>) => void
 
 const NONE: ReadonlyMap<string, string> = new Map()
 
-/** What the options say in words of their own is put in by the program: nobody has to be warned of it. */
-const OPTIONS: ReadonlySet<string> = new Set(['log.dirs'])
-
 /** Settings of single listeners carry this prefix; they belong to the listeners' security and are kept as they are. */
 const LISTENER_PREFIX = 'listener.name.'
 
@@ -191,7 +188,7 @@ function judge(properties: ReadonlyMap<string, string>): { problems: string[]; w
   const warnings: string[] = []
   for (const [name, value] of properties) {
     const definition = BROKER_DEFINITIONS.get(name)
-    if (deservesWarning(name) && !OPTIONS.has(name)) {
+    if (deservesWarning(name)) {
       warnings.push(`${name} is accepted but has no effect in Samsa: ${brokerConfigWithoutEffect(name)}`)
     } else if (DYNAMIC_ONLY_DEFINITIONS.has(name)) {
       warnings.push(`${name} can only be set while the broker runs (kafka-configs); it is ignored here`)

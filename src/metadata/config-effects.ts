@@ -45,9 +45,10 @@ const BROKER_RULES: readonly Rule[] = [
     /^(early\.start\.listeners|initial\.broker\.registration|server\.max\.startup)/,
     'There is no controller to wait for.',
   ),
-  warned(/^log\.dirs?$/, 'The data folder is the one of --data.'),
-  warned(/^(cordoned\.log\.dirs|log\.dir\.failure\.timeout\.ms)$/, 'There is one data folder.'),
-  silent(/^(listeners|node\.id|broker\.id)$/, 'Shown as the options say: --listen and --node-id.'),
+  warned(
+    /^(cordoned\.log\.dirs|log\.dir\.failure\.timeout\.ms)$/,
+    'There is one data folder; several in log.dirs are refused.',
+  ),
   warned(/^(listener\.security\.protocol\.map|inter\.broker\.listener\.name)$/, 'There is one listener.'),
   silent(
     /^(num\.(network|io)\.threads|num\.recovery\.threads|background\.threads|group\.coordinator\.(background\.)?threads|queued\.max\.requests?)/,

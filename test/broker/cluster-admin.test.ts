@@ -9,7 +9,7 @@ import {
 } from '../../src/protocol/messages/44-incremental-alter-configs.ts'
 import { UpdateFeaturesRequest, UpdateFeaturesResponse } from '../../src/protocol/messages/57-update-features.ts'
 import { UnregisterBrokerRequest, UnregisterBrokerResponse } from '../../src/protocol/messages/64-unregister-broker.ts'
-import { connect, startBroker } from './support/test-broker.ts'
+import { connect, recordingLogger, startBroker } from './support/test-broker.ts'
 
 let broker: Broker
 let connection: Connection
@@ -59,4 +59,22 @@ test('a running broker is not unregistered', async () => {
   const answer = await connection.send(UnregisterBrokerRequest, UnregisterBrokerResponse, { brokerId: 1 })
   expect(answer.errorCode).toBe(ErrorCode.INVALID_REQUEST)
   expect(broker.context.image.broker(1)).toBeDefined()
+})
+
+test('a property without effect that is set while the broker runs is warned about', async () => {
+  const lines: string[] = []
+  const other = await startBroker({ logger: recordingLogger(lines) })
+  const client = await connect(other)
+  const configs = [
+    { name: 'num.replica.fetchers', configOperation: 0, value: '2' },
+    { name: 'leader.replication.throttled.rate', configOperation: 0, value: '5' },
+  ]
+  const resources = [{ resourceType: 4, resourceName: '1', configs }]
+  await client.send(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, { resources, validateOnly: false })
+  await client.close()
+  await other.stop()
+  // What tools set and clear by themselves is kept in silence.
+  expect(lines.filter((line) => line.includes('has no effect'))).toEqual([
+    expect.stringContaining('num.replica.fetchers was set'),
+  ])
 })
