@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import { join, resolve } from 'node:path'
 
 /** What the comparison is about; other versions work by SAMSA_KAFKA_LIBS. */
-export const KAFKA_VERSION = '4.3.1'
+const KAFKA_VERSION = '4.3.1'
 const SCALA_VERSION = '2.13'
 const LOCAL_FOLDER = '.cache/kafka-libs'
 

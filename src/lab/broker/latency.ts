@@ -22,7 +22,7 @@ export interface LatencySummary {
 }
 
 /** The percentiles at which whole distributions are shown. */
-export const PERCENTILE_LADDER: readonly number[] = [
+const PERCENTILE_LADDER: readonly number[] = [
   0, 10, 20, 30, 40, 50, 60, 70, 75, 80, 85, 90, 92.5, 95, 97, 98, 99, 99.5, 99.9, 99.95, 99.99, 99.999, 100,
 ]
 

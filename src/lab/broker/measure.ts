@@ -11,6 +11,8 @@ export interface RunningLoad {
   readonly publish: Flow | null
   readonly consume: Flow | null
   readonly endToEnd: Flow | null
+  /** Flows of loads beside the one that the round is about: measured like the others, told in `extra`. */
+  readonly beside: readonly Flow[]
   readonly failure: string | null
   /** A load that ends by itself is measured from its start to its end, without warm-up. */
   readonly finished: Promise<void> | null
@@ -67,7 +69,7 @@ export async function measure(options: {
   identity: Pick<Round, 'workload' | 'round' | 'openLoop'>
 }): Promise<Round> {
   const { target, load, times, signal, identity } = options
-  const flows = [load.publish, load.consume, load.endToEnd].filter((flow) => flow !== null)
+  const flows = [load.publish, load.consume, load.endToEnd, ...load.beside].filter((flow) => flow !== null)
   const check = (): void => {
     if (load.failure !== null) throw new Error(`${target.name}: ${load.failure}`)
   }

@@ -19,11 +19,6 @@ export class Pacer {
     return this.startMs + this.taken * this.intervalMs
   }
 
-  /** How many requests are due and not taken: what the generator, or the broker's window, is behind. */
-  behind(nowMs: number): number {
-    return nowMs < this.nextMs ? 0 : Math.floor((nowMs - this.nextMs) / this.intervalMs) + 1
-  }
-
   /** Takes the next request and tells when it was due, or null if that is still to come. */
   take(nowMs: number): number | null {
     const dueMs = this.nextMs

@@ -27,7 +27,7 @@ export function latencySection(summary: Summary, workloads: readonly Workload[])
 }
 
 /** What a request of this workload waited for: the consumer at the far end, the acknowledgement, or the records. */
-export function latencyOf(rounds: readonly Round[]): Latencies {
+function latencyOf(rounds: readonly Round[]): Latencies {
   const first = rounds[0]
   if (first === undefined) return new Latencies()
   const key = first.endToEnd !== null ? 'endToEnd' : first.publish !== null ? 'publish' : 'consume'

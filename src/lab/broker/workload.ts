@@ -113,6 +113,7 @@ export function together(loads: {
     publish: produce?.flow ?? endToEnd?.publish ?? null,
     consume: fetch[0]?.flow ?? endToEnd?.consume ?? null,
     endToEnd: endToEnd?.endToEnd ?? null,
+    beside: fetch.slice(1).map(({ flow }) => flow),
     finished: loads.finished ?? null,
     get failure() {
       return all.find((load) => load.failure !== null)?.failure ?? null

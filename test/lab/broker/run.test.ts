@@ -21,6 +21,7 @@ function fake(events: string[], more: Partial<Workload> = {}, failure: () => str
             publish,
             consume: null,
             endToEnd: null,
+            beside: [],
             finished: null,
             get failure() {
               return failure()
