@@ -12,7 +12,7 @@ import {
 } from '../../src/protocol/messages/61-describe-producers.ts'
 import { ListTransactionsRequest, ListTransactionsResponse } from '../../src/protocol/messages/66-list-transactions.ts'
 import { ZERO_UUID } from '../../src/protocol/schema.ts'
-import { ask, stableOffset, TransactionSession } from '../crash/transaction-session.ts'
+import { ask, readCommitted, stableOffset, TransactionSession } from '../crash/transaction-session.ts'
 import {
   batchOf,
   connect,
@@ -26,6 +26,8 @@ import {
 } from './support/test-broker.ts'
 
 const LONG_MS = 20_000
+/** The one after it is kept for fencing. */
+const LAST_EPOCH = 32_766
 const BOTH = [
   { protocol: 'old', isNew: false },
   { protocol: 'version 2', isNew: true },
@@ -197,6 +199,22 @@ describe('writers', () => {
       { producerId, currentTxnStartOffset: -1 },
     ])
   })
+
+  test('a producer that uses up its epochs goes on with another id, in the middle of its work', async () => {
+    const topic = 'many-epochs'
+    await createTopic(client, topic)
+    const session = await open(topic, true)
+    const { producerId } = producerOf(topic)
+    while (producerOf(topic).producerEpoch < LAST_EPOCH - 1) await session.end(false)
+    for (const [index, committed] of [true, true, false, true].entries()) {
+      await session.write(topic, 0, [`value ${index}`])
+      await session.end(committed)
+    }
+    expect(producerOf(topic).producerId).not.toBe(producerId)
+    while ((await latest(topic, 1)) !== 8) await Bun.sleep(1)
+    const { records } = await readCommitted(reader, topic, 0, 0)
+    expect(records.map(({ value }) => value)).toEqual(['value 0', 'value 1', 'value 3'])
+  }, 30_000)
 
   test('ListTransactions filters by state', async () => {
     const call = [ListTransactionsRequest, ListTransactionsResponse, 2] as const
