@@ -27,16 +27,16 @@ function round(running: RunningLoad, times = { warmupSeconds: 0, seconds: 0.01 }
 
 /** Something passes right after the warm-up has been forgotten. */
 class CountsWhenMeasured extends Flow {
-  private readonly records: number
+  private readonly afterWarmUp: number
 
-  constructor(records: number) {
+  constructor(afterWarmUp: number) {
     super()
-    this.records = records
+    this.afterWarmUp = afterWarmUp
   }
 
   override restart(): void {
     super.restart()
-    this.count(1, this.records, 1)
+    this.count(1, this.afterWarmUp, 1)
   }
 }
 
