@@ -137,9 +137,18 @@ export class PendingFetch implements PartitionWait {
 
   partitionChanged(partition: Partition): void {
     const row = this.#parked?.get(partition)
-    if (row === undefined) return
-    if (row.isHeldBack && this.#isReleased(row)) this.#lookAgain()
-    else if (this.#isWorthReading(row)) this.endWait()
+    if (row !== undefined) this.#notice(row)
+  }
+
+  /** Goes on if there is a reason to. Then the fetch may be over, or parked anew. */
+  #notice(row: FetchRow): boolean {
+    if (row.isHeldBack && this.#isReleased(row)) {
+      this.#lookAgain()
+      return true
+    }
+    if (!this.#isWorthReading(row)) return false
+    this.endWait()
+    return true
   }
 
   /** A transaction has ended: how many bytes that makes readable cannot be told from the log's size. */
@@ -326,10 +335,7 @@ export class PendingFetch implements PartitionWait {
     broker.timers.schedule(this.#timer, nowMs + this.#terms.maxWaitMs, () => this.endWait())
     // What came while a cold partition was being read woke nobody.
     for (const row of parked.values()) {
-      if (this.#isWorthReading(row)) {
-        this.endWait()
-        return
-      }
+      if (this.#notice(row)) return
     }
   }
 
