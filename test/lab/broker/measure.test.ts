@@ -42,13 +42,13 @@ class CountsWhenMeasured extends Flow {
 
 describe('a round', () => {
   test('forgets what was counted while warming up, and counts every flow', async () => {
-    const flows = [1, 2, 3, 4].map((records) => new CountsWhenMeasured(records))
-    const [publish, consume, endToEnd, beside] = flows as [Flow, Flow, Flow, Flow]
+    const flow = (records: number): Flow => new CountsWhenMeasured(records)
+    const [publish, consume, endToEnd, beside] = [flow(1), flow(2), flow(3), flow(4)]
     const onStart = (): void => {
-      for (const flow of flows) flow.count(1000, 1000, 1000)
+      for (const one of [publish, consume, endToEnd, beside]) one.count(1000, 1000, 1000)
     }
     const measured = await round(load({ publish, consume, endToEnd, beside: [beside], onStart }))
-    expect([measured.publish, measured.consume, measured.endToEnd].map((flow) => flow?.records)).toEqual([1, 2, 3])
+    expect([measured.publish, measured.consume, measured.endToEnd].map((result) => result?.records)).toEqual([1, 2, 3])
     expect(beside.result().records).toBe(4)
     expect(measured).toMatchObject({ workload: 'w', target: 'A', round: 3, openLoop: false })
   })
