@@ -256,6 +256,14 @@ const moreOf = (name: string, count: number) => ({
   validateOnly: false,
 })
 
+function deletes(name: string, topicName: string, connection: string): DifferentialCase {
+  const value = { topics: [{ name: topicName, topicId: ZERO_UUID }], topicNames: [], timeoutMs: 10_000 }
+  return deleteTopics(name, 6, value, {
+    connection,
+    only: ({ responses, ...answer }) => ({ throttled: throttled(answer), codes: codes(responses) }),
+  })
+}
+
 /** A client that is over its quota is not read for a while: each case that follows takes another one. */
 const MUTATORS = ['mutator', 'old-mutator', 'partition-mutator', 'partition-mutator-2', 'deleter']
 
@@ -326,28 +334,9 @@ const ENFORCEMENT_CASES: CaseGroup = {
       connection: 'partition-mutator-2',
       only: ({ results, ...answer }) => ({ throttled: throttled(answer), codes: codes(results) }),
     }),
-    deleteTopics(
-      'deleting counts, too',
-      6,
-      {
-        topics: ['quota-b', 'quota-a'].map((name) => ({ name, topicId: ZERO_UUID })),
-        topicNames: [],
-        timeoutMs: 10_000,
-      },
-      {
-        connection: 'deleter',
-        only: ({ responses, ...answer }) => ({ throttled: throttled(answer), codes: codes(responses) }),
-      },
-    ),
-    deleteTopics(
-      'deleting an unknown topic is free',
-      6,
-      { topics: [{ name: 'quota-none', topicId: ZERO_UUID }], topicNames: [], timeoutMs: 10_000 },
-      {
-        connection: 'deleter',
-        only: ({ responses, ...answer }) => ({ throttled: throttled(answer), codes: codes(responses) }),
-      },
-    ),
+    deletes('deleting counts, too', 'quota-b', 'deleter'),
+    deletes('after which nothing more is deleted', 'quota-a', 'deleter'),
+    deletes('an unknown topic is free', 'quota-none', 'unlimited'),
   ],
 }
 

@@ -168,9 +168,9 @@ const acl = (
 const ACLS: CaseGroup = {
   api: 'ACLs without an authorizer',
   cases: [
-    ...[1, 2, 3].map((version) => describeAcls('everything', version, filter(1))),
+    ...[1, 2, 3].map((version) => describeAcls('described', version, filter(1))),
     ...[1, 2, 3].map((version) => createAcls('an entry', version, { creations: [acl()] })),
-    ...[1, 2, 3].map((version) => deleteAcls('everything', version, { filters: [filter(1)] })),
+    ...[1, 2, 3].map((version) => deleteAcls('deleted', version, { filters: [filter(1)] })),
     createAcls('two entries', 3, { creations: [acl(), acl({ resourceType: 3 })] }),
     createAcls('no entries', 3, { creations: [] }),
     deleteAcls('two filters', 3, { filters: [filter(2), filter(3)] }),
@@ -188,8 +188,18 @@ const ACLS: CaseGroup = {
     ...[0, 4].map((code) =>
       describeAcls(`permission ${code}`, 3, filter(2, { permissionType: code }), { connection: `acl-m${code}` }),
     ),
-    createAcls('an unknown resource type', 3, { creations: [acl({ resourceType: 0 })] }, { connection: 'acl-c1' }),
-    createAcls('an unknown operation', 3, { creations: [acl({ operation: 99 })] }, { connection: 'acl-c2' }),
+    createAcls(
+      'created with an unknown resource type',
+      3,
+      { creations: [acl({ resourceType: 0 })] },
+      { connection: 'acl-c1' },
+    ),
+    createAcls(
+      'created with an unknown operation',
+      3,
+      { creations: [acl({ operation: 99 })] },
+      { connection: 'acl-c2' },
+    ),
     createAcls(
       'an unknown pattern type',
       3,
