@@ -15,6 +15,13 @@ import { ManualClock } from '../../src/storage/clock-manual.ts'
 import { ManualTimers } from '../../src/storage/timers-manual.ts'
 import { connect, createTopic, startBroker } from './support/test-broker.ts'
 
+/** The wall clock stands still; what the broker does takes time all the same. */
+class BusyClock extends ManualClock {
+  override monotonic(): number {
+    return performance.now()
+  }
+}
+
 /** Time stands still; what belongs to the end of a turn happens by itself. */
 class StandingTimers extends ManualTimers {
   override endOfTurn(fire: () => void): void {
@@ -29,7 +36,7 @@ let admin: Connection
 const opened: Connection[] = []
 
 beforeEach(async () => {
-  clock = new ManualClock()
+  clock = new BusyClock()
   timers = new StandingTimers(clock)
   broker = await startBroker({ environment: { clock, timers } })
   admin = await connect(broker, 'admin')
@@ -137,6 +144,28 @@ describe('a byte rate of consumers', () => {
     expect(second.responses).toEqual([])
     timers.advance(Math.max(second.throttleTimeMs, 20_000))
     expect((await fetch(consumer)).responses).toHaveLength(1)
+  })
+})
+
+describe('a share of the time', () => {
+  test('throttles whatever the client asks, for at most one window; a Fetch is answered empty', async () => {
+    await produce(admin, 100)
+    const busy = await as('busy')
+    await setQuota({ 'client-id': 'busy' }, 'request_percentage', 0.000_001)
+    const answer = await busy.send(MetadataRequest, MetadataResponse, { topics: null })
+    expect(answer.throttleTimeMs).toBe(1_000)
+    const next = fetch(busy)
+    expect(await settled(next)).toBe(false)
+    timers.advance(1_000)
+    const fetched = await next
+    expect(fetched.throttleTimeMs).toBe(1_000)
+    expect(fetched.responses).toEqual([])
+  })
+
+  test('costs nobody else anything', async () => {
+    await setQuota({ 'client-id': 'busy' }, 'request_percentage', 0.000_001)
+    const answer = await (await as('idle')).send(MetadataRequest, MetadataResponse, { topics: null })
+    expect(answer.throttleTimeMs).toBe(0)
   })
 })
 
