@@ -82,5 +82,8 @@ export const REGEX_REFRESH_INTERVAL_MIN_MS = 10_000
 /** What a key can hold. */
 export const GROUP_ID_BYTES_MAX = 32_767
 
+/** Names that are held against expressions in one go; the rest follows when others have had their turn. */
+export const REGEX_MATCHES_PER_TURN = 10_000
+
 /** Space for the batch's own header when a record is compared with the largest batch. */
 export const BATCH_HEADER_ALLOWANCE_BYTES = 256

@@ -65,7 +65,13 @@ export type ConsumerTimerEvent =
       readonly memberEpoch: number
     }
   /** The group's regular expressions are to be resolved, for somebody who may see these topics. */
-  | { readonly kind: 'consumer-regex'; readonly groupId: string; mayDescribe(topicName: string): boolean }
+  | {
+      readonly kind: 'consumer-regex'
+      readonly groupId: string
+      /** Those that are still to be resolved; null: all. */
+      readonly left: readonly string[] | null
+      mayDescribe(topicName: string): boolean
+    }
 
 export type TimerChange =
   | {

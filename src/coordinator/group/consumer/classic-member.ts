@@ -40,7 +40,10 @@ export function joinConsumerGroup(
   waiter: Waiter<JoinResult>,
 ): void {
   const draft = new Draft(turn)
-  const result = join(state, draft, group, input)
+  const decided = join(state, draft, group, input)
+  const result = draft.fits
+    ? decided
+    : new Refusal(ErrorCode.UNKNOWN_SERVER_ERROR, 'the records do not fit into one batch')
   if (result instanceof Refusal) turn.answer(waiter, joinFailure(result.errorCode, input.memberId))
   else {
     draft.commit()

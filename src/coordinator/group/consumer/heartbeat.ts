@@ -43,6 +43,9 @@ export interface ConsumerHeartbeatResult {
   readonly assignment: readonly TopicPartitionList[] | null
 }
 
+/** Beyond this the group cannot grow. */
+const TOO_LARGE = 'The records of the group do not fit into one batch of the offsets topic.'
+
 export function heartbeatFailure(errorCode: ErrorCode, errorMessage: string | null): ConsumerHeartbeatResult {
   return { errorCode, errorMessage, memberId: null, memberEpoch: 0, heartbeatIntervalMs: 0, assignment: null }
 }
@@ -54,7 +57,8 @@ export function consumerHeartbeat(
   waiter: Waiter<ConsumerHeartbeatResult>,
 ): void {
   const draft = new Draft(turn)
-  const result = input.memberEpoch < 0 ? leave(state, draft, input) : beat(state, draft, input)
+  const decided = input.memberEpoch < 0 ? leave(state, draft, input) : beat(state, draft, input)
+  const result = draft.fits ? decided : new Refusal(ErrorCode.UNKNOWN_SERVER_ERROR, TOO_LARGE)
   if (result instanceof Refusal) {
     turn.answer(waiter, heartbeatFailure(result.errorCode, result.message))
     return

@@ -62,7 +62,7 @@ export function updateRegexes(
   }
   const counts = regexCountsAfter(group, change)
   if (isRefreshDue(draft, group, counts, due)) {
-    draft.effect((turn) => turn.schedule({ kind: 'consumer-regex', groupId, mayDescribe }, 0))
+    draft.effect((turn) => turn.schedule({ kind: 'consumer-regex', groupId, left: null, mayDescribe }, 0))
   }
   return result
 }

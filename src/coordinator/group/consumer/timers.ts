@@ -7,7 +7,7 @@ import { resolveRegexes } from './regex.ts'
 
 export function consumerTimerFired(state: GroupState, turn: Turn, event: ConsumerTimerEvent): void {
   if (event.kind === 'consumer-regex') {
-    resolveRegexes(state, turn, event.groupId, event.mayDescribe)
+    resolveRegexes(state, turn, event)
     return
   }
   const group = state.groups.get(event.groupId)
@@ -15,7 +15,9 @@ export function consumerTimerFired(state: GroupState, turn: Turn, event: Consume
   const member = group.member(event.memberId)
   if (member === undefined) return
   // It has moved on since.
-  if (event.kind === 'consumer-rebalance' && event.memberEpoch !== member.memberEpoch) return
+  const isRevoking =
+    member.state === 'unrevoked' && event.kind === 'consumer-rebalance' && event.memberEpoch === member.memberEpoch
+  if (event.kind === 'consumer-rebalance' && !isRevoking) return
   const draft = new Draft(turn)
   fenceMembers(state, draft, group, [member])
   draft.commit()

@@ -1,5 +1,6 @@
 /** Members of consumer groups: how they come, share, go silent, and survive a restart of the broker. */
 import { describe, expect, test } from 'bun:test'
+import { REGEX_MATCHES_PER_TURN } from '../../../../src/coordinator/config.ts'
 import { ErrorCode } from '../../../../src/protocol/errors.ts'
 import { GroupTest } from '../../group-test.ts'
 import { Consumer, consumerTest, settle } from './consumer-test.ts'
@@ -51,6 +52,18 @@ describe('the first member', () => {
     expect(groups.consumerGroup()).toBeUndefined()
     expect(groups.timers.names().filter((name) => name.includes('consumer'))).toEqual([])
   })
+})
+
+test('a group that does not fit into a batch does not grow, and nobody else is disturbed', () => {
+  const groups = consumerTest()
+  const one = new Consumer(groups, 'one')
+  one.join()
+  groups.log.bytesMax = 600
+  const { loads } = groups.log
+  const topics = Array.from({ length: 40 }, (_, index) => `a-topic-with-a-name-of-its-own-${index}`)
+  expect(new Consumer(groups, 'two').join(topics).errorCode).toBe(ErrorCode.UNKNOWN_SERVER_ERROR)
+  expect(groups.log.loads).toBe(loads)
+  expect(one.beat()).toMatchObject({ ...NOTHING_NEW, memberEpoch: 2 })
 })
 
 describe('sharing', () => {
@@ -228,6 +241,21 @@ describe('expressions', () => {
     groups.sleep(1)
     one.own()
     expect(one.holds).toHaveLength(2)
+  })
+
+  test('are resolved in several turns if they are many, and all of them in the end', () => {
+    const groups = consumerTest()
+    for (let topic = 0; topic < REGEX_MATCHES_PER_TURN / 2; topic++) groups.setTopic(`t-${topic}`, 1)
+    const consumers = Array.from({ length: 5 }, (_, index) => new Consumer(groups, `member-${index}`))
+    for (const [index, consumer] of consumers.entries()) consumer.join(null, { subscribedTopicRegex: `t-${index}` })
+    groups.crash()
+    expect(groups.consumerGroup()!.regexes.size).toBe(0)
+    consumers[0]!.own()
+    groups.sleep(10)
+    const { regexes } = groups.consumerGroup()!
+    expect([...regexes].map(([regex, { topics }]) => [regex, ...topics]).sort()).toEqual(
+      [0, 1, 2, 3, 4].map((index) => [`t-${index}`, `t-${index}`]),
+    )
   })
 
   test('match only what the member may see', () => {
