@@ -1,7 +1,7 @@
 /** Curves: what a record costs as connections, partitions or topics become more. */
 import type { Axis, Chart, Section, Series, Table } from '../report/report.ts'
 import type { Round } from './measure.ts'
-import { cpuPerRecord, median, roundsOf } from './statistics.ts'
+import { cpuPerRecord, median, roundsOf, spreadOf } from './statistics.ts'
 import type { Summary } from './summary.ts'
 import type { Workload } from './workload.ts'
 
@@ -13,8 +13,9 @@ const CURVES = [
 
 /** Figures of some workloads alone that belong into the curve's table. */
 const EXTRA_COLUMNS = [
-  { key: 'idleBytesPerConnection', name: 'memory per idle connection', unit: 'bytes' },
-  { key: 'createSeconds', name: 'to create them', unit: 's' },
+  // The largest of the rounds: memory that was freed before is used first, and then nothing grows.
+  { key: 'idleBytesPerConnection', name: 'growth per idle connection', unit: 'bytes', of: largest },
+  { key: 'createSeconds', name: 'to create them', unit: 's', of: median },
 ] as const
 
 export const CURVE_SECTIONS: readonly ((summary: Summary) => Section[])[] = CURVES.map(
@@ -24,6 +25,10 @@ export const CURVE_SECTIONS: readonly ((summary: Summary) => Section[])[] = CURV
       return points.length === 0 ? [] : [curveSection(summary, points, heading)]
     },
 )
+
+function largest(values: readonly number[]): number {
+  return spreadOf(values).high
+}
 
 function recordsPerSecond(round: Round): number {
   return round.publish === null ? Number.NaN : round.publish.records / round.publish.seconds
@@ -75,7 +80,7 @@ function curveTable(summary: Summary, workloads: readonly Workload[], label: str
           median(rounds.map(cpuPerRecord)),
           median(rounds.map((round) => round.publish?.latency.percentile(99) ?? Number.NaN)),
           median(rounds.map((round) => round.broker?.residentBytes ?? Number.NaN)) / 1e6,
-          ...extras.map(({ key }) => median(rounds.map((round) => round.extra[key] ?? Number.NaN))),
+          ...extras.map(({ key, of }) => of(rounds.map((round) => round.extra[key] ?? Number.NaN))),
         ],
       ]
     }),

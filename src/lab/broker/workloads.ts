@@ -87,10 +87,13 @@ interface ProduceSettings {
   readonly connections: number
   readonly inFlight: number
   readonly acks: number
+  /** All connections write to one partition; otherwise each has a topic of its own. */
+  readonly onePartition?: boolean
 }
 
 function produceWorkload(settings: ProduceSettings): Workload {
-  const { name, title, summary, figure, shape, connections, inFlight, acks } = settings
+  const { name, title, summary, figure, shape, connections, inFlight, acks, onePartition = false } = settings
+  const topicCount = onePartition ? 1 : connections
   return workload({
     name,
     title,
@@ -99,14 +102,16 @@ function produceWorkload(settings: ProduceSettings): Workload {
     machine: true,
     shape: {
       messageSize: shape.recordBytes,
-      topics: connections,
+      topics: topicCount,
       partitions: 1,
-      producersPerTopic: 1,
+      producersPerTopic: connections / topicCount,
       consumersPerTopic: 0,
     },
     prepare: async (context) =>
-      perRound(context, name, connections, async (topics) => {
-        const plan = { shape, acks, lanes: lanesOf(topics), inFlight: { perConnection: inFlight }, rate: context.rate }
+      perRound(context, name, topicCount, async (topics) => {
+        const perTopic = lanesOf(topics)
+        const lanes = Array.from({ length: connections }, (_, index) => perTopic[index % topicCount]!)
+        const plan = { shape, acks, lanes, inFlight: { perConnection: inFlight }, rate: context.rate }
         return together({ produce: await ProduceLoad.connect(plan) })
       }),
   })
@@ -136,12 +141,13 @@ const PRODUCE: readonly Workload[] = [
   produceWorkload({
     name: 'producers-64',
     title: '64 producers, 100 B',
-    summary: 'one 100-byte record per request, 64 connections x 5 in flight, acks=all: what group commit is for',
+    summary: 'one 100-byte record per request, 64 connections x 5 in flight to one partition, acks=all: group commit',
     figure: RECORDS_PER_SECOND,
     shape: SMALL,
     connections: 64,
     inFlight: 5,
     acks: -1,
+    onePartition: true,
   }),
   ...SIZES.map(({ name, title, shape }) =>
     produceWorkload({
