@@ -239,12 +239,13 @@ export class PendingFetch implements PartitionWait {
     if (fetchOffset >= upTo) return null
     const maxBytes = this.#limitFor(row)
     if (maxBytes === 0 && this.#readAnything) return null
-    // A reader at read_committed must be told of aborted transactions up to the exact end of what it gets.
+    // A reader at read_committed must be told of aborted transactions up to the exact end of what it gets. What lies below the last
+    // stable offset is decided: if none is there now, none will be.
     return log.read(fetchOffset, {
       maxBytes,
       upTo,
       atLeastOne: !this.#readAnything,
-      asFile: !this.#terms.readCommitted,
+      asFile: !this.#terms.readCommitted || !log.hasAborted(fetchOffset),
     })
   }
 
@@ -285,7 +286,13 @@ export class PendingFetch implements PartitionWait {
     this.#remainingBytes = Math.max(0, this.#remainingBytes - bytes)
     if (bytes > 0) this.#readAnything = true
     if (this.#terms.readCommitted && row.partition?.log != null) {
-      row.abortedTransactions = row.partition.log.abortedTransactions(row.asked.fetchOffset, result.nextOffset)
+      try {
+        row.abortedTransactions = row.partition.log.abortedTransactions(row.asked.fetchOffset, result.nextOffset)
+      } catch (error) {
+        // Without the list aborted records would be taken for good ones.
+        row.releaseData()
+        this.#failRead(row, error)
+      }
     }
   }
 

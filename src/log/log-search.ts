@@ -2,13 +2,14 @@
 
 import { firstRecordAtOrAfter, RecordError } from '../records/batch.ts'
 import { maxDecompressedBytesFor } from '../records/limits.ts'
+import { DiskError } from '../storage/disk.ts'
 import { BatchCursor } from './batch-cursor.ts'
 import type { Log } from './log.ts'
 import { LogDamage, type LogReader, type ReadSteps, runSteps } from './log-read.ts'
 import { loadNewestSnapshot, replayProducers } from './producer-replay.ts'
 import type { Segment } from './segment.ts'
 import type { LogServices } from './services.ts'
-import type { AbortedEntry } from './txn-index.ts'
+import type { AbortedEntry, TxnIndex } from './txn-index.ts'
 import type { AbortedTransaction, OffsetAndTimestamp } from './types.ts'
 
 const LOCATE_BYTES = 16 * 1024
@@ -122,13 +123,32 @@ export class LogSearch {
   }
 
   abortedTransactions(fetchOffset: number, nextOffset: number): AbortedTransaction[] {
-    const { segments } = this.#log
     const found: AbortedEntry[] = []
-    for (let segment = segments.floor(fetchOffset); segment !== null; segment = segments.after(segment)) {
-      segment.loadIndexes()
-      if (segment.txnIndex.collect(fetchOffset, nextOffset, found)) break
-    }
+    for (const index of this.#txnIndexesFrom(fetchOffset)) if (index.collect(fetchOffset, nextOffset, found)) break
     return found.map((entry) => ({ producerId: entry.producerId, firstOffset: entry.firstOffset }))
+  }
+
+  /** Whether any aborted transaction ends at or after the segment that holds the offset. */
+  hasAborted(fetchOffset: number): boolean {
+    try {
+      for (const index of this.#txnIndexesFrom(fetchOffset)) if (index.count > 0) return true
+      return false
+    } catch (error) {
+      // Whoever needs to know them gets the error.
+      if (error instanceof DiskError) return true
+      throw error
+    }
+  }
+
+  *#txnIndexesFrom(offset: number): Generator<TxnIndex> {
+    const { segments } = this.#log
+    const first = segments.floor(offset)
+    const all = segments.all
+    for (let index = first === null ? 0 : all.indexOf(first); index < all.length; index++) {
+      const segment = all[index]!
+      segment.loadTxnIndex()
+      yield segment.txnIndex
+    }
   }
 
   /** After a cut: the producers' state as of the log's new end. */

@@ -334,6 +334,11 @@ export class Log {
     return this.#search.abortedTransactions(fetchOffset, nextOffset)
   }
 
+  /** Whether `abortedTransactions` can have an answer for a reader at the offset. */
+  hasAborted(fetchOffset: number): boolean {
+    return this.#search.hasAborted(fetchOffset)
+  }
+
   /** First record at or after the timestamp, if it lies below `upTo`. Rejects with LogDamage or DiskError. */
   offsetForTimestamp(timestamp: number, upTo: number): Promise<OffsetAndTimestamp | null> {
     return this.#search.offsetForTimestamp(timestamp, upTo)

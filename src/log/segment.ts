@@ -71,6 +71,7 @@ export class Segment implements Closable {
   /** Taken out of the log: what is in the folder under its names is not its own any more. */
   #retired = false
   #indexesLoaded = false
+  #txnIndexLoaded = false
   #bytesSinceLastEntry = 0
   #preallocatedBytes = 0
 
@@ -277,6 +278,14 @@ export class Segment implements Closable {
     if (problem !== null) this.repairIndexes(problem)
     this.#indexesLoaded = true
     this.#openFiles.touch(this)
+  }
+
+  /** The aborted transactions alone: most segments have none, and who asks for them must not bring in all other indexes of the log. */
+  loadTxnIndex(): void {
+    if (this.#indexesLoaded || this.#txnIndexLoaded) return
+    this.txnIndex.file.load(this.#services.disk)
+    if (this.txnIndex.problem(this.baseOffset) !== null) this.loadIndexes()
+    this.#txnIndexLoaded = true
   }
 
   repairIndexes(reason: string): void {
