@@ -48,12 +48,24 @@ const COMPARED = new Set<number>([
 const apiVersions = asks(ApiVersionsRequest, ApiVersionsResponse)
 const SOFTWARE = { clientSoftwareName: 'differential', clientSoftwareVersion: '1.0' }
 
+/** Share and streams groups are left out. */
+const COMPARED_FEATURES = new Set([
+  'eligible.leader.replicas.version',
+  'group.version',
+  'kraft.version',
+  'metadata.version',
+  'transaction.version',
+])
+const isCompared = ({ name }: { name: string }): boolean => COMPARED_FEATURES.has(name)
+const byName = (a: { name: string }, b: { name: string }): number => (a.name < b.name ? -1 : 1)
+
 /** The ranges of the compared APIs, and the features; Samsa has fewer of both until it serves all of Kafka. */
 function comparedRanges(answer: Infer<typeof ApiVersionsResponse>): unknown {
   return {
     errorCode: answer.errorCode,
     apiKeys: answer.apiKeys.filter(({ apiKey }) => COMPARED.has(apiKey)),
-    finalizedFeatures: answer.finalizedFeatures.filter(({ name }) => name === 'metadata.version'),
+    finalizedFeatures: answer.finalizedFeatures.filter(isCompared).sort(byName),
+    supportedFeatures: answer.supportedFeatures.filter(isCompared).sort(byName),
     finalizedFeaturesEpoch: answer.finalizedFeaturesEpoch,
     zkMigrationReady: answer.zkMigrationReady,
   }
