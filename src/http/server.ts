@@ -215,12 +215,17 @@ export class HttpServer {
 }
 
 function requestFrom(incoming: IncomingMessage): HttpRequest {
-  const path = incoming.url ?? '/'
-  if (!path.startsWith('/')) throw new HttpError(400, 'bad_path', `'${path}' is not a path`)
-  const { headers } = incoming
+  const { headers, method = '' } = incoming
+  const hasBody = headers['transfer-encoding'] !== undefined || Number(headers['content-length'] ?? 0) > 0
+  if (hasBody && (method === 'GET' || method === 'HEAD')) {
+    // Nobody reads it, so nothing that follows on the connection could be told from it.
+    throw new HttpError(400, 'unexpected_body', `a ${method} has no body here`, { headers: { connection: 'close' } })
+  }
+  const url = URL.parse(incoming.url ?? '/', 'http://localhost')
+  if (url === null) throw new HttpError(400, 'bad_path', `'${incoming.url}' is not a path`)
   return {
-    method: incoming.method ?? '',
-    url: new URL(`http://localhost${path}`),
+    method,
+    url,
     header: (name) => {
       const value = headers[name]
       return Array.isArray(value) ? value.join(', ') : value
@@ -234,7 +239,7 @@ function hostIn(header: string): string {
   return match?.[1] ?? match?.[2] ?? ''
 }
 
-function isLoopback(host: string): boolean {
+export function isLoopback(host: string): boolean {
   return host === 'localhost' || host === '::1' || host.startsWith('127.')
 }
 

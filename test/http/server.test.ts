@@ -91,6 +91,40 @@ describe('connections', () => {
   })
 })
 
+describe('a request', () => {
+  test('with a body that nobody asked for is refused, and its connection closed', async () => {
+    const server = await start()
+    const { status, answer } = await raw(
+      server,
+      'GET /healthz HTTP/1.1\r\nHost: localhost\r\nContent-Length: 9\r\n\r\nGET /evil',
+    )
+    expect(status).toBe(400)
+    expect(answer).toContain('unexpected_body')
+    expect(answer.match(/HTTP\/1\.1 /g)).toHaveLength(1)
+  })
+
+  test.each([
+    ['GET http://localhost/healthz HTTP/1.1', 503],
+    ['GET //healthz HTTP/1.1', 404],
+    ['GET /healthz/../../etc/passwd HTTP/1.1', 404],
+    ['GET /healthz?x=%00 HTTP/1.1', 503],
+  ])('%s: %d', async (line, expected) => {
+    const { status } = await raw(await start(), `${line}\r\nHost: localhost\r\nConnection: close\r\n\r\n`)
+    expect(status).toBe(expected)
+  })
+})
+
+/** Sends the text as it is, and reads until the server closes. */
+async function raw(server: HttpServer, text: string): Promise<{ status: number; answer: string }> {
+  const socket = connectTcp(server.port, '127.0.0.1', () => socket.write(text))
+  const chunks: string[] = []
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk.toString('latin1')))
+  socket.on('error', () => undefined)
+  await new Promise<void>((resolve) => socket.on('close', () => resolve()))
+  const answer = chunks.join('')
+  return { status: Number(/^HTTP\/1\.1 (\d+)/.exec(answer)?.[1]), answer }
+}
+
 describe('a port that is taken', () => {
   test('is an error that names it', async () => {
     const first = await start()

@@ -73,7 +73,12 @@ async function stop({ broker, http }: Serving): Promise<void> {
 /** Null where nobody asked for it and the port cannot be had. */
 async function startHttp({ listen, isRequired }: HttpSettings, logger: Logger): Promise<HttpServer | null> {
   // Loaded only where it is wanted: a start without it stays as short as it was.
-  const { HttpServer } = await import('../../http/server.ts')
+  const { HttpServer, isLoopback } = await import('../../http/server.ts')
+  if (!isLoopback(listen.host)) {
+    logger.warn('the HTTP port knows no passwords: whoever reaches it can read every topic', {
+      http: formatHostPort(listen),
+    })
+  }
   try {
     return await HttpServer.start({ listen, clock: realClock, timers: new RealTimers(realClock), logger })
   } catch (error) {
