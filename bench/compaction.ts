@@ -110,8 +110,10 @@ class Side {
 
   /** Where the topic's last cleaning ended; -1 before the first. */
   cleanedUpTo(topic: string): number {
-    const file = join(this.started.target.dataDirectory!, 'cleaner-offset-checkpoint')
-    if (!existsSync(file)) return -1
+    const folder = this.started.target.dataDirectory!
+    const places = [folder, join(folder, 'logs')].map((each) => join(each, 'cleaner-offset-checkpoint'))
+    const file = places.find(existsSync)
+    if (file === undefined) return -1
     return Number(readFileSync(file, 'latin1').match(new RegExp(`^${topic} 0 (\\d+)$`, 'm'))?.[1] ?? -1)
   }
 

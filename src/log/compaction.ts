@@ -51,6 +51,8 @@ const TIMER = 'log/cleaner'
 /** One piece of input is at least and at most so large, whatever `log.cleaner.io.buffer.size` says. */
 const SMALLEST_PIECE_BYTES = 16 * 1024
 const LARGEST_PIECE_BYTES = 8 * 1024 * 1024
+/** Looking through all logs costs time, also when there is nothing to do. */
+const SHORTEST_BACKOFF_MS = 10
 const NO_SPACE_CODES: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT'])
 
 interface Candidate {
@@ -106,7 +108,8 @@ export class Cleaner {
 
   #schedule(): void {
     const { timers, clock, settings } = this.#host
-    timers.schedule(TIMER, clock.now() + settings().backoffMs, () => void this.run())
+    const backoffMs = Math.max(settings().backoffMs, SHORTEST_BACKOFF_MS)
+    timers.schedule(TIMER, clock.now() + backoffMs, () => void this.run())
   }
 
   async #runRound(): Promise<void> {

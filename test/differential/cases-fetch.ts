@@ -375,7 +375,8 @@ const DELETE_RECORDS: CaseGroup = {
     await broker.createTopic('deletes', { partitions: 2 })
     await broker.createTopic('deletes-compact', { configs: { 'cleanup.policy': 'compact' } })
     await broker.createTopic('deletes-both', { configs: { 'cleanup.policy': 'compact,delete' } })
-    for (const topic of ['deletes', 'deletes-compact', 'deletes-both']) {
+    await broker.createTopic('deletes-neither', { configs: { 'cleanup.policy': '' } })
+    for (const topic of ['deletes', 'deletes-compact', 'deletes-both', 'deletes-neither']) {
       await appendText(broker, topic, 0, ['a', 'b', 'c', 'd'])
       await appendText(broker, topic, 0, ['e', 'f'])
     }
@@ -395,6 +396,7 @@ const DELETE_RECORDS: CaseGroup = {
     deleteRecords('an empty partition', 2, deleting('deletes', -1, 1)),
     deleteRecords('a compacted topic', 2, deleting('deletes-compact', 2)),
     deleteRecords('a compacted topic that also deletes', 2, deleting('deletes-both', 2)),
+    deleteRecords('a topic that keeps everything', 2, deleting('deletes-neither', 2)),
     deleteRecords('an internal topic', 2, deleting('__consumer_offsets', 0)),
     deleteRecords('an unknown topic', 2, deleting('deletes-none', 0)),
     deleteRecords('an unknown partition', 2, deleting('deletes', 0, 8)),

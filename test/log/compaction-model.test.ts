@@ -50,7 +50,7 @@ class TickingClock extends ManualClock {
   #ticks = 0
 
   override monotonic(): number {
-    this.#ticks += 0.4
+    this.#ticks += 0.08
     return this.#ticks
   }
 }

@@ -43,7 +43,9 @@ function deleteTo(context: RequestContext, topic: string, index: number, asked: 
   const refusal = partition.refusalFor(-1)
   if (refusal !== null) return failed(refusal)
   const log = partition.log!
-  if (!log.config.cleanupPolicy.delete) return failed(ErrorCode.POLICY_VIOLATION)
+  const { cleanupPolicy } = log.config
+  // A topic that keeps everything, with an empty policy, may have records deleted.
+  if (cleanupPolicy.compact && !cleanupPolicy.delete) return failed(ErrorCode.POLICY_VIOLATION)
   const offset = asked === TO_HIGH_WATERMARK ? log.highWatermark : asked
   if (offset < 0 || offset > log.highWatermark) return failed(ErrorCode.OFFSET_OUT_OF_RANGE)
   if (offset > log.logStartOffset) {
