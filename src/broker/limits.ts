@@ -44,7 +44,7 @@ export const LENT_PIECE_BYTES_MAX = MIB
 export const LENT_BYTES_MAX = 64 * MIB
 
 /** Of the memory for requests so much is kept for the next ones. */
-export const REQUEST_MEMORY_KEPT_BYTES = 32 * MIB
+export const REQUEST_MEMORY_KEPT_BYTES = 16 * MIB
 
 /** Answer parts below this are copied together into one socket write; larger ones are handed over as they are. */
 export const COALESCE_PART_BYTES_MAX = 64 * KIB

@@ -362,7 +362,7 @@ function connectionsWorkload(connections: number): Workload {
 
 /** Fewer connections than this are lost in what a process allocates and frees anyway. */
 const SEEN_CONNECTIONS_MIN = 1000
-/** Freed memory goes back to the system a while later: Samsa keeps it for two seconds. */
+/** Freed memory goes back to the system a while later. */
 const SETTLE_SECONDS = 3
 
 /** Resident memory of a broker that has nothing to do; NaN where it would say nothing. */
