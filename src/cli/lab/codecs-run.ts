@@ -1,6 +1,5 @@
 /** Carries out `samsa lab codecs`: finds the records, runs the lab, writes what came out where it is wanted. */
 import { closeSync, fstatSync, openSync, readSync, writeFileSync } from 'node:fs'
-import { fileURLToPath } from 'node:url'
 import { startBroker } from '../../lab/codecs/broker-process.ts'
 import { parseDistribution, type SizeDistribution } from '../../lab/codecs/distribution.ts'
 import {
@@ -27,6 +26,7 @@ import { CliError, usageError } from '../errors.ts'
 import { unescapeText } from '../lines.ts'
 import type { BootstrapOptions } from '../options.ts'
 import { note, Progress, print, printJson, table, wantsColour } from '../output.ts'
+import { selfCommand } from '../self.ts'
 import { withCluster } from '../with-cluster.ts'
 
 export interface CodecsOptions extends BootstrapOptions {
@@ -105,15 +105,14 @@ async function inputFor(options: CodecsOptions, selected: Selected, effort: Effo
     minCompressMbPerSecond: minCompress,
     environment: describeEnvironment(),
     broker: options.broker
-      ? { start: () => startBroker(serveCommand()), rounds: effort.brokerRounds, bytes: effort.brokerBytes }
+      ? {
+          start: () => startBroker([...selfCommand(), 'serve']),
+          rounds: effort.brokerRounds,
+          bytes: effort.brokerBytes,
+        }
       : null,
     dictionaries: options.dictionary,
   }
-}
-
-/** This program again, as a broker. */
-function serveCommand(): string[] {
-  return [process.execPath, fileURLToPath(new URL('../main.ts', import.meta.url)), 'serve']
 }
 
 function distribution(name: string, text: string | undefined): SizeDistribution | null {

@@ -1,12 +1,14 @@
 /**
- * A broker of the lab's own: a process with a temporary folder, on a free port, that goes away with its data.
+ * A broker of the lab's own: a process with a temporary folder, on a free port, that goes away with its data. It is the only
+ * one of its kind, so unlike the targets of the benchmark it is known to be ready by what it prints.
  *
  * What must hold: whoever starts one ends it, also on the way out of an error; the folder is gone after `stop`.
  */
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs'
+import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { HostPort } from '../../client/address.ts'
+import { cpuSecondsOf } from '../broker/target.ts'
 
 export interface BrokerProcess {
   readonly address: HostPort
@@ -18,8 +20,6 @@ export interface BrokerProcess {
 
 const START_TIMEOUT_MS = 20_000
 const STOP_TIMEOUT_MS = 10_000
-/** What Linux counts CPU time in for /proc, on every architecture that is left. */
-const TICKS_PER_SECOND = 100
 
 /** `command` starts a broker; the options that make it the lab's own are added. */
 export async function startBroker(command: readonly string[]): Promise<BrokerProcess> {
@@ -39,7 +39,7 @@ export async function startBroker(command: readonly string[]): Promise<BrokerPro
   try {
     const address = await readyAddress(child.stdout)
     if (address === null) throw new Error(`the lab's broker did not start: ${lastLine(await errors)}`)
-    return { address, dataDirectory, cpuSeconds: () => cpuSecondsOf(child.pid), stop }
+    return { address, dataDirectory, cpuSeconds: () => cpuSeconds(child.pid), stop }
   } catch (error) {
     await stop()
     throw error
@@ -72,12 +72,9 @@ function lastLine(text: string): string {
   return text.trim().split('\n').at(-1) ?? ''
 }
 
-/** utime and stime, the 14th and 15th field of /proc/PID/stat; the name before them may hold anything but ends with `)`. */
-function cpuSecondsOf(pid: number): number {
+function cpuSeconds(pid: number): number {
   try {
-    const text = readFileSync(`/proc/${pid}/stat`, 'latin1')
-    const fields = text.slice(text.lastIndexOf(')') + 2).split(' ')
-    return (Number(fields[11]) + Number(fields[12])) / TICKS_PER_SECOND
+    return cpuSecondsOf(pid)
   } catch {
     return Number.NaN // no /proc here, or the process is gone
   }

@@ -7,10 +7,10 @@
  */
 import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
 import type { RecordInput } from '../../records/batch.ts'
+import { median } from '../broker/statistics.ts'
 import { cutBatches, sectionOf } from './cutting.ts'
 import { stateless, type Transform } from './engines/index.ts'
 import { loadZstdLibrary, SystemZstd, trainDictionary } from './engines/zstd.ts'
-import { median } from './statistics.ts'
 
 export interface DictionaryOptions {
   readonly level: number

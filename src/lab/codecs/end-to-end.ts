@@ -17,10 +17,10 @@ import { ProduceRequest, ProduceResponse } from '../../protocol/messages/00-prod
 import { FetchRequest, FetchResponse } from '../../protocol/messages/01-fetch.ts'
 import { BATCH_HEADER_BYTES, lastOffset, readBatchHeader } from '../../records/batch.ts'
 import { RecordScanner } from '../../records/record-scanner.ts'
+import { type Spread, spreadOf } from '../broker/statistics.ts'
 import type { BrokerProcess } from './broker-process.ts'
 import { type CutBatch, compressedBatch, sectionOf } from './cutting.ts'
 import { type Candidate, candidateId, type Transform } from './engines/index.ts'
-import { type Spread, spreadOf } from './statistics.ts'
 
 export interface EndToEndOptions {
   readonly rounds: number

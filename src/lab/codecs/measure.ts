@@ -7,9 +7,10 @@
  * themselves are on the clock, one by one; garbage is collected between them, off the clock. One thread works, so MB/s
  * are MB/s of one core (MB: a million bytes before compression).
  */
+
+import { type Spread, spreadOf } from '../broker/statistics.ts'
 import { type CutBatch, sectionOf } from './cutting.ts'
 import { type Candidate, candidateId, type Transform } from './engines/index.ts'
-import { percentile, type Spread, spreadOf } from './statistics.ts'
 
 export interface MeasureOptions {
   readonly rounds: number
@@ -182,4 +183,11 @@ function directionOf({ mbPerSecond, batchNs }: Timings): Direction {
     batchUsP50: percentile(batchNs, 0.5) / 1000,
     batchUsP99: percentile(batchNs, 0.99) / 1000,
   }
+}
+
+/** The value that `share` (0..1) of the values do not exceed; NaN of nothing. */
+export function percentile(values: ArrayLike<number>, share: number): number {
+  const sorted = Float64Array.from(values).sort()
+  if (sorted.length === 0) return Number.NaN
+  return sorted[Math.min(sorted.length - 1, Math.max(0, Math.ceil(share * sorted.length) - 1))]!
 }

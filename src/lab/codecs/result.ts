@@ -2,6 +2,8 @@
  * What a run of the codec lab found out, as `--json` writes it. Figures are unrounded; MB are millions of bytes of records
  * before compression. A figure that could not be had is null.
  */
+
+import type { Spread } from '../broker/statistics.ts'
 import type { NamedValue } from '../report/report.ts'
 import type { CutBatch } from './cutting.ts'
 import type { DictionaryExperiment } from './dictionary.ts'
@@ -9,7 +11,6 @@ import type { EndToEnd } from './end-to-end.ts'
 import { type CodecLabel, candidateId, engineId, type MissingEngine } from './engines/index.ts'
 import type { Direction, Measurement } from './measure.ts'
 import type { RatedCodec, Recommendation } from './recommend.ts'
-import type { Spread } from './statistics.ts'
 
 export interface DataDescription {
   /** `file orders.txt`, `topic orders`, `sample json (seed 1)`. */
