@@ -553,7 +553,7 @@ class Loader implements ReplayTarget {
         recoveryPoint: Math.min(recoveryPoint, logEndOffset),
         checkpointedHighWatermark: input.checkpointedHighWatermark,
         snapshotOffset: this.snapshotOffset,
-        folderUnsynced: scanned || !input.cleanStop,
+        folderUnsynced: scanned || this.#rebuildTransactions || !input.cleanStop,
       },
       this.#services,
     )
@@ -565,6 +565,12 @@ class Loader implements ReplayTarget {
         logStartOffset: this.logStartOffset,
       })
       log.startOver(this.logStartOffset)
+    }
+    // What the scan found out about aborted transactions is not found out again above a recovery point that has moved: before it moves, it has
+    // to be on the device.
+    for (const { txnIndex, baseOffset } of this.segments.all) {
+      if ((scanned || this.#rebuildTransactions) && txnIndex.count > 0)
+        log.unsyncedFiles.add(offsetFileName(baseOffset, TXN_INDEX_SUFFIX))
     }
     if (this.#epochsChanged) log.saveEpochs()
     log.removeSnapshots((offset) => offset > log.logEndOffset)
