@@ -44,6 +44,7 @@ const ROLL_TIME_SHARE = 0.01
 
 const BUFFERED = ['write', 'writev', 'write-preallocated'] as const
 const STAGED = 'write-direct-staged'
+const DIRECT = ['write-direct', 'write-direct-preallocated', STAGED, 'write-direct-pool-8'] as const
 
 /** A row that has figures. */
 interface Measured extends Row {
@@ -142,26 +143,31 @@ function sendFinding(rows: readonly Measured[]): string | null {
 
 /**
  * Sustained rates decide, because a page cache that runs ahead of its device must wait for it in the end. Whatever the mode, Samsa
- * writes small appends through the page cache, so only blocks that it would write directly are compared.
+ * writes small appends through the page cache, so only blocks that it would write directly are compared; and the best of each side,
+ * because a broker has several partitions under way where a method here has one file.
  */
 function writeMode(all: readonly Row[], rows: readonly Measured[]): Recommendation | null {
   const setting = 'samsa.write.mode'
-  const tried = all.filter(({ method }) => method === STAGED)
+  const tried = all.filter(isDirect)
   const [first] = tried
   if (first?.refused != null && tried.every(({ refused }) => refused !== null)) {
     return { setting, value: 'buffered', reason: `direct I/O is not to be had here: ${first.refused}` }
   }
-  const direct = largestBlock(rows, STAGED)
-  if (direct === null || (direct.blockBytes ?? 0) < LARGE_APPEND_BYTES) return null
+  const largest = best(rows.filter(isDirect), ({ blockBytes }) => blockBytes ?? 0)?.blockBytes ?? 0
+  const direct = best(
+    rows.filter((row) => isDirect(row) && row.blockBytes === largest),
+    deviceRate,
+  )
+  if (direct === null || largest < LARGE_APPEND_BYTES) return null
   const buffered = best(
-    rows.filter((row) => isBuffered(row) && row.blockBytes === direct.blockBytes),
+    rows.filter((row) => isBuffered(row) && row.blockBytes === largest),
     deviceRate,
   )
   if (buffered === null) return null
   const times = deviceRate(direct) / deviceRate(buffered)
   const [directCpu, bufferedCpu] = [direct.figures.cpuSecondsPerGb, buffered.figures.cpuSecondsPerGb]
   const figures =
-    `at ${formatBytes(direct.blockBytes ?? 0)} direct writing puts ${rate(deviceRate(direct))} on the device for ${formatNumber(directCpu)} CPU s/GB, ` +
+    `at ${formatBytes(largest)} ${direct.method} puts ${rate(deviceRate(direct))} on the device for ${formatNumber(directCpu)} CPU s/GB, ` +
     `${buffered.method} ${rate(deviceRate(buffered))} for ${formatNumber(bufferedCpu)}`
   if (times >= CLEARLY_FASTER) return { setting, value: 'direct', reason: `${figures}: large appends gain from it` }
   if (times <= 1 / CLEARLY_FASTER) return { setting, value: 'buffered', reason: `${figures}: direct is slower` }
@@ -263,6 +269,10 @@ function deviceRate({ figures }: Measured): number {
 
 function isBuffered({ method }: Row): boolean {
   return BUFFERED.some((name) => name === method)
+}
+
+function isDirect({ method }: Row): boolean {
+  return DIRECT.some((name) => name === method)
 }
 
 function best(rows: readonly Measured[], by: (row: Measured) => number): Measured | null {

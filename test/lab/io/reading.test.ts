@@ -88,6 +88,14 @@ describe('samsa.write.mode', () => {
     expect(mode(buffered, direct, { ...preallocated, blockBytes: 4 * KIB })?.value).toBe('direct')
   })
 
+  test('the best of the direct ways is the other: a broker has more than one file under way', () => {
+    const staged: Constructed = { method: 'write-direct-staged', rate: 800 }
+    const several: Constructed = { method: 'write-direct-pool-8', rate: 1300 }
+    expect(mode(buffered, staged, several)).toMatchObject({ value: 'direct' })
+    expect(mode(buffered, staged, several)?.reason).toContain('write-direct-pool-8 puts 1,300 MB/s')
+    expect(mode(buffered, staged, { ...several, blockBytes: 64 * KIB })?.value).toBe('buffered')
+  })
+
   test('small appends say nothing about it', () => {
     const blockBytes = 4 * KIB
     expect(mode({ ...buffered, blockBytes }, { method: 'write-direct-staged', blockBytes })).toBeNull()
