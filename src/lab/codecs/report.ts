@@ -1,7 +1,12 @@
 /** A result of the codec lab as a report: what is read on a terminal and looked at in a browser. */
+
+import { median } from '../broker/statistics.ts'
 import type { Chart, NamedValue, Report, Section, Series, Table } from '../report/report.ts'
 import { formatBytes } from '../report/report.ts'
 import type { CodecLabResult, CodecRow } from './result.ts'
+
+/** On a quiet machine rounds differ by a few percent. */
+const UNSTEADY_PERCENT = 25
 
 export function codecReport(result: CodecLabResult): Report {
   return {
@@ -29,6 +34,12 @@ function reading(result: CodecLabResult): string[] {
   const { recommendation } = result
   if (recommendation === null) return ['Nothing was measured that could be recommended.']
   const sentences = [recommendation.reason, `Settings: ${recommendation.settings.join(', ')}.`]
+  const variation = median(result.codecs.map(({ compress }) => halfSpread(compress)))
+  if (variation > UNSTEADY_PERCENT) {
+    sentences.push(
+      `Rounds differed by +-${variation.toFixed(0)} %, so something else was busy on this machine: measure again when it is quiet before relying on close figures.`,
+    )
+  }
   const plain = result.endToEnd.find(({ id }) => id.startsWith('none/'))
   const chosen = result.endToEnd.find(({ id }) => id === recommendation.choice.id)
   if (plain !== undefined && chosen !== undefined && chosen !== plain) {
@@ -100,8 +111,12 @@ function codecTable(codecs: readonly CodecRow[]): Table {
 }
 
 function directionCells({ mbPerSecond, batchUsP50, batchUsP99 }: CodecRow['compress']): number[] {
-  const { median, low, high } = mbPerSecond
-  return [median, ((high - low) / 2 / median) * 100, batchUsP50, batchUsP99]
+  return [mbPerSecond.median, halfSpread({ mbPerSecond }), batchUsP50, batchUsP99]
+}
+
+/** Half the distance between the slowest and the fastest round, in percent of the median. */
+function halfSpread({ mbPerSecond }: Pick<CodecRow['compress'], 'mbPerSecond'>): number {
+  return ((mbPerSecond.high - mbPerSecond.low) / 2 / mbPerSecond.median) * 100
 }
 
 function unavailableTable(unavailable: CodecLabResult['unavailable']): Table {

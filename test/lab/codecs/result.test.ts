@@ -135,6 +135,21 @@ describe('a run', () => {
   })
 })
 
+describe('rounds that differ much', () => {
+  test.each([
+    [40, true],
+    [10, false],
+  ])('by +-%d %%: said %p', async (percent, said) => {
+    const result = await runCodecLab(input({ selected: selected(['snappy']) }), TOOLS)
+    const mbPerSecond = { median: 100, low: 100 - percent, high: 100 + percent }
+    const codecs = result.codecs.map((row) => ({ ...row, compress: { ...row.compress, mbPerSecond } }))
+    const warned = codecReport({ ...result, codecs }).reading.some((line) =>
+      line.startsWith('Rounds differed by +-40 %'),
+    )
+    expect(warned).toBe(said)
+  })
+})
+
 describe('through a broker', () => {
   test('which codecs: the best of each, and the recommended one', async () => {
     const { codecs } = await runCodecLab(input({ selected: selected([]) }), TOOLS)
