@@ -536,7 +536,8 @@ class Loader implements ReplayTarget {
   #finish(recoveryPoint: number, scanned: boolean): LoadedLog {
     const input = this.#input
     const logEndOffset = this.segments.active.endOffset
-    if (this.#epochs.truncateEnd(logEndOffset)) this.#epochsChanged = true
+    // One that begins at the end stays: whoever leads says it again, and an empty log's file would be written twice at every start.
+    if (this.#epochs.truncateEnd(logEndOffset + 1)) this.#epochsChanged = true
     if (this.#epochs.truncateStart(Math.min(this.logStartOffset, logEndOffset))) this.#epochsChanged = true
     const log = new Log(
       {
