@@ -221,7 +221,7 @@ export class Cleaning {
     const filter = new BatchFilter({
       map,
       transactions,
-      lastOfProducers: lastOfProducers(log),
+      lastOfProducers: lastOfProducers(log, services.durability === 'memory' ? log.writtenOffset : log.recoveryPoint),
       endOffset: plan.firstUncleanableOffset,
       nowMs: this.#nowMs,
       deleteRetentionMs: log.config.deleteRetentionMs,
@@ -379,10 +379,12 @@ function abortedEntries(segments: readonly Segment[], services: LogServices): Ab
   return found
 }
 
-function lastOfProducers(log: Log): Map<number, LastOfProducer> {
+/** The newest batch of each that a power loss does not take; the newest of all where none of those is known. */
+function lastOfProducers(log: Log, durableOffset: number): Map<number, LastOfProducer> {
   const last = new Map<number, LastOfProducer>()
   for (const { producerId, epoch, batches } of log.producers.entries()) {
-    last.set(producerId, { lastDataOffset: batches.at(-1)?.lastOffset ?? -1, epoch })
+    const newest = batches.findLast(({ lastOffset }) => lastOffset < durableOffset) ?? batches.at(-1)
+    last.set(producerId, { lastDataOffset: newest?.lastOffset ?? -1, epoch })
   }
   return last
 }

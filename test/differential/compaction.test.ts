@@ -124,7 +124,17 @@ function cleanedUpTo(broker: DifferentialBroker): number {
   return line === null ? -1 : Number(line[1])
 }
 
+/** Samsa also keeps the newest batch of a producer that is on the device, so all of them have to be. */
+async function durable(broker: DifferentialBroker, endOffset: number): Promise<void> {
+  if (broker.target.kind !== 'samsa') return
+  const file = join(broker.target.dataDirectory, 'recovery-point-offset-checkpoint')
+  const isSynced = () =>
+    existsSync(file) && readFileSync(file, 'latin1').split('\n').includes(`${TOPIC} 0 ${endOffset}`)
+  await broker.until('everything is on the device', async () => isSynced())
+}
+
 interface Left {
+  readonly endOffset: number
   readonly batch: unknown
   readonly records: unknown[]
 }
@@ -173,7 +183,7 @@ function described(bytes: Buffer): Left {
     headers.map((each) => `${each.key}=${each.value}`),
   ])
   const fields = { baseOffset, lastOffsetDelta, attributes, producerId, producerEpoch, baseSequence, recordCount }
-  return { batch: { ...fields, maxTimestamp, horizon }, records }
+  return { endOffset: baseOffset + lastOffsetDelta + 1, batch: { ...fields, maxTimestamp, horizon }, records }
 }
 
 interopDescribe('compaction like Kafka 4.3.1', ['java'], () => {
@@ -210,11 +220,12 @@ interopDescribe('compaction like Kafka 4.3.1', ['java'], () => {
           const before = cleanedUpTo(broker)
           await configure(broker, HELD_BACK)
           await play(broker, steps)
-          const all = (await whatIsLeft(broker)).length
+          const all = await whatIsLeft(broker)
+          await durable(broker, all.at(-1)!.endOffset)
           await configure(broker, RELEASED)
           await broker.until('the log is cleaned', async () => cleanedUpTo(broker) > before)
           const left = await whatIsLeft(broker)
-          expect(left.length).toBeLessThan(all)
+          expect(left.length).toBeLessThan(all.length)
           return { cleanedUpTo: cleanedUpTo(broker), left }
         }),
       )
