@@ -621,6 +621,19 @@ export class Log {
     this.#writer.synced(this.recoveryPoint)
   }
 
+  /** Everything that the log has in files is on the device. */
+  syncedWhole(): void {
+    for (const segment of this.segments.all) {
+      segment.syncedBytes = segment.sizeBytes
+      segment.indexesUnsynced = false
+    }
+    this.unsyncedFiles.clear()
+    this.folderUnsynced = false
+    this.parentUnsynced = false
+    this.syncedRemovals = this.removals
+    this.synced(this.writtenOffset)
+  }
+
   syncFailed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error)
     this.#services.logger.error('A sync has failed', { log: this.name, reason })

@@ -39,6 +39,17 @@ export class Syncer {
     return ended
   }
 
+  /** For the end: what has not begun is dropped, whoever closes the logs syncs them. Resolves when what is under way has ended. */
+  stop(): Promise<void> {
+    for (const log of this.#wanted.keys()) {
+      const waiting = this.#waiting.get(log) ?? []
+      this.#waiting.delete(log)
+      for (const resolve of waiting) resolve()
+    }
+    this.#wanted.clear()
+    return this.idle()
+  }
+
   /** Resolves when nothing is wanted or under way. */
   idle(): Promise<void> {
     if (this.#wanted.size === 0 && this.#inFlight.size === 0) return Promise.resolve()

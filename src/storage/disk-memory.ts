@@ -259,6 +259,10 @@ export class MemoryDisk implements Disk {
     this.syncDirectory(directory)
   }
 
+  syncFileSystem(): boolean {
+    return false
+  }
+
   directWriteSpeed(): number | null {
     return this.takesDirectWrites ? Number.POSITIVE_INFINITY : null
   }

@@ -205,6 +205,19 @@ export class RealDisk implements Disk {
     }
   }
 
+  syncFileSystem(directory: string): boolean {
+    const { syncFileSystem } = this.#libc
+    if (syncFileSystem === null) return false
+    return attempt(directory, 'sync the file system of', () => {
+      const descriptor = openSync(directory, 'r')
+      try {
+        return syncFileSystem(descriptor)
+      } finally {
+        closeSync(descriptor)
+      }
+    })
+  }
+
   directWriteSpeed(directory: string): number | null {
     return tryDirectWrites(`${directory}/${WRITE_PROBE_FILE}`, this.#libc)
   }

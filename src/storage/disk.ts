@@ -59,6 +59,8 @@ export interface Disk {
   syncDirectoryLater(directory: string): Promise<void>
   /** Tries how many bytes per second the device takes past the page cache; null if the folder's file system takes no such writes. */
   directWriteSpeed(directory: string): number | null
+  /** Brings everything of the folder's file system to the device in one call, which blocks; false where there is no such call. */
+  syncFileSystem(directory: string): boolean
   free(path: string): { totalBytes: number; usableBytes: number }
   /** Takes the exclusive lock; null if somebody else (any process, or this one) holds it. */
   lock(path: string): Lock | null

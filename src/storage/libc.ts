@@ -1,6 +1,6 @@
 // The few libc calls that node:fs does not offer, through FFI. Every one is optional: without a libc to call (or on another
-// platform) the function is null and the caller has another way. Only calls that never wait for a device are made here,
-// because an FFI call holds up the event loop.
+// platform) the function is null and the caller has another way. Only calls that never wait for a device are made here (but for
+// one, at the end), because an FFI call holds up the event loop.
 
 import { dlopen, FFIType, type Pointer, ptr, read } from 'bun:ffi'
 import { readFileSync } from 'node:fs'
@@ -39,6 +39,8 @@ export interface Libc {
     | null
   /** Hands bytes in the page cache to a socket without copying them: bytes sent, WOULD_BLOCK, SOCKET_FULL or NOT_SUPPORTED. */
   readonly sendCached: ((socket: number, descriptor: number, position: number, length: number) => number) | null
+  /** Brings the file system that the descriptor is of to the device. False if an error was met on the way. */
+  readonly syncFileSystem: ((descriptor: number) => boolean) | null
   /** Takes from a socket what has arrived, into memory of the caller's choosing: bytes, 0 at the end, WOULD_BLOCK (or worse). */
   readonly receive: ((socket: number, buffer: Uint8Array, offset: number, length: number) => number) | null
 }
@@ -48,6 +50,7 @@ export const NO_LIBC: Libc = {
   allocateKeepingSize: null,
   readCached: null,
   sendCached: null,
+  syncFileSystem: null,
   receive: null,
 }
 
@@ -69,6 +72,7 @@ function load(): Libc {
       allocateKeepingSize: loadAllocate(name),
       readCached: loadReadCached(name),
       sendCached: loadSendCached(name),
+      syncFileSystem: loadSyncFileSystem(name),
       receive: loadReceive(name),
     }
   }
@@ -147,6 +151,16 @@ function loadSendCached(library: string): Libc['sendCached'] {
     }
   } catch {
     return null // bytes are then read and written
+  }
+}
+
+/** The one call here that waits for the device: for the end of a process, when nobody is served any more. */
+function loadSyncFileSystem(library: string): Libc['syncFileSystem'] {
+  try {
+    const { symbols } = dlopen(library, { syncfs: { args: ['i32'], returns: 'i32' } })
+    return (descriptor) => symbols.syncfs(descriptor) === 0
+  } catch {
+    return null // files are then synced one by one
   }
 }
 
