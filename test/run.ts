@@ -1,0 +1,101 @@
+/**
+ * `npm test`: all tests, in a few processes at a time. Most of the time goes into files that wait for other programs (brokers that are killed,
+ * Java tools, clients in other languages); each of these has a process of its own, and one process runs all the others. Output comes file
+ * by file as each process ends; the last lines are the counts of all, in the words of the test runner.
+ *
+ * With arguments (`npm test -- test/log -t roll`) it is the test runner itself, with these arguments.
+ */
+
+import { availableParallelism } from 'node:os'
+import { Glob } from 'bun'
+
+/** Folders whose files mostly wait. */
+const WAITING = ['interop', 'differential', 'crash', 'cli', 'bench', 'lab']
+/** The longest come first, so that none of them is left for the end. */
+const LONGEST = ['interop/java-tools', 'differential/differential', 'interop/admin-tools', 'interop/transactions']
+const PROCESSES = availableParallelism() + 1
+
+interface Counts {
+  pass: number
+  skip: number
+  todo: number
+  fail: number
+}
+
+const argumentsGiven = process.argv.slice(2)
+if (argumentsGiven.length > 0) {
+  const only = Bun.spawn([process.execPath, 'test', ...argumentsGiven], { stdio: ['inherit', 'inherit', 'inherit'] })
+  process.exit(await only.exited)
+}
+
+const beganMs = performance.now()
+const files = [...new Glob('test/**/*.test.ts').scanSync('.')].sort()
+const total: Counts = { pass: 0, skip: 0, todo: 0, fail: 0 }
+const queue = batches(files)
+const running = new Set<Bun.Subprocess>()
+let isBad = false
+
+for (const signal of ['SIGINT', 'SIGTERM'] as const) {
+  process.on(signal, () => {
+    for (const child of running) child.kill(signal)
+    process.exit(130)
+  })
+}
+
+await Promise.all(Array.from({ length: PROCESSES }, work))
+const seconds = ((performance.now() - beganMs) / 1000).toFixed(2)
+console.log('\nAll processes together:')
+for (const [word, count] of Object.entries(total)) {
+  if (count > 0 || word === 'pass' || word === 'fail') console.log(` ${count} ${word}`)
+}
+console.log(
+  `Ran ${total.pass + total.skip + total.todo + total.fail} tests across ${files.length} files. [${seconds}s]`,
+)
+process.exit(isBad || total.fail > 0 ? 1 : 0)
+
+/** What one process runs each: the waiting files alone, all others together, whoever takes longest first. */
+function batches(all: readonly string[]): string[][] {
+  const waits = (file: string): boolean => WAITING.some((folder) => file.startsWith(`test/${folder}/`))
+  const rank = (file: string): number => {
+    const place = LONGEST.findIndex((name) => file === `test/${name}.test.ts`)
+    return place < 0 ? LONGEST.length : place
+  }
+  const alone = all.filter(waits).sort((a, b) => rank(a) - rank(b))
+  const together = all.filter((file) => !waits(file))
+  return [
+    ...alone.slice(0, LONGEST.length).map((file) => [file]),
+    together,
+    ...alone.slice(LONGEST.length).map((file) => [file]),
+  ]
+}
+
+async function work(): Promise<void> {
+  for (let batch = queue.shift(); batch !== undefined; batch = queue.shift()) await run(batch)
+}
+
+async function run(batch: readonly string[]): Promise<void> {
+  const child = Bun.spawn([process.execPath, 'test', ...batch.map((file) => `./${file}`)], {
+    stdout: 'pipe',
+    stderr: 'pipe',
+  })
+  running.add(child)
+  const [out, errors, status] = await Promise.all([
+    new Response(child.stdout).text(),
+    new Response(child.stderr).text(),
+    child.exited,
+  ])
+  running.delete(child)
+  process.stdout.write(out + errors)
+  const counts = countsIn(errors)
+  for (const word of Object.keys(total) as (keyof Counts)[]) total[word] += counts[word]
+  // One that ends badly without a failed test (a crash, an error between tests) is a failure all the same.
+  if (status === 0) return
+  isBad = true
+  if (counts.fail === 0) console.log(`${batch.join(' ')}: ended with status ${status}`)
+}
+
+/** The counts at the end of the test runner's output. */
+function countsIn(text: string): Counts {
+  const count = (word: string): number => Number(text.match(new RegExp(`^ *(\\d+) ${word}$`, 'm'))?.[1] ?? 0)
+  return { pass: count('pass'), skip: count('skip'), todo: count('todo'), fail: count('fail') }
+}
