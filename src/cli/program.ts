@@ -23,8 +23,8 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'produce', summary: 'write lines as records to a topic', load: () => import('./commands/produce.ts') },
   { name: 'consume', summary: 'print the records of a topic', load: () => import('./commands/consume.ts') },
-  { name: 'export', summary: "copy a topic's log files into a folder", load: () => import('./commands/export.ts') },
   { name: 'groups', summary: 'list and describe consumer groups', load: () => import('./commands/groups.ts') },
+  { name: 'export', summary: "copy a topic's log files into a folder", load: () => import('./commands/export.ts') },
   {
     name: 'lab',
     summary: 'measure this machine and this data',
@@ -51,7 +51,6 @@ async function buildProgram(argv: readonly string[]): Promise<Command> {
   const program = new Command('samsa')
     .description("A message broker that speaks Apache Kafka's protocol, and its tools.")
     .version(`samsa ${VERSION}`, '-V, --version', 'print the version')
-    .helpCommand('help [command]', 'show the help of a command')
     .addHelpText('after', EXAMPLES)
   const words = argv.filter((argument) => !argument.startsWith('-'))
   const wanted = words[0] === 'help' ? words[1] : words[0]
@@ -69,6 +68,7 @@ function applyConventions(command: Command): void {
   command.configureOutput({ writeErr: () => undefined, outputError: () => undefined })
   command.helpOption('-h, --help', 'show this help')
   command.showHelpAfterError(false)
+  if (command.commands.length > 0) command.helpCommand('help [command]', 'show the help of a command')
   for (const child of command.commands) applyConventions(child)
 }
 

@@ -6,8 +6,8 @@ import { formatOption, nonNegativeInteger } from '../options.ts'
 import { DEFAULT_HTTP } from '../serve/settings.ts'
 
 const HELP = `
-Writes DIR/TOPIC-PARTITION/OFFSET.log, the broker's own files up to the high watermark: kafka-dump-log reads them, and so does a
-broker whose data folder they are put into. Every batch's checksum is verified before a file gets its name.
+Writes DIR/TOPIC-PARTITION/OFFSET.log, the broker's own files up to the high watermark; kafka-dump-log reads them. Every batch's
+checksum is verified before a file gets its name.
 A run that was cut short is continued by the next one with the same DIR; what has been exported already is not fetched again, and of a
 segment that has grown only the rest.
 

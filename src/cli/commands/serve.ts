@@ -4,7 +4,14 @@ import { formatHostPort, type HostPort, parseHostPort } from '../../client/addre
 import { LOG_FORMATS, LOG_LEVELS } from '../logger.ts'
 import { collect, keyValue, nonNegativeInteger } from '../options.ts'
 import type { ServeOptions } from '../serve/run.ts'
-import { DEFAULT_DATA_DIRECTORY, DEFAULT_HTTP, DEFAULT_LISTEN, DURABILITIES, STORAGES } from '../serve/settings.ts'
+import {
+  DEFAULT_DATA_DIRECTORY,
+  DEFAULT_HTTP,
+  DEFAULT_LISTEN,
+  DEFAULT_NODE_ID,
+  DURABILITIES,
+  STORAGES,
+} from '../serve/settings.ts'
 
 const HELP = `
 Durability: what an acknowledged record survives
@@ -30,9 +37,10 @@ export function command(): Command {
   return new Command('serve')
     .description('Run a broker in the foreground.')
     .addOption(
-      new Option('--listen <host:port>', `address to listen on; port 0 takes a free one`)
-        .argParser(address)
-        .default(undefined, formatHostPort(DEFAULT_LISTEN)),
+      new Option(
+        '--listen <host:port>',
+        `address to listen on; port 0 takes a free one (default: ${formatHostPort(DEFAULT_LISTEN)})`,
+      ).argParser(address),
     )
     .addOption(
       new Option('--advertise <host:port>', 'address that clients are told (default: the one they dialled)').argParser(
@@ -42,19 +50,17 @@ export function command(): Command {
     .addOption(
       new Option(
         '--http <host:port|off>',
-        'address of the HTTP port, for health and log files (default: 127.0.0.1:9080)',
-      )
-        .argParser((text) => (text === 'off' ? 'off' : address(text)))
-        .default(undefined, formatHostPort(DEFAULT_HTTP)),
+        `address of the HTTP port, for health and log files (default: ${formatHostPort(DEFAULT_HTTP)})`,
+      ).argParser((text) => (text === 'off' ? 'off' : address(text))),
     )
-    .addOption(new Option('--data <dir>', 'data folder').default(undefined, DEFAULT_DATA_DIRECTORY))
-    .addOption(new Option('--storage <kind>', 'where data lives').choices(STORAGES).default(undefined, 'disk'))
+    .addOption(new Option('--data <dir>', `data folder (default: ${DEFAULT_DATA_DIRECTORY})`))
+    .addOption(new Option('--storage <kind>', 'where data lives; disk unless given').choices(STORAGES))
     .addOption(
-      new Option('--durability <level>', 'what an acknowledgement promises')
-        .choices(DURABILITIES)
-        .default(undefined, 'os'),
+      new Option('--durability <level>', 'what an acknowledgement promises; os unless given').choices(DURABILITIES),
     )
-    .addOption(new Option('--node-id <n>', 'id of this broker').argParser(nonNegativeInteger).default(undefined, '1'))
+    .addOption(
+      new Option('--node-id <n>', `id of this broker (default: ${DEFAULT_NODE_ID})`).argParser(nonNegativeInteger),
+    )
     .addOption(new Option('--config <file>', 'a server.properties file'))
     .addOption(
       new Option('--set <key=value>', 'one configuration property; may be repeated').argParser(collect(keyValue)),

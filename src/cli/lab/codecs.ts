@@ -31,7 +31,9 @@ const SAMPLES = ['json', 'logs', 'avro', 'metrics', 'random']
 const GOALS = ['throughput', 'balanced', 'size']
 
 export function codecsCommand(): Command {
-  const made = new Command('codecs').description('Measure compression codecs on your data, and recommend one.')
+  const made = new Command('codecs')
+    .summary('measure compression codecs on your data, and recommend one')
+    .description('Measure compression codecs on your data, and recommend one.')
   made
     .option('-f, --file <path>', 'records of this file')
     .option('-t, --topic <topic>', 'records of this topic, from its beginning')

@@ -60,21 +60,28 @@ export function ioCommand(): Command {
     .description('Measure sequential reading, writing and syncing on a disk, and what follows for a broker on it.')
     .addOption(new Option('--path <dir>', 'folder on the disk to measure'))
     .addOption(
-      new Option('--size <bytes>', 'length of the files (512MiB, 4GiB)')
-        .argParser(byteSize)
-        .default(undefined, '256MiB'),
+      new Option('--size <bytes>', `length of the files ${defaults(({ sizeBytes }) => compact(sizeBytes))}`).argParser(
+        byteSize,
+      ),
     )
     .addOption(
-      new Option('--block <list>', 'block sizes, comma separated')
-        .argParser(blockSizes)
-        .default(undefined, DEFAULTS.blocks.map((bytes) => formatBytes(bytes).replace(' ', '')).join(',')),
+      new Option(
+        '--block <list>',
+        `block sizes, comma separated ${defaults(({ blocks }) => blocks.map(compact).join(','))}`,
+      ).argParser(blockSizes),
     )
-    .addOption(new Option('--method <list>', 'methods, comma separated').argParser(words).default(undefined, 'all'))
+    .addOption(new Option('--method <list>', 'methods, comma separated (default: all)').argParser(words))
     .addOption(
-      new Option('--rounds <n>', 'rounds; the median of them counts').argParser(roundCount).default(undefined, '3'),
+      new Option(
+        '--rounds <n>',
+        `rounds; the median of them counts ${defaults(({ rounds }) => String(rounds))}`,
+      ).argParser(roundCount),
     )
     .addOption(
-      new Option('--seconds <n>', 'most seconds per run of a method').argParser(seconds).default(undefined, '1'),
+      new Option(
+        '--seconds <n>',
+        `most seconds per run of a method ${defaults(({ secondsPerRun }) => String(secondsPerRun))}`,
+      ).argParser(seconds),
     )
     .option('--quick', 'small files, two block sizes, one round')
     .option('--list', 'list the methods and end')
@@ -83,6 +90,16 @@ export function ioCommand(): Command {
     .addOption(new Option('--html <file>', 'write a report with charts, one file that needs nothing else'))
     .addHelpText('after', HELP)
     .action(runIo)
+}
+
+/** Not left to the parser: --quick decides which of the two holds. */
+function defaults(of: (settings: typeof DEFAULTS) => string): string {
+  return `(default: ${of(DEFAULTS)}, quick ${of(QUICK)})`
+}
+
+/** 256MiB */
+function compact(bytes: number): string {
+  return formatBytes(bytes).replace(' ', '')
 }
 
 async function runIo(options: IoOptions): Promise<void> {

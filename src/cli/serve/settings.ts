@@ -16,7 +16,7 @@ export type Durability = (typeof DURABILITIES)[number]
 export const DEFAULT_LISTEN: HostPort = { host: '127.0.0.1', port: 9092 }
 export const DEFAULT_HTTP: HostPort = { host: '127.0.0.1', port: 9080 }
 export const DEFAULT_DATA_DIRECTORY = './samsa-data'
-const DEFAULT_NODE_ID = 1
+export const DEFAULT_NODE_ID = 1
 
 /** Flags that were really given; undefined where none was. */
 export interface ServeFlags {
