@@ -1,6 +1,6 @@
 /** Options that several commands share, and the parsers that turn their text into values or a usage error. */
 import { InvalidArgumentError, Option } from 'commander'
-import { type HostPort, parseBootstrap } from '../client/address.ts'
+import { type HostPort, parseBootstrap, parseHostPort } from '../client/address.ts'
 import type { OutputFormat } from './output.ts'
 
 export interface FormatOptions {
@@ -31,6 +31,12 @@ function parseBootstrapOption(text: string): readonly HostPort[] {
   const addresses = parseBootstrap(text)
   if (typeof addresses === 'string') throw new InvalidArgumentError(addresses)
   return addresses
+}
+
+export function address(text: string): HostPort {
+  const parsed = parseHostPort(text)
+  if (typeof parsed === 'string') throw new InvalidArgumentError(parsed)
+  return parsed
 }
 
 export function positiveInteger(text: string): number {

@@ -14,10 +14,10 @@ const EINVAL = 22
 const EIO = 5
 const ENOSYS = 38
 /** cachestat(2), Linux 6.5, the same number on x64 and arm64. */
-const CACHESTAT = 451
+export const CACHESTAT = 451
 
 /** Names under which a C library is found: glibc, musl, macOS. */
-const LIBRARY_NAMES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
+export const LIBRARY_NAMES: Partial<Record<NodeJS.Platform, readonly string[]>> = {
   linux: ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`],
   darwin: ['libSystem.B.dylib'],
 }

@@ -1,8 +1,8 @@
 /** `samsa export`: its options. What it does is in ../export/run.ts. */
-import { Command, InvalidArgumentError, Option } from 'commander'
-import { formatHostPort, type HostPort, parseHostPort } from '../../client/address.ts'
+import { Command, Option } from 'commander'
+import { formatHostPort } from '../../client/address.ts'
 import type { ExportOptions } from '../export/run.ts'
-import { formatOption, nonNegativeInteger } from '../options.ts'
+import { address, formatOption, nonNegativeInteger } from '../options.ts'
 import { DEFAULT_HTTP } from '../serve/settings.ts'
 
 const HELP = `
@@ -39,12 +39,6 @@ export function command(): Command {
     .action(async (topic: string, options: ExportOptions) =>
       (await import('../export/run.ts')).exportTopic(topic, options),
     )
-}
-
-function address(text: string): HostPort {
-  const parsed = parseHostPort(text)
-  if (typeof parsed === 'string') throw new InvalidArgumentError(parsed)
-  return parsed
 }
 
 function partitions(text: string, previous: readonly number[] | undefined): number[] {

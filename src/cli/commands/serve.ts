@@ -1,8 +1,8 @@
 /** `samsa serve`: its options. What it does is in ../serve/run.ts, loaded once the options are known to be right. */
-import { Command, InvalidArgumentError, Option } from 'commander'
-import { formatHostPort, type HostPort, parseHostPort } from '../../client/address.ts'
+import { Command, Option } from 'commander'
+import { formatHostPort } from '../../client/address.ts'
 import { LOG_FORMATS, LOG_LEVELS } from '../logger.ts'
-import { collect, keyValue, nonNegativeInteger } from '../options.ts'
+import { address, collect, keyValue, nonNegativeInteger } from '../options.ts'
 import type { ServeOptions } from '../serve/run.ts'
 import {
   DEFAULT_DATA_DIRECTORY,
@@ -79,10 +79,4 @@ export function command(): Command {
     )
     .addHelpText('after', HELP)
     .action(async (options: ServeOptions) => (await import('../serve/run.ts')).serve(options))
-}
-
-function address(text: string): HostPort {
-  const parsed = parseHostPort(text)
-  if (typeof parsed === 'string') throw new InvalidArgumentError(parsed)
-  return parsed
 }

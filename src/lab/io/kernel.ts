@@ -3,11 +3,9 @@
 
 import { dlopen, FFIType, ptr } from 'bun:ffi'
 import { fdatasyncSync } from 'node:fs'
+import { CACHESTAT, LIBRARY_NAMES } from '../../storage/libc.ts'
 
 const POSIX_FADV_DONTNEED = 4
-/** cachestat(2), Linux 6.5, the same number on x64 and arm64. */
-const CACHESTAT = 451
-const LIBRARY_NAMES = ['libc.so.6', `libc.musl-${process.arch === 'arm64' ? 'aarch64' : 'x86_64'}.so.1`]
 
 /** What positions, lengths and addresses of direct I/O are multiples of: no device asks for more. */
 export const DIRECT_ALIGNMENT_BYTES = 4096
@@ -25,7 +23,7 @@ export const NO_KERNEL: Kernel = { dropCached: null, cachedBytes: null, alignedB
 
 export function loadKernel(): Kernel {
   if (process.env.SAMSA_NO_FFI === '1' || process.platform !== 'linux') return NO_KERNEL
-  for (const library of LIBRARY_NAMES) {
+  for (const library of LIBRARY_NAMES.linux ?? []) {
     try {
       return { ...loadCalls(library), alignedBuffer }
     } catch {
