@@ -4,7 +4,7 @@
 import { KeyHash } from './key-hash.ts'
 
 /** Four words of hash and an offset. */
-export const SLOT_BYTES = 24
+const SLOT_BYTES = 24
 const HASH_WORDS = 4
 /** A table with room for more is not filled further than this: looking things up takes longer and longer. */
 const COMFORTABLE_LOAD = 0.7

@@ -8,11 +8,11 @@ import { RE2JS } from 're2js'
 import { ErrorCode } from '../protocol/errors.ts'
 
 export const DEFAULT_PUSH_INTERVAL_MS = 300_000
-export const MIN_PUSH_INTERVAL_MS = 100
-export const MAX_PUSH_INTERVAL_MS = 3_600_000
+const MIN_PUSH_INTERVAL_MS = 100
+const MAX_PUSH_INTERVAL_MS = 3_600_000
 
 /** What a pattern can look at. */
-export const MATCH_KEYS = [
+const MATCH_KEYS = [
   'client_instance_id',
   'client_id',
   'client_software_name',

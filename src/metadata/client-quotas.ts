@@ -13,7 +13,7 @@ import { StoreView } from './store-view.ts'
 import { encodeValue } from './values.ts'
 
 /** In the order in which the parts of an entity are shown. */
-export const ENTITY_TYPES = ['client-id', 'user', 'ip'] as const
+const ENTITY_TYPES = ['client-id', 'user', 'ip'] as const
 export type EntityType = (typeof ENTITY_TYPES)[number]
 
 /** Entity type -> name; null is the default of all that have no entry of their own. */
@@ -56,7 +56,7 @@ export type DescribeQuotasResult =
   | { readonly ok: true; readonly entries: QuotaEntry[] }
   | { readonly ok: false; readonly errorCode: ErrorCode; readonly errorMessage: string }
 
-export const QUOTAS_PREFIX = 'quotas/'
+const QUOTAS_PREFIX = 'quotas/'
 
 export interface QuotaValue {
   readonly entity: readonly (readonly [EntityType, string | null])[]

@@ -10,7 +10,7 @@ import { type MetadataStore, MetadataStoreError } from './store.ts'
 import { StoreView } from './store-view.ts'
 import { encodeValue } from './values.ts'
 
-export const SCRAM_PREFIX = 'scram/'
+const SCRAM_PREFIX = 'scram/'
 
 /** The protocol's numbers of the mechanisms. */
 export const ScramMechanism = { SHA_256: 1, SHA_512: 2 } as const

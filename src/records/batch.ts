@@ -213,7 +213,7 @@ export function buildBatch(input: BatchInput): Buffer {
 }
 
 /** A records section moved behind room for a header. */
-export function withHeaderRoom(section: Buffer): Buffer {
+function withHeaderRoom(section: Buffer): Buffer {
   const batch = Buffer.allocUnsafe(BATCH_HEADER_BYTES + section.length)
   section.copy(batch, BATCH_HEADER_BYTES)
   return batch

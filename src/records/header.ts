@@ -84,7 +84,7 @@ export function writeInt16(buffer: Uint8Array, at: number, value: number): void 
   buffer[at + 1] = value
 }
 
-export function writeInt32(buffer: Uint8Array, at: number, value: number): void {
+function writeInt32(buffer: Uint8Array, at: number, value: number): void {
   buffer[at] = value >>> 24
   buffer[at + 1] = value >>> 16
   buffer[at + 2] = value >>> 8

@@ -110,7 +110,7 @@ function prepared(
 }
 
 /** The entry that decides the outcome; null: it takes a fresh producer id, and none was given. */
-export function prepareEnd(
+function prepareEnd(
   transaction: Transaction,
   { committed, clientVersion }: Pick<EndTransactionInput, 'committed' | 'clientVersion'>,
   { nowMs, freshProducerId }: DecisionContext,

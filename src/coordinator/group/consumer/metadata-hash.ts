@@ -13,7 +13,7 @@ export interface TopicDescription {
 }
 
 /** A group without topics. */
-export const NO_TOPICS_HASH = 0n
+const NO_TOPICS_HASH = 0n
 
 /** Of the layout that is hashed; another layout gets another number. */
 const LAYOUT_VERSION = 0

@@ -86,7 +86,7 @@ function isRefreshDue(draft: Draft, group: ConsumerGroup, counts: ReadonlyMap<st
   )
 }
 
-export function regexCountsAfter(group: ConsumerGroup, { before, after }: MemberChange): ReadonlyMap<string, number> {
+function regexCountsAfter(group: ConsumerGroup, { before, after }: MemberChange): ReadonlyMap<string, number> {
   const left = regexOf(before)
   const entered = regexOf(after)
   if (left === entered) return group.regexCounts
@@ -96,7 +96,7 @@ export function regexCountsAfter(group: ConsumerGroup, { before, after }: Member
   return counts
 }
 
-export function topicCountsAfter(group: ConsumerGroup, change: MemberChange): Map<string, SubscriptionCount> {
+function topicCountsAfter(group: ConsumerGroup, change: MemberChange): Map<string, SubscriptionCount> {
   const { before, after } = change
   const counts = new Map(group.topicCounts)
   for (const name of before.topicNames) addToTopic(counts, name, { how: 'byName', change: -1 })
@@ -129,7 +129,7 @@ export function hashOfTopics(counts: ReadonlyMap<string, SubscriptionCount>, top
 }
 
 /** Whether all members subscribe to the same topics, as far as counting shows. */
-export function isHomogeneous(
+function isHomogeneous(
   regexCounts: ReadonlyMap<string, number>,
   topicCounts: ReadonlyMap<string, SubscriptionCount>,
   members: number,

@@ -1,5 +1,5 @@
 /** All engines, those that are missing here included, and the choice among them. */
-import { CODECS, type CodecLabel, type Engine, engineId, isMissing, type MissingEngine, takesLevel } from './engine.ts'
+import { CODECS, type Engine, engineId, isMissing, type MissingEngine, takesLevel } from './engine.ts'
 import { gzipEngines } from './gzip.ts'
 import { lz4Engines } from './lz4.ts'
 import { none } from './none.ts'
@@ -74,8 +74,4 @@ function levelsOf(engine: Engine, selection: Selection): readonly (number | null
   if (engine.range === null) return engine.levels
   if (selection.levels.length === 0) return selection.quick ? engine.quickLevels : engine.levels
   return selection.levels.filter((level) => takesLevel(engine, level))
-}
-
-export function isCodecLabel(text: string): text is CodecLabel {
-  return CODECS.some((codec) => codec === text)
 }

@@ -7,7 +7,7 @@ import { Blocks, expectBytes } from './buffers.ts'
 import { withNewFile } from './write.ts'
 
 /** What each waiting writer appends: a record of 1 KiB. */
-export const GROUP_BLOCK_BYTES = 1024
+const GROUP_BLOCK_BYTES = 1024
 const FILL_BYTES = 4 * 1024 * 1024
 
 /** Writes and syncs in turn; only the sync counts as an operation's latency. */
