@@ -338,12 +338,17 @@ const SLOW_CONSUMER = workload({
 /** Requests under way in all points of a curve: what differs is only what the curve is about. */
 const CURVE_IN_FLIGHT = 32
 
+/** 1 topic, 1,000 topics */
+function counted(count: number, plural: string): string {
+  return `${count.toLocaleString('en')} ${count === 1 ? plural.slice(0, -1) : plural}`
+}
+
 function connectionsWorkload(connections: number): Workload {
   const name = `connections-${connections}`
   return workload({
     name,
-    title: `${connections.toLocaleString('en')} connections`,
-    summary: `${connections} connections, ${CURVE_IN_FLIGHT} requests of one 100-byte record under way on all together`,
+    title: counted(connections, 'connections'),
+    summary: `${counted(connections, 'connections')}, ${CURVE_IN_FLIGHT} requests of one 100-byte record under way on all together`,
     figure: RECORDS_PER_SECOND,
     standard: false,
     shape: { messageSize: 100, topics: 1, partitions: 1, producersPerTopic: connections, consumersPerTopic: 0 },
@@ -379,8 +384,8 @@ function spreadWorkload(kind: 'topics' | 'partitions', count: number): Workload 
   const partitionCount = kind === 'topics' ? 1 : count
   return workload({
     name,
-    title: `${count.toLocaleString('en')} ${kind}`,
-    summary: `${count} ${kind} written in turn, one 100-byte record per request, ${CURVE_IN_FLIGHT} requests under way`,
+    title: counted(count, kind),
+    summary: `${counted(count, kind)} written in turn, one 100-byte record per request, ${CURVE_IN_FLIGHT} requests under way`,
     figure: RECORDS_PER_SECOND,
     standard: false,
     shape: {
