@@ -196,6 +196,10 @@ export class Connection implements BudgetMember, QueueOwner {
     for (const memory of lent) requestMemory.give(memory)
   }
 
+  lose(lent: readonly Buffer[]): void {
+    for (const memory of lent) requestMemory.lose(memory)
+  }
+
   onDrain(): void {
     if (this.#state === 'closed') return
     this.lastActiveMs = this.#host.nowMs()
@@ -208,6 +212,7 @@ export class Connection implements BudgetMember, QueueOwner {
     this.#host.timers.cancel(this.#closeTimer)
     if (this.#mutedUntilMs > 0) this.#host.timers.cancel(this.#muteTimer)
     this.#out.clear()
+    this.lose(this.#frames.takeLent() ?? [])
     const open = this.#exchanges.slice(this.#head)
     this.#exchanges = []
     this.#head = 0

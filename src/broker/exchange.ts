@@ -104,8 +104,14 @@ export class Exchange implements RequestContext {
     }
     this.response = response
     this.#end()
-    // Only now is it sure that nobody works with the request's bytes any more; one that ended otherwise leaves them to the collector.
+    // Only now is it sure that nobody works with the request's bytes any more.
     if (this.#lent !== null) this.connection.takeBack(this.#lent)
+    this.#lent = null
+  }
+
+  /** It ended without an answer: somebody may still work with the request's bytes. */
+  #loseLent(): void {
+    if (this.#lent !== null) this.connection.lose(this.#lent)
     this.#lent = null
   }
 
@@ -113,6 +119,7 @@ export class Exchange implements RequestContext {
   refuse(reason: string): void {
     if (this.isDone) return
     this.closeReason = reason
+    this.#loseLent()
     this.#end()
   }
 
@@ -133,6 +140,7 @@ export class Exchange implements RequestContext {
     this.isDone = true
     this.response = null
     this.chunks = []
+    this.#loseLent()
     const stop = this.#onAbandoned
     this.#onAbandoned = null
     stop?.()

@@ -37,7 +37,7 @@ export const CONNECTION_BYTES_PER_TURN = MIB
 /** What follows such a Produce is looked at in pieces of this size. */
 export const RECEIVE_HEAD_BYTES = 4 * KIB
 
-/** Memory is lent to an unfinished request in pieces of this size at most, so that announcing a large one gains nothing. */
+/** Memory is lent to an unfinished request in pieces of at most this size, so that announcing a large one gains no more. */
 export const LENT_PIECE_BYTES_MAX = MIB
 
 /** Memory lent to requests at a time; above it the runtime's own buffers serve. */

@@ -83,6 +83,8 @@ export class LogWriter {
   /** The file may hold more than its batches: it has to be cut before the next write. */
   #mustCut = false
   #completionAsked = false
+  /** The log went away: its path may be another log's by now. */
+  #isAbandoned = false
 
   constructor(log: Log, services: LogServices, endOffset: number) {
     this.#log = log
@@ -291,6 +293,7 @@ export class LogWriter {
   #takeOff(): boolean {
     const active = this.#log.segments.active
     const { count, chunkCount, bytes } = this.#firstOfQueue()
+    if (bytes < this.#services.directWriteBytesMin) return false
     const chunks = this.#chunks.slice(0, chunkCount)
     let content: Uint8Array | null
     try {
@@ -334,7 +337,7 @@ export class LogWriter {
       }
     } else this.#givenUp--
     if (this.#flight !== null || this.#givenUp > 0) return
-    this.#tryCut()
+    if (!this.#isAbandoned) this.#tryCut()
     const listeners = this.#onLanding
     this.#onLanding = []
     for (const listener of listeners) listener()
@@ -505,11 +508,10 @@ export class LogWriter {
   }
 
   /**
-   * A sync that somebody waited for has failed. What was not durable may be lost whatever is done now, so it leaves the log: all that
+   * A sync has failed while appends were under way. What was not durable may be lost whatever is done now, so it leaves the log: all that
    * wait get the error, and the log ends where it is known to be durable.
    */
   syncFailed(): void {
-    if (this.#unsynced.length === 0) return
     this.#giveUpFlight()
     const lost = this.#unsynced
       .concat(this.#completing.filter((append) => append.error === ErrorCode.NONE))
@@ -549,6 +551,7 @@ export class LogWriter {
 
   /** Fails everything under way: the log goes away. */
   abandon(): void {
+    this.#isAbandoned = true
     this.#giveUpFlight()
     const all = this.#completing.concat(this.#unsynced, this.#queued)
     this.#completing = []

@@ -87,7 +87,6 @@ export class LogDirectory {
       this.meta = this.#identify(identity, logger)
       this.cleanStop = disk.exists(`${path}/${CLEAN_STOP_FILE}`)
       this.#facts = this.cleanStop ? this.#readFacts(logger) : new Map()
-      this.#forgetCleanStop()
       this.recoveryPoints = this.#readOffsets(RECOVERY_POINTS_FILE, logger)
       this.logStarts = this.#readOffsets(LOG_STARTS_FILE, logger) ?? new Map()
       this.highWatermarks = this.#readOffsets(HIGH_WATERMARKS_FILE, logger) ?? new Map()
@@ -174,8 +173,11 @@ export class LogDirectory {
     return this.#facts.get(folder) ?? null
   }
 
-  /** From here on a crash is an unclean stop. The marker must be gone from the device before anything is written. */
-  #forgetCleanStop(): void {
+  /**
+   * The folder is going to be served: from here on a crash is an unclean stop. The marker must be gone from the device before anything is
+   * written. A folder that is refused keeps it.
+   */
+  forgetCleanStop(): void {
     if (!this.cleanStop) return
     this.#disk.remove(`${this.path}/${SEGMENT_FACTS_FILE}`)
     this.#disk.remove(`${this.path}/${CLEAN_STOP_FILE}`)

@@ -123,6 +123,7 @@ export class LogManager {
     try {
       manager.#takeDirectories()
       await options.foldersTaken?.()
+      manager.#beginServing()
       await manager.#loadAll()
     } catch (error) {
       for (const log of manager.all()) log.close()
@@ -169,18 +170,18 @@ export class LogManager {
     if (directories.length === 0) throw new LogDirectoryError('(none)', 'no data folder is configured')
     for (const path of directories) {
       const expected = clusterId ?? this.#directories[0]?.meta.clusterId ?? null
-      const directory = this.#takeDirectory(path, { nodeId, clusterId: expected, random }, { disk, logger })
-      this.#directories.push(directory)
-      this.#services.set(directory, this.#servicesFor(directory))
+      const identity = { nodeId, clusterId: expected, random }
+      this.#directories.push(usable(path, () => new LogDirectory(path, identity, { disk, logger })))
     }
   }
 
-  #takeDirectory(...[path, identity, services]: ConstructorParameters<typeof LogDirectory>): LogDirectory {
-    try {
-      return new LogDirectory(path, identity, services)
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      throw new LogDirectoryError(path, error.message, { cause: error })
+  /** Nobody refuses the folders any more. */
+  #beginServing(): void {
+    for (const directory of this.#directories) {
+      usable(directory.path, () => {
+        directory.forgetCleanStop()
+        this.#services.set(directory, this.#servicesFor(directory))
+      })
     }
   }
 
@@ -656,7 +657,9 @@ export class LogManager {
 
   async #syncAll(directory: LogDirectory, logs: readonly Log[]): Promise<void> {
     const { disk } = this.#options
-    const waiting = logs.filter((log) => (log.needsSync || log.segments.active.indexesUnsynced) && !log.syncBroken)
+    const waiting = logs.filter(
+      (log) => (log.needsSync || log.segments.all.some((segment) => segment.indexesUnsynced)) && !log.syncBroken,
+    )
     if (waiting.length >= SYNC_TOGETHER_FROM_LOGS && disk.syncFileSystem(directory.path)) {
       for (const log of waiting) log.syncedWhole()
       return
@@ -669,5 +672,15 @@ export class LogManager {
       }
     }
     await Promise.all(Array.from({ length: CLOSING_SYNCS }, worker))
+  }
+}
+
+/** What the disk refuses makes the whole folder unusable. */
+function usable<T>(path: string, take: () => T): T {
+  try {
+    return take()
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    throw new LogDirectoryError(path, error.message, { cause: error })
   }
 }

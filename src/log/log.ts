@@ -137,6 +137,8 @@ export class Log {
     this.durableStableOffset = 0
     this.snapshotOffset = state.snapshotOffset
     this.folderUnsynced = state.folderUnsynced
+    // What was removed before a kill may be unsynced, too.
+    if (state.folderUnsynced && state.logStartOffset > 0) this.removals = 1
     this.#snapshotVersion = state.producers.version
     this.#snapshotAtBytes = state.segments.sizeBytes
     this.#services = services
@@ -196,6 +198,9 @@ export class Log {
 
   append(batch: CheckedBatch, options: AppendOptions): AppendInfo {
     if (this.closed) return refusedAppend(this, 'the log is closed')
+    if (this.syncBroken && this.acknowledgesSynced) {
+      return refusedAppend(this, 'a sync has failed: what is durable is known after a restart')
+    }
     return this.#writer.append(batch, options)
   }
 
@@ -616,6 +621,7 @@ export class Log {
 
   /** Called by the syncer, after everything below the offset has reached the device; with the last stable offset of when it began. */
   synced(durableOffset: number, stableOffset = 0): void {
+    if (this.syncBroken) return
     if (stableOffset > this.durableStableOffset) this.durableStableOffset = stableOffset
     if (durableOffset > this.recoveryPoint && durableOffset <= this.writtenOffset) this.recoveryPoint = durableOffset
     this.#writer.synced(this.recoveryPoint)
@@ -637,8 +643,9 @@ export class Log {
   syncFailed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error)
     this.#services.logger.error('A sync has failed', { log: this.name, reason })
-    if (this.acknowledgesSynced) this.#writer.syncFailed()
-    else this.syncBroken = true
+    if (this.acknowledgesSynced && this.#writer.hasWork) this.#writer.syncFailed()
+    // What is left and was not durable before may be lost whatever is done now, and the next sync would not tell.
+    if (this.recoveryPoint < this.writtenOffset) this.syncBroken = true
   }
 
   // ---- end ----------------------------------------------------------------------------------------------------

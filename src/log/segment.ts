@@ -140,7 +140,15 @@ export class Segment implements Closable {
   /** Begins a direct write at the end of the file, as `DiskFile.writeDirectly`; null where the folder is written through the page cache. */
   writeDirectly(chunks: readonly Uint8Array[], done: (error: DiskError | null) => void): Uint8Array | null {
     if (this.#services.writeMode === 'buffered') return null
-    return this.file().writeDirectly(chunks, this.sizeBytes, done)
+    const file = this.file()
+    return file.writeDirectly(chunks, this.sizeBytes, (error) => {
+      // Opened again meanwhile: that handle does not know how far the file reaches now.
+      if (this.#file !== null && this.#file !== file) {
+        this.#file.close()
+        this.#file = null
+      }
+      done(error)
+    })
   }
 
   /** A batch was written at the end of the file. */

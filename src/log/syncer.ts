@@ -16,6 +16,7 @@ export class Syncer {
   readonly #waiting = new Map<Log, (() => void)[]>()
   #backgroundInFlight = 0
   #idleWaiters: (() => void)[] = []
+  #isStopped = false
 
   constructor(disk: Disk) {
     this.#disk = disk
@@ -23,12 +24,14 @@ export class Syncer {
 
   /** Somebody waits for what the log has written so far. */
   now(log: Log): void {
+    if (this.#isStopped) return
     this.#wanted.set(log, true)
     this.#start()
   }
 
   /** Resolves when a sync of the log that began after this call has ended, well or not. */
   soon(log: Log): Promise<void> {
+    if (this.#isStopped) return Promise.resolve()
     if (!this.#wanted.has(log)) this.#wanted.set(log, false)
     const ended = new Promise<void>((resolve) => {
       const waiting = this.#waiting.get(log)
@@ -39,8 +42,9 @@ export class Syncer {
     return ended
   }
 
-  /** For the end: what has not begun is dropped, whoever closes the logs syncs them. Resolves when what is under way has ended. */
+  /** For the end: what has not begun is dropped and nothing more begins, whoever closes the logs syncs them. Resolves when what is under way has ended. */
   stop(): Promise<void> {
+    this.#isStopped = true
     for (const log of this.#wanted.keys()) {
       const waiting = this.#waiting.get(log) ?? []
       this.#waiting.delete(log)
@@ -129,9 +133,14 @@ export async function syncLog(log: Log, disk: Disk, options: { closing: boolean 
     }
     if (segment.indexesUnsynced && (segment.sealed || options.closing)) {
       segment.indexesUnsynced = false
-      await syncFile(disk, segment.offsetIndex.file.path)
-      await syncFile(disk, segment.timeIndex.file.path)
-      if (segment.txnIndex.count > 0) await syncFile(disk, segment.txnIndex.file.path)
+      try {
+        await syncFile(disk, segment.offsetIndex.file.path)
+        await syncFile(disk, segment.timeIndex.file.path)
+        if (segment.txnIndex.count > 0) await syncFile(disk, segment.txnIndex.file.path)
+      } catch (error) {
+        segment.indexesUnsynced = true
+        throw error
+      }
     }
   }
   if (!log.folderUnsynced) return
@@ -139,7 +148,12 @@ export async function syncLog(log: Log, disk: Disk, options: { closing: boolean 
   try {
     for (const name of log.unsyncedFiles) {
       log.unsyncedFiles.delete(name)
-      await syncFile(disk, `${log.directory}/${name}`)
+      try {
+        await syncFile(disk, `${log.directory}/${name}`)
+      } catch (error) {
+        log.unsyncedFiles.add(name)
+        throw error
+      }
     }
     const { removals } = log
     await disk.syncDirectoryLater(log.directory)

@@ -3,7 +3,7 @@
 // A FrameReader belongs to one connection. It hands out views of the chunks that the socket delivered: a frame that lies
 // in one chunk is one view, a large one stays a list of chunks. Small pieces of frames that are not complete yet are
 // copied, so that they do not keep a whole chunk alive and many tiny packets do not become many buffers. Memory follows
-// what has arrived: the announced size alone sets nothing aside.
+// what has arrived: the announced size alone sets nothing aside, but for what somebody lends.
 //
 // Whoever can receive into memory of its own choosing may lend some for the rest of a large frame (`land`, `landed`). The frame then
 // comes with what was lent for it; its pieces are views of that memory until the lender takes it back.
@@ -28,8 +28,10 @@ export type FrameHandler = (chunks: Buffer[], length: number, lent: readonly Buf
 /** Memory lent for the rest of a frame. */
 export interface Landing {
   readonly memory: Buffer
-  /** Bytes of it that hold some of the frame; the next ones go behind them. */
+  /** The next bytes go there; all before hold some of the frame. */
   filled: number
+  /** Where the piece begins that is being filled: what came as a chunk in between parts the memory into several. */
+  pieceStart: number
 }
 
 export class FrameReader {
@@ -73,21 +75,33 @@ export class FrameReader {
    */
   land(lend: (bytes: number) => Buffer | null): Landing | null {
     if (this.payloadBytes < HEAD_BYTES) return null
-    if (this.landing?.filled === this.landing?.memory.length) this.closeLanding()
+    if (this.landing !== null && this.landing.filled === this.landing.memory.length) {
+      this.closeLandedPiece()
+      this.landing = null
+    }
     if (this.landing === null) {
       const memory = lend(this.missingBytes)
       if (memory === null) return null
       this.closeGathered()
       this.lent ??= []
       this.lent.push(memory)
-      this.landing = { memory, filled: 0 }
+      this.landing = { memory, filled: 0, pieceStart: 0 }
     }
     return this.landing
+  }
+
+  /** What was lent for the unfinished frame; the reader is of no more use for that frame. */
+  takeLent(): readonly Buffer[] | null {
+    const { lent } = this
+    this.lent = null
+    this.landing = null
+    return lent
   }
 
   /** So many bytes, at most those that were missing, were put there. */
   landed(count: number, onFrame: FrameHandler): void {
     if (this.landing === null) throw new Error('no memory was lent for this frame')
+    this.closeGathered()
     this.landing.filled += count
     this.payloadBytes += count
     if (this.payloadBytes === this.frameBytes) this.finishFrame(onFrame)
@@ -133,7 +147,7 @@ export class FrameReader {
   }
 
   private keep(chunk: Buffer, start: number, end: number): void {
-    this.closeLanding()
+    this.closeLandedPiece()
     const count = end - start
     this.payloadBytes += count
     if (count < SMALL_PIECE_BYTES) {
@@ -175,19 +189,19 @@ export class FrameReader {
     this.gatheredBytes = 0
   }
 
-  private closeLanding(): void {
+  private closeLandedPiece(): void {
     if (this.landing === null) return
-    const { memory, filled } = this.landing
-    if (filled > 0) this.pieces.push(memory.subarray(0, filled))
-    this.landing = null
+    const { memory, filled, pieceStart } = this.landing
+    if (filled > pieceStart) this.pieces.push(memory.subarray(pieceStart, filled))
+    this.landing.pieceStart = filled
   }
 
   private finishFrame(onFrame: FrameHandler): void {
-    this.closeLanding()
+    this.closeLandedPiece()
     this.closeGathered()
-    const { pieces, frameBytes, lent } = this
+    const { pieces, frameBytes } = this
+    const lent = this.takeLent()
     this.pieces = []
-    this.lent = null
     this.startNextFrame()
     onFrame(pieces, frameBytes, lent)
   }

@@ -1,6 +1,6 @@
 // Buffers for reading, kept by size class, because a fresh large buffer costs its page faults every time.
 // The pool keeps at most `budgetBytes` of unused buffers; what is given back above that is left to the collector, so the pool
-// itself never grows without bound. A buffer that is never given back is simply lost to the pool.
+// itself never grows without bound. A buffer that cannot be given back is declared lost, so that the count of what is out stays right.
 
 const SMALLEST_CLASS_BITS = 14 // 16 KiB
 const LARGEST_CLASS_BITS = 26 // 64 MiB
@@ -52,6 +52,11 @@ export class BufferPool {
     if (this.#freeBytes + size > this.#budgetBytes) return
     this.#freeBytes += size
     list.push(buffer)
+  }
+
+  /** What `take` returned is lost: somebody may still read it, so it goes to the collector. */
+  lose(buffer: Buffer): void {
+    this.#takenBytes -= buffer.length
   }
 
   /** Lets every unused buffer go. */

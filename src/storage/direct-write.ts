@@ -9,14 +9,15 @@ type Done = (error: unknown) => void
 
 /**
  * Past the page cache: whole blocks by a second descriptor, opened for direct writes, the unaligned beginning and end by the ordinary
- * one. Throws if the beginning cannot be written; everything else is told to `done`, with EINVAL where the file system takes no direct
- * writes (the end is then not written).
+ * one. False if that is not possible, or not worth it for less than a block; then nothing was written. Throws if the beginning cannot be
+ * written; everything else is told to `done`, with EINVAL where the file system takes no direct writes (the end is then not written).
  */
-export function writePastCache(path: string, descriptor: number, staged: StagedBytes, done: Done): void {
+export function writePastCache(path: string, descriptor: number, staged: StagedBytes, done: Done): boolean {
   const { from, to } = staged
-  const blocksFrom = Math.min(to, from + ((BLOCK_BYTES - (from % BLOCK_BYTES)) % BLOCK_BYTES))
-  const blocksTo = Math.max(blocksFrom, to - (to % BLOCK_BYTES))
-  const direct = openSync(path, constants.O_WRONLY | constants.O_DIRECT)
+  const blocksFrom = from + ((BLOCK_BYTES - (from % BLOCK_BYTES)) % BLOCK_BYTES)
+  const blocksTo = to - (to % BLOCK_BYTES)
+  const direct = blocksFrom < blocksTo ? openForDirectWrites(path) : null
+  if (direct === null) return false
   try {
     writeNow(descriptor, staged, from, blocksFrom)
   } catch (error) {
@@ -35,6 +36,16 @@ export function writePastCache(path: string, descriptor: number, staged: StagedB
     })
   }
   writeBlocks(blocksFrom)
+  return true
+}
+
+/** Null if the file system takes none, or the process has no descriptor left. */
+function openForDirectWrites(path: string): number | null {
+  try {
+    return openSync(path, constants.O_WRONLY | constants.O_DIRECT)
+  } catch {
+    return null
+  }
 }
 
 function endOf(descriptor: number, staged: StagedBytes, from: number, to: number, written: number): unknown {

@@ -387,7 +387,10 @@ class RealFile implements DiskFile {
       done(failed)
     }
     try {
-      writePastCache(this.path, this.#descriptor, staged, landed)
+      if (!writePastCache(this.path, this.#descriptor, staged, landed)) {
+        this.#staging.give(staged)
+        return null
+      }
     } catch (error) {
       this.#staging.give(staged)
       throw this.#writeFailure(error, bytes, position)

@@ -100,6 +100,16 @@ describe('a clean start', () => {
     await expectAll(third)
   })
 
+  test('leaves the marker, and everything else, in a folder that is refused', async () => {
+    const world = await filled()
+    await world.manager.close()
+    const before = world.disk.list(world.directory).sort()
+    const refused = world.reopen({ manager: { foldersTaken: () => Promise.reject(new Error('not this one')) } })
+    await expect(refused).rejects.toThrow('not this one')
+    expect(world.disk.list(world.directory).sort()).toEqual(before)
+    expect((await world.reopen()).manager.cleanStart).toBe(true)
+  })
+
   test('an empty log needs nothing', async () => {
     let world = await World.open()
     world.log()

@@ -212,6 +212,8 @@ describe('memory lent for the rest of a frame', () => {
       }
       expect(received).toEqual([pattern(10), large, pattern(700, 9), large])
       expect(back).toEqual(lent)
+      // What comes as a chunk in between does not use up memory that was lent.
+      expect(lent.length).toBeLessThanOrEqual(2 * Math.ceil(large.length / (64 * 1024)))
     }
   })
 
@@ -222,6 +224,15 @@ describe('memory lent for the rest of a frame', () => {
     reader.push(large.subarray(511, 512), () => {})
     expect(reader.missingBytes).toBe(large.length - 512)
     expect(reader.land((bytes) => Buffer.alloc(bytes))?.memory.length).toBe(large.length - 512)
+  })
+
+  test('of a frame that will never be whole can be taken back', () => {
+    const reader = new FrameReader()
+    reader.push(framed(large).subarray(0, 1000), () => {})
+    const memory = Buffer.alloc(100)
+    reader.land(() => memory)
+    expect(reader.takeLent()).toEqual([memory])
+    expect(reader.takeLent()).toBeNull()
   })
 
   test('may be refused: the frame then comes the usual way', () => {

@@ -34,6 +34,17 @@ describe('buffer pool', () => {
     expect(pool.freeBytes).toBe(0)
   })
 
+  test('counts what is out: given back or declared lost', () => {
+    const pool = new BufferPool()
+    const [first, second] = [pool.take(20_000), pool.take(20_000)]
+    expect(pool.takenBytes).toBe(first.length + second.length)
+    pool.lose(first)
+    pool.give(second)
+    expect(pool.takenBytes).toBe(0)
+    expect(pool.take(20_000)).toBe(second)
+    expect(pool.take(20_000)).not.toBe(first)
+  })
+
   test('keeps no more than its budget', () => {
     const pool = new BufferPool(100_000)
     const buffers = Array.from({ length: 10 }, () => pool.take(32_768))
