@@ -398,11 +398,6 @@ export class LogWriter {
   /** These appends are in the file. */
   #written(appends: readonly Waiting[], bytes: number): void {
     const active = this.#log.segments.active
-    if (bytes > 0) {
-      this.#services.gate.succeeded()
-      this.#services.wrote(bytes)
-      this.#ownGate.succeeded()
-    }
     for (const append of appends) {
       if (append.sizeBytes === 0) continue
       active.noteAppended(append.lastOffset, append.sizeBytes, append.maxTimestamp)
@@ -411,6 +406,11 @@ export class LogWriter {
     }
     this.#completing = this.#completing.length === 0 ? [...appends] : this.#completing.concat(appends)
     this.#askForCompletion()
+    if (bytes === 0) return
+    this.#services.gate.succeeded()
+    this.#ownGate.succeeded()
+    // Last, because it may begin a sync, which begins with a `writeNow` of this log.
+    this.#services.wrote(bytes)
   }
 
   #writeFailed(error: unknown): void {

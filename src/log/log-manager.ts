@@ -36,7 +36,6 @@ const SEALED_FILES_SHARE = 0.1
 /** Memory for the indexes of sealed segments. */
 const MOST_SEALED_INDEX_BYTES = 128 * 1024 * 1024
 const SYNC_INTERVAL_MS = 5000
-/** So much may be written before the next sync is due earlier than that. */
 const SYNC_AFTER_BYTES = 128 * 1024 * 1024
 /** Syncing many logs takes a while; what is done is written down meanwhile. */
 const CHECKPOINT_EVERY_LOGS = 32
@@ -83,6 +82,8 @@ export interface LogManagerOptions {
   /** `samsa.write.mode` */
   readonly writeMode?: WantedWriteMode
   readonly directWriteBytesMin?: number
+  /** So much may be written before the next sync is due earlier than by the interval. */
+  readonly syncAfterBytes?: number
 }
 
 export interface LogTotals {
@@ -500,7 +501,8 @@ export class LogManager {
   /** What is not synced has to be read again after a kill: the more there is, the longer that start takes. */
   #wrote(bytes: number): void {
     this.#bytesSinceSync += bytes
-    if (this.#bytesSinceSync < SYNC_AFTER_BYTES || this.#checkpointing !== null) return
+    const { syncAfterBytes = SYNC_AFTER_BYTES } = this.#options
+    if (this.#bytesSinceSync < syncAfterBytes || this.#checkpointing !== null) return
     if (this.#options.durability !== 'memory') void this.checkpoint()
   }
 

@@ -30,6 +30,7 @@ class History {
   readonly random: SeededRandom
   readonly durability: Durability
   readonly disk: MemoryDisk
+  readonly syncAfterBytes: number
   world!: World
   /** Acknowledged and still to be there. */
   batches: ModelBatch[] = []
@@ -46,6 +47,7 @@ class History {
 
   constructor(seed: number, durability: Durability, writeMode: WriteMode) {
     this.random = new SeededRandom(seed)
+    this.syncAfterBytes = [300, 2000, 1 << 27][seed % 3]!
     this.durability = durability
     this.disk = new MemoryDisk({ now: () => START_MS, trackDurable: true, directWrites: writeMode === 'direct' })
   }
@@ -60,7 +62,12 @@ class History {
       disk: this.disk,
       seed: this.random.below(1_000_000),
       config: { segmentBytes: 1500, indexIntervalBytes: 200, fileDeleteDelayMs: 1000 },
-      manager: { durability: this.durability, syncIntervalMs: 1000, directWriteBytesMin: 250 },
+      manager: {
+        durability: this.durability,
+        syncIntervalMs: 1000,
+        directWriteBytesMin: 250,
+        syncAfterBytes: this.syncAfterBytes,
+      },
     })
   }
 
