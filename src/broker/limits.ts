@@ -32,7 +32,7 @@ export const CLOSE_GRACE_MS = 5_000
 export const RECEIVE_BYTES_MIN = 32 * KIB
 
 /** After so many bytes a connection is not read before the others had their turn: the runtime alone would read on while more comes. */
-export const CONNECTION_BYTES_PER_TURN = MIB
+export const CONNECTION_BYTES_PER_TURN = 2 * MIB
 
 /** What follows such a Produce is looked at in pieces of this size. */
 export const RECEIVE_HEAD_BYTES = 4 * KIB
