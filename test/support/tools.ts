@@ -2,7 +2,7 @@
 // A missing program skips the test and prints why; with SAMSA_REQUIRE_INTEROP=1 (continuous integration) it fails it instead.
 import { describe, test } from 'bun:test'
 import { createHash } from 'node:crypto'
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync } from 'node:fs'
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { CACHE, interopRequired, javaTemporaryOption, kafkaJars, REPOSITORY } from './kafka-jars.ts'
 
@@ -89,9 +89,17 @@ export function javaClassPath(): string {
   for (const path of sources) hash.update(readFileSync(path))
   const classes = join(CACHE, 'java-clients', hash.digest('hex').slice(0, 16))
   if (!existsSync(classes)) {
-    mkdirSync(classes, { recursive: true })
-    const compiled = Bun.spawnSync(['javac', '-cp', `${jars}/*`, '-d', classes, ...sources])
+    // Other processes may compile the same now: each does so in a folder of its own, and the first to be ready gives it the name.
+    const own = `${classes}.${process.pid}`
+    mkdirSync(own, { recursive: true })
+    const compiled = Bun.spawnSync(['javac', '-cp', `${jars}/*`, '-d', own, ...sources])
     if (compiled.exitCode !== 0) throw new Error(`javac: ${compiled.stderr.toString()}`)
+    try {
+      renameSync(own, classes)
+    } catch (error) {
+      rmSync(own, { recursive: true, force: true })
+      if (!existsSync(classes)) throw error
+    }
   }
   return `${classes}:${jars}/*`
 }
