@@ -47,22 +47,35 @@ export async function serve(options: ServeOptions): Promise<void> {
   await printReady(serving, settings, options.logFormat)
 }
 
+const FIRST_ANSWERS_MS = 20
+
 interface Serving {
   readonly broker: Broker
   readonly http: HttpServer | null
 }
 
-/** HTTP first, so that "not ready" can be asked for while the data is loaded. */
+/**
+ * HTTP first where it was asked for, so that "not ready" can be told while the data is loaded. The port that is open by default comes
+ * after the broker, which is what everybody waits for.
+ */
 async function start(settings: ServeSettings, logger: Logger): Promise<Serving> {
-  const http = settings.http === null ? null : await startHttp(settings.http, logger)
+  const wanted = settings.http
+  const first = wanted?.isRequired === true ? await startHttp(wanted, logger) : null
   try {
     const broker = await startBroker(settings, logger)
+    const http = first ?? (wanted === null ? null : await startHttpLater(wanted, logger))
     http?.ready(broker.context)
     return { broker, http }
   } catch (error) {
-    await http?.stop()
+    await first?.stop()
     throw error
   }
+}
+
+/** Loading what HTTP needs keeps the thread for some 45 ms: whoever has waited for the broker is answered before. */
+async function startHttpLater(wanted: HttpSettings, logger: Logger): Promise<HttpServer | null> {
+  await Bun.sleep(FIRST_ANSWERS_MS)
+  return startHttp(wanted, logger)
 }
 
 async function stop({ broker, http }: Serving): Promise<void> {
