@@ -148,8 +148,19 @@ const ALTER_CASES: CaseGroup = {
   ],
 }
 
+/** The last of the changes above is in the broker's own view: it comes there a moment after the answer, the earlier ones before it. */
+async function lastChangeSeen(broker: DifferentialBroker): Promise<void> {
+  const connection = await broker.connection('setup')
+  const value = { components: [{ entityType: 'user', matchType: EXACT, match: 'alice' }], strict: true }
+  await broker.until("alice's quotas have changed", async () => {
+    const sent = connection.send(DescribeClientQuotasRequest, DescribeClientQuotasResponse, value, { version: 1 })
+    return (await sent).entries?.[0]?.values.some(({ value: quota }) => quota === 77) ?? false
+  })
+}
+
 const DESCRIBE_CASES: CaseGroup = {
   api: 'DescribeClientQuotas',
+  prepare: lastChangeSeen,
   cases: [
     describe('everything', []),
     describe('everything, version 0', [], false, 0),

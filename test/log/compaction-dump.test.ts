@@ -2,13 +2,12 @@
 // the same segments and cuts nothing. Needs a JDK and Kafka's jars.
 
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { cpSync, mkdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
 import { CODEC_LZ4, CODEC_NONE, CODEC_ZSTD } from '../../src/records/header.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
 import { interopDescribe } from '../support/tools.ts'
 import { COMPACTED, compact, type KeyedRecord, marker, put, roll } from './compaction-support.ts'
-import { expectNoFindings, filesOf, java } from './kafka-judge.ts'
+import { expectEveryKind, expectNoFindings, expectSameFiles, filesOf, recoverWithKafka } from './kafka-judge.ts'
 import { temporaryFolder, World } from './support.ts'
 
 const TIMEOUT_MS = 60_000
@@ -58,10 +57,7 @@ interopDescribe('Kafka reads what compaction leaves', ['java'], () => {
   test(
     'the dump tool has nothing to say against any file',
     () => {
-      const names = filesOf(partition)
-      for (const suffix of ['.log', '.index', '.timeindex', '.txnindex', '.snapshot']) {
-        expect(names.some((name) => name.endsWith(suffix))).toBe(true)
-      }
+      expectEveryKind(partition)
       expectNoFindings(partition)
     },
     TIMEOUT_MS,
@@ -71,16 +67,9 @@ interopDescribe('Kafka reads what compaction leaves', ['java'], () => {
     "Kafka's recovery makes the same indexes and cuts nothing",
     () => {
       const copy = join(folder.path, 'kafka', 'events-0')
-      mkdirSync(copy, { recursive: true })
-      for (const name of filesOf(partition)) if (name.endsWith('.log')) cpSync(join(partition, name), join(copy, name))
-      const text = java(join(import.meta.dir, 'RecoverSegments.java'), copy, String(INTERVAL_BYTES))
-      const logs = filesOf(partition).filter((name) => name.endsWith('.log'))
-      expect(text.trim().split('\n')).toEqual(logs.map((name) => `${Number(name.slice(0, 20))} 0`))
-      for (const name of filesOf(partition).filter((each) => /\.(index|timeindex)$/.test(each))) {
-        expect(`${name} ${readFileSync(join(copy, name)).toString('hex')}`).toBe(
-          `${name} ${readFileSync(join(partition, name)).toString('hex')}`,
-        )
-      }
+      recoverWithKafka(partition, copy, INTERVAL_BYTES)
+      const made = filesOf(partition).filter((name) => /\.(index|timeindex)$/.test(name))
+      expectSameFiles(made, copy, partition)
     },
     TIMEOUT_MS,
   )

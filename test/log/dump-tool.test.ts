@@ -2,13 +2,13 @@
 // the same segments. Needs a JDK and Kafka's jars.
 
 import { afterAll, beforeAll, expect, test } from 'bun:test'
-import { cpSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs'
+import { cpSync, readdirSync, readFileSync, rmSync } from 'node:fs'
 import { join } from 'node:path'
 import { buildEndTransactionBatch } from '../../src/records/control.ts'
 import { readBatchHeader } from '../../src/records/header.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
 import { interopDescribe } from '../support/tools.ts'
-import { expectNoFindings, filesOf, java } from './kafka-judge.ts'
+import { expectEveryKind, expectNoFindings, expectSameFiles, filesOf, recoverWithKafka } from './kafka-judge.ts'
 import { append, appendNow, START_MS, temporaryFolder, World } from './support.ts'
 
 const TIMEOUT_MS = 60_000
@@ -70,10 +70,7 @@ interopDescribe('Kafka reads what the log writes', ['java'], () => {
   test(
     'after a clean stop',
     () => {
-      const names = filesOf(partition)
-      for (const suffix of ['.log', '.index', '.timeindex', '.txnindex', '.snapshot']) {
-        expect(names.some((name) => name.endsWith(suffix))).toBe(true)
-      }
+      expectEveryKind(partition)
       expectNoFindings(partition)
     },
     TIMEOUT_MS,
@@ -91,11 +88,8 @@ interopDescribe('Kafka reads what the log writes', ['java'], () => {
       expect(world.manager.cleanStart).toBe(false)
       await world.manager.close()
       expectNoFindings(join(copy, 'events-0'))
-      for (const name of filesOf(join(copy, 'events-0')).filter((each) => !each.endsWith('.snapshot'))) {
-        expect(`${name} ${readFileSync(join(copy, 'events-0', name)).toString('hex')}`).toBe(
-          `${name} ${readFileSync(join(partition, name)).toString('hex')}`,
-        )
-      }
+      const made = filesOf(join(copy, 'events-0')).filter((name) => !name.endsWith('.snapshot'))
+      expectSameFiles(made, join(copy, 'events-0'), partition)
     },
     TIMEOUT_MS,
   )
@@ -104,16 +98,9 @@ interopDescribe('Kafka reads what the log writes', ['java'], () => {
     "Kafka's own recovery makes the same indexes, epochs and final producer state, and cuts nothing",
     () => {
       const copy = join(folder.path, 'kafka', 'events-0')
-      mkdirSync(copy, { recursive: true })
-      for (const name of filesOf(partition)) if (name.endsWith('.log')) cpSync(join(partition, name), join(copy, name))
-      const text = java(join(import.meta.dir, 'RecoverSegments.java'), copy, String(INTERVAL_BYTES))
-      const logs = filesOf(partition).filter((name) => name.endsWith('.log'))
-      expect(text.trim().split('\n')).toEqual(logs.map((name) => `${Number(name.slice(0, 20))} 0`))
-      for (const name of filesOf(partition).filter((each) => /index$/.test(each))) {
-        expect(`${name} ${readFileSync(join(copy, name)).toString('hex')}`).toBe(
-          `${name} ${readFileSync(join(partition, name)).toString('hex')}`,
-        )
-      }
+      recoverWithKafka(partition, copy, INTERVAL_BYTES)
+      const made = filesOf(partition).filter((name) => /index$/.test(name))
+      expectSameFiles(made, copy, partition)
       const epochs = 'leader-epoch-checkpoint'
       expect(readFileSync(join(copy, epochs), 'latin1')).toBe(readFileSync(join(partition, epochs), 'latin1'))
     },

@@ -101,17 +101,10 @@ export class TransactionCoordinator {
 
   /** Waits a little if the last transaction is still ending. */
   addPartitions(transactionalId: string, input: AddPartitionsInput, reply: (errorCode: ErrorCode) => void): void {
-    if (transactionalId === '') {
-      reply(ErrorCode.INVALID_REQUEST)
-      return
-    }
-    const shard = this.#shardOf(transactionalId)
-    if (shard === undefined) {
-      reply(ErrorCode.NOT_COORDINATOR)
-      return
-    }
+    const shard = this.#shardFor(transactionalId)
     const waiter = { answer: reply, refuse: reply }
-    shard.runWhenComplete(transactionalId, (transaction, context) => addPartitions(transaction, input, context), waiter)
+    if (typeof shard === 'number') reply(shard)
+    else shard.runWhenComplete(transactionalId, (found, context) => addPartitions(found, input, context), waiter)
   }
 
   /** A code per partition, in the order of the input's topics and indexes; or one for all of them. */
@@ -120,39 +113,25 @@ export class TransactionCoordinator {
     input: PartitionsInput,
     reply: (result: readonly ErrorCode[] | ErrorCode) => void,
   ): void {
-    if (transactionalId === '') {
-      reply(ErrorCode.INVALID_REQUEST)
-      return
-    }
-    const shard = this.#shardOf(transactionalId)
-    if (shard === undefined) {
-      reply(ErrorCode.NOT_COORDINATOR)
-      return
-    }
-    shard.run(transactionalId, (transaction) => verifyPartitions(transaction, input), { answer: reply, refuse: reply })
+    const shard = this.#shardFor(transactionalId)
+    const waiter = { answer: reply, refuse: reply }
+    if (typeof shard === 'number') reply(shard)
+    else shard.run(transactionalId, (transaction) => verifyPartitions(transaction, input), waiter)
   }
 
   endTransaction(transactionalId: string, input: EndTransactionInput, reply: (answer: ProducerAnswer) => void): void {
     const refuse = (errorCode: ErrorCode) => reply(producerFailure(errorCode))
-    if (transactionalId === '') {
-      refuse(ErrorCode.INVALID_REQUEST)
-      return
-    }
-    const shard = this.#shardOf(transactionalId)
-    if (shard === undefined) {
-      refuse(ErrorCode.NOT_COORDINATOR)
-      return
-    }
+    const shard = this.#shardFor(transactionalId)
     const waiter = { answer: reply, refuse }
-    shard.run(transactionalId, (transaction, context) => endTransaction(transaction, input, context), waiter)
+    if (typeof shard === 'number') refuse(shard)
+    else shard.run(transactionalId, (transaction, context) => endTransaction(transaction, input, context), waiter)
   }
 
   // Inspection
 
   describe(transactionalId: string): DescribedTransaction {
-    if (transactionalId === '') return ErrorCode.INVALID_REQUEST
-    const shard = this.#shardOf(transactionalId)
-    if (shard === undefined) return ErrorCode.NOT_COORDINATOR
+    const shard = this.#shardFor(transactionalId)
+    if (typeof shard === 'number') return shard
     if (shard.unavailable !== ErrorCode.NONE) return shard.unavailable
     return shard.transactions.get(transactionalId) ?? ErrorCode.TRANSACTIONAL_ID_NOT_FOUND
   }
@@ -168,6 +147,12 @@ export class TransactionCoordinator {
       }
     }
     return listed
+  }
+
+  /** Who answers for the id, or why nobody here does. */
+  #shardFor(transactionalId: string): TransactionShard | ErrorCode {
+    if (transactionalId === '') return ErrorCode.INVALID_REQUEST
+    return this.#shardOf(transactionalId) ?? ErrorCode.NOT_COORDINATOR
   }
 
   #shardOf(transactionalId: string): TransactionShard | undefined {

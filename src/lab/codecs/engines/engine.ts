@@ -41,6 +41,9 @@ export interface Engine {
   open(level: number | null): Transform
 }
 
+/** What a codec without levels says of them. */
+export const WITHOUT_LEVELS = { range: null, levels: [null], quickLevels: [null], defaultLevel: null } as const
+
 /** An engine that cannot be used here, and why. */
 export interface MissingEngine {
   readonly codec: CodecLabel

@@ -7,7 +7,7 @@ import { compressFrameSync, decompressFrameSync } from 'lz4-napi'
 import manifest from '../../../../package.json' with { type: 'json' }
 import { compress, decompress } from '../../../records/codecs/index.ts'
 import { CODEC_LZ4 } from '../../../records/header.ts'
-import { assertLevel, type Engine, type MissingEngine, stateless, type Transform } from './engine.ts'
+import { assertLevel, type Engine, type MissingEngine, stateless, type Transform, WITHOUT_LEVELS } from './engine.ts'
 import { dotted, type Loaded, loadLibrary, pointerOf, Scratch, SizeCell } from './native-library.ts'
 
 const VERSION = `lz4-napi ${manifest.dependencies['lz4-napi']}`
@@ -17,10 +17,7 @@ const block: Engine = {
   name: 'block',
   summary: "lz4-napi's blocks in frames of the broker's own making: the broker's own",
   version: VERSION,
-  range: null,
-  levels: [null],
-  quickLevels: [null],
-  defaultLevel: null,
+  ...WITHOUT_LEVELS,
   open: () =>
     stateless({
       compress: (plain) => compress(CODEC_LZ4, plain),
@@ -33,10 +30,7 @@ const frame: Engine = {
   name: 'frame',
   summary: 'lz4-napi, its own frames',
   version: VERSION,
-  range: null,
-  levels: [null],
-  quickLevels: [null],
-  defaultLevel: null,
+  ...WITHOUT_LEVELS,
   open: () =>
     stateless({ compress: (plain) => compressFrameSync(plain), decompress: (packed) => decompressFrameSync(packed) }),
 }

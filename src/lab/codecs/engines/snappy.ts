@@ -3,7 +3,7 @@
 import manifest from '../../../../package.json' with { type: 'json' }
 import { compress, decompress } from '../../../records/codecs/index.ts'
 import { CODEC_SNAPPY } from '../../../records/header.ts'
-import { type Engine, stateless } from './engine.ts'
+import { type Engine, stateless, WITHOUT_LEVELS } from './engine.ts'
 
 type Snappy = typeof import('snappy')
 
@@ -14,10 +14,7 @@ const stream: Engine = {
   name: 'stream',
   summary: "the snappy package in snappy-java's stream of 32 KiB chunks, as Java clients write it: the broker's own",
   version: VERSION,
-  range: null,
-  levels: [null],
-  quickLevels: [null],
-  defaultLevel: null,
+  ...WITHOUT_LEVELS,
   open: () =>
     stateless({
       compress: (plain) => compress(CODEC_SNAPPY, plain),
@@ -30,10 +27,7 @@ const raw: Engine = {
   name: 'raw',
   summary: 'the snappy package, one raw block per batch, as librdkafka writes it',
   version: VERSION,
-  range: null,
-  levels: [null],
-  quickLevels: [null],
-  defaultLevel: null,
+  ...WITHOUT_LEVELS,
   open() {
     const snappy = require('snappy') as Snappy
     return stateless({
