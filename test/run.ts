@@ -1,7 +1,9 @@
 /**
- * `npm test`: all tests, in a few processes at a time. Most of the time goes into files that wait for other programs (brokers that are killed,
- * Java tools, clients in other languages); each of these has a process of its own, and one process runs all the others. Output comes file
- * by file as each process ends; the last lines are the counts of all, in the words of the test runner.
+ * `npm test`: all tests but those of test/programs, in a few processes at a time. Most of the time goes into files that wait for other programs
+ * (brokers that are killed, Java tools, clients in other languages); each of these has a process of its own, and one process runs all the others.
+ * Output comes file by file as each process ends; the last lines name what failed and give the counts of all, in the words of the test runner.
+ *
+ * `npm run test:programs`: those of test/programs, the same way. They run for minutes: whole Kafka programs (Streams, Connect, every tool).
  *
  * With arguments (`npm test -- test/log -t roll`) it is the test runner itself, with these arguments.
  */
@@ -10,10 +12,13 @@ import { availableParallelism } from 'node:os'
 import { Glob } from 'bun'
 
 /** Folders whose files mostly wait. */
-const WAITING = ['interop', 'differential', 'crash', 'cli', 'bench', 'lab']
+const WAITING = ['interop', 'differential', 'crash', 'cli', 'bench', 'lab', 'programs']
 /** The longest come first, so that none of them is left for the end. */
 const LONGEST = ['interop/java-tools', 'differential/differential', 'interop/admin-tools', 'interop/transactions']
 const PROCESSES = availableParallelism() + 1
+/** Only ends what hangs: on a machine with other work, what takes a second here may take many. */
+const TIMEOUT_MS = 60_000
+const PROGRAMS = 'test/programs/'
 
 interface Counts {
   pass: number
@@ -23,13 +28,17 @@ interface Counts {
 }
 
 const argumentsGiven = process.argv.slice(2)
-if (argumentsGiven.length > 0) {
-  const only = Bun.spawn([process.execPath, 'test', ...argumentsGiven], { stdio: ['inherit', 'inherit', 'inherit'] })
+const wantsPrograms = argumentsGiven.length === 1 && argumentsGiven[0] === '--programs'
+if (argumentsGiven.length > 0 && !wantsPrograms) {
+  const only = Bun.spawn([...command(), ...argumentsGiven], { stdio: ['inherit', 'inherit', 'inherit'] })
   process.exit(await only.exited)
 }
 
 const beganMs = performance.now()
-const files = [...new Glob('test/**/*.test.ts').scanSync('.')].sort()
+const files = [...new Glob('test/**/*.test.ts').scanSync('.')]
+  .filter((file) => file.startsWith(PROGRAMS) === wantsPrograms)
+  .sort()
+const failed: string[] = []
 const total: Counts = { pass: 0, skip: 0, todo: 0, fail: 0 }
 const queue = batches(files)
 const running = new Set<Bun.Subprocess>()
@@ -44,6 +53,7 @@ for (const signal of ['SIGINT', 'SIGTERM'] as const) {
 
 await Promise.all(Array.from({ length: PROCESSES }, work))
 const seconds = ((performance.now() - beganMs) / 1000).toFixed(2)
+if (failed.length > 0) console.log(`\nFailed:\n${failed.join('\n')}`)
 console.log('\nAll processes together:')
 for (const [word, count] of Object.entries(total)) {
   if (count > 0 || word === 'pass' || word === 'fail') console.log(` ${count} ${word}`)
@@ -66,7 +76,11 @@ function batches(all: readonly string[]): string[][] {
     ...alone.slice(0, LONGEST.length).map((file) => [file]),
     together,
     ...alone.slice(LONGEST.length).map((file) => [file]),
-  ]
+  ].filter((batch) => batch.length > 0)
+}
+
+function command(): string[] {
+  return [process.execPath, 'test', '--timeout', String(TIMEOUT_MS)]
 }
 
 async function work(): Promise<void> {
@@ -74,7 +88,7 @@ async function work(): Promise<void> {
 }
 
 async function run(batch: readonly string[]): Promise<void> {
-  const child = Bun.spawn([process.execPath, 'test', ...batch.map((file) => `./${file}`)], {
+  const child = Bun.spawn([...command(), ...batch.map((file) => `./${file}`)], {
     stdout: 'pipe',
     stderr: 'pipe',
   })
@@ -87,11 +101,23 @@ async function run(batch: readonly string[]): Promise<void> {
   running.delete(child)
   process.stdout.write(out + errors)
   const counts = countsIn(errors)
+  failed.push(...failuresIn(errors))
   for (const word of Object.keys(total) as (keyof Counts)[]) total[word] += counts[word]
   // One that ends badly without a failed test (a crash, an error between tests) is a failure all the same.
   if (status === 0) return
   isBad = true
-  if (counts.fail === 0) console.log(`${batch.join(' ')}: ended with status ${status}`)
+  if (counts.fail === 0) failed.push(`${batch.join(' ')}: ended with status ${status}`)
+}
+
+/** The tests that failed, each below its file. */
+function failuresIn(text: string): string[] {
+  const found: string[] = []
+  let file = ''
+  for (const line of text.split('\n')) {
+    if (/^test\/.*\.test\.ts:$/.test(line)) file = line
+    else if (line.startsWith('(fail) ')) found.push(`${file} ${line.slice('(fail) '.length)}`)
+  }
+  return found
 }
 
 /** The counts at the end of the test runner's output. */
