@@ -45,6 +45,8 @@ export interface DataOptions {
   readonly logger: Logger
   /** For tests; the real ones unless given. */
   readonly environment?: Partial<Environment>
+  /** For tests: in place of the store in the data folder. */
+  readonly openMetadataStore?: () => MetadataStore
 }
 
 interface OpenedMetadata extends Metadata {
@@ -128,7 +130,7 @@ async function openMetadataIn(
   environment: Environment,
 ): Promise<OpenedMetadata> {
   const { nodeId, logger } = options
-  const store = openStore(dataDirectory, options, environment)
+  const store = options.openMetadataStore?.() ?? openStore(dataDirectory, options, environment)
   try {
     const metadata = await openMetadata({ store, config, nodeId, random: environment.random, logger })
     const closeAll = (): void => {

@@ -102,6 +102,25 @@ export class Broker {
 }
 
 async function assemble(options: BrokerOptions, closers: Closer[], create: (parts: Parts) => Broker): Promise<Broker> {
+  let listeningPort = options.listen.port
+  const { context, store, random, advertised } = await openServices(options, closers, () => listeningPort)
+  const { config, clock, timers, logger } = context
+  const dispatcher = new Dispatcher(APIS, context.quotas)
+  const listener = new Listener({ broker: context, dispatcher, config, clock, timers, logger })
+  const { host } = options.listen
+  listeningPort = listener.listen(host, options.listen.port)
+  closers.push(() => listener.stop())
+  const address = {
+    host: advertised?.host ?? host,
+    port: advertised === null || advertised.port === 0 ? listeningPort : advertised.port,
+  }
+  const registration = await register(context, store, address, random.uuid())
+  closers.push(() => registration.stop())
+  return create({ host, port: listeningPort, context, listener, closers })
+}
+
+/** Everything of a broker but the network, ready to serve. A simulation hands requests to it without a socket. */
+export async function openServices(options: BrokerOptions, closers: Closer[], listeningPort: () => number) {
   const { nodeId, logger } = options
   const config = readConfig(options)
   config.onChange((names) => warnWithoutEffect(config, names, logger))
@@ -132,7 +151,6 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     logger,
   })
   closers.push(() => transactionService.close())
-  let listeningPort = options.listen.port
   const slots = (): number => config.number('max.incremental.fetch.session.cache.slots')
   const context: BrokerContext = {
     nodeId,
@@ -155,21 +173,10 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
     clock,
     timers,
     logger,
-    advertised: (connection) => advertisedAddress(advertised, connection, listeningPort),
+    advertised: (connection) => advertisedAddress(advertised, connection, listeningPort()),
   }
-  const dispatcher = new Dispatcher(APIS, context.quotas)
   await transactionService.finishEnded()
-  const listener = new Listener({ broker: context, dispatcher, config, clock, timers, logger })
-  const { host } = options.listen
-  listeningPort = listener.listen(host, options.listen.port)
-  closers.push(() => listener.stop())
-  const address = {
-    host: advertised?.host ?? host,
-    port: advertised === null || advertised.port === 0 ? listeningPort : advertised.port,
-  }
-  const registration = await register(context, metadata.store, address, random.uuid())
-  closers.push(() => registration.stop())
-  return create({ host, port: listeningPort, context, listener, closers })
+  return { context, store: metadata.store, random, advertised }
 }
 
 /** From here on other brokers and clients know of this one. */
