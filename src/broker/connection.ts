@@ -8,7 +8,8 @@
  * - what a client can make us hold is bounded (limits.ts): above a limit the socket is not read;
  * - a close never loses answers that were already given: drain, shutdown, then wait for the peer.
  */
-import { FrameReader } from '../protocol/frame.ts'
+import { FrameReader, type Lent } from '../protocol/frame.ts'
+import { ReceivedChunk } from '../protocol/received-chunk.ts'
 import { BufferPool } from '../storage/buffer-pool.ts'
 import { libc } from '../storage/libc.ts'
 import type { Logger } from '../storage/logger.ts'
@@ -22,6 +23,7 @@ import {
   CONNECTION_REQUEST_BYTES_MAX,
   CONNECTION_REQUESTS_MAX,
   CONNECTION_UNREAD_BYTES_MAX,
+  FREED_CHUNK_BYTES_MIN,
   LENT_BYTES_MAX,
   LENT_PIECE_BYTES_MAX,
   RECEIVE_BYTES_MIN,
@@ -142,8 +144,10 @@ export class Connection implements BudgetMember, QueueOwner {
     const nowMs = this.#host.nowMs()
     this.lastActiveMs = nowMs
     this.#took(chunk.length)
+    const received = ReceivedChunk.of(chunk, FREED_CHUNK_BYTES_MIN)
     try {
-      this.#frames.push(chunk, this.#onFrame)
+      this.#frames.push(chunk, this.#onFrame, received)
+      received?.done()
       this.#receiveMore()
     } catch (error) {
       this.#pushRefused(error instanceof Error ? error.message : String(error))
@@ -192,12 +196,18 @@ export class Connection implements BudgetMember, QueueOwner {
   }
 
   /** A request's memory, after its answer. */
-  takeBack(lent: readonly Buffer[]): void {
-    for (const memory of lent) requestMemory.give(memory)
+  takeBack(lent: readonly Lent[]): void {
+    for (const memory of lent) {
+      if (memory instanceof ReceivedChunk) memory.done()
+      else requestMemory.give(memory)
+    }
   }
 
-  lose(lent: readonly Buffer[]): void {
-    for (const memory of lent) requestMemory.lose(memory)
+  lose(lent: readonly Lent[]): void {
+    for (const memory of lent) {
+      if (memory instanceof ReceivedChunk) memory.lose()
+      else requestMemory.lose(memory)
+    }
   }
 
   onDrain(): void {
@@ -292,8 +302,14 @@ export class Connection implements BudgetMember, QueueOwner {
 
   // Requests
 
-  readonly #onFrame = (chunks: Buffer[], length: number, lent: readonly Buffer[] | null): void => {
-    this.#exchanges.push(new Exchange(this, this.#host.broker, chunks, length + FRAME_PREFIX_BYTES, lent))
+  readonly #onFrame = (chunks: Buffer[], length: number, lent: readonly Lent[] | null): void => {
+    let returned = lent
+    // Others may keep what their request brought (a group its members' subscriptions); a Produce's records are written when it is answered.
+    if (lent !== null && (length < 2 || chunks[0]!.readInt16BE(0) !== PRODUCE_KEY)) {
+      this.lose(lent)
+      returned = null
+    }
+    this.#exchanges.push(new Exchange(this, this.#host.broker, chunks, length + FRAME_PREFIX_BYTES, returned))
     this.#requestBytes += length + FRAME_PREFIX_BYTES
   }
 

@@ -5,6 +5,7 @@
  * What must hold: it ends exactly once (`reply`, `fail` or `refuse`); afterwards later endings are ignored, because a
  * handler may still hold a callback when the connection is long gone.
  */
+import type { Lent } from '../protocol/frame.ts'
 import type { Api, BrokerContext, Operation, RequestContext, ResourceType } from './api.ts'
 import type { Connection } from './connection.ts'
 
@@ -16,7 +17,7 @@ export class Exchange implements RequestContext {
   /** What the frame counts against the request limits, length prefix included. */
   readonly sizeBytes: number
   /** Memory of the connection's that the chunks are views of. */
-  #lent: readonly Buffer[] | null
+  #lent: readonly Lent[] | null
 
   /** Null until the header was read, and when it names no API that we serve. */
   api: Api | null = null
@@ -45,7 +46,7 @@ export class Exchange implements RequestContext {
     broker: BrokerContext,
     chunks: readonly Buffer[],
     sizeBytes: number,
-    lent: readonly Buffer[] | null = null,
+    lent: readonly Lent[] | null = null,
   ) {
     this.#lent = lent
     this.connection = connection

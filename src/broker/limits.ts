@@ -31,6 +31,9 @@ export const CLOSE_GRACE_MS = 5_000
 /** Of a large Produce at least this much must be missing to be received into memory of ours. */
 export const RECEIVE_BYTES_MIN = 32 * KIB
 
+/** A chunk of at least this size is freed with the last request in it; smaller ones are the collector's. */
+export const FREED_CHUNK_BYTES_MIN = 32 * KIB
+
 /** After so many bytes a connection is not read before the others had their turn: the runtime alone would read on while more comes. */
 export const CONNECTION_BYTES_PER_TURN = 2 * MIB
 

@@ -5,8 +5,9 @@
 // copied, so that they do not keep a whole chunk alive and many tiny packets do not become many buffers. Memory follows
 // what has arrived: the announced size alone sets nothing aside, but for what somebody lends.
 //
-// Whoever can receive into memory of its own choosing may lend some for the rest of a large frame (`land`, `landed`). The frame then
-// comes with what was lent for it; its pieces are views of that memory until the lender takes it back.
+// Whoever can receive into memory of its own choosing may lend some for the rest of a large frame (`land`, `landed`), and whoever wants a
+// large chunk back when its frames are done with says which one it is (`push`). A frame comes with what was lent for it; its pieces are
+// views of that memory until the lender takes it back.
 
 import { ApiKey } from './api-keys.ts'
 import { decode, encode } from './codec.ts'
@@ -14,6 +15,7 @@ import { ProtocolError } from './errors.ts'
 import { GATHER_BUFFER_BYTES, MAX_FRAME_BYTES, MAX_RESPONSE_ARRAY_ELEMENTS, SMALL_PIECE_BYTES } from './limits.ts'
 import { MESSAGES } from './messages/index.ts'
 import type { Reader } from './reader.ts'
+import type { ReceivedChunk } from './received-chunk.ts'
 import { type Infer, type Input, isFlexible, type MessageSchema } from './schema.ts'
 import { inMemory, type Part, Writer } from './writer.ts'
 
@@ -22,8 +24,11 @@ const SIZE_BYTES = 4
 const HEAD_BYTES = 512
 const NO_BUFFER = Buffer.alloc(0)
 
+/** Memory that has to go back: what was lent, or a chunk that this frame uses. */
+export type Lent = Buffer | ReceivedChunk
+
 /** `lent`: memory that some of the chunks are views of, for the lender to take back; null if there is none. */
-export type FrameHandler = (chunks: Buffer[], length: number, lent: readonly Buffer[] | null) => void
+export type FrameHandler = (chunks: Buffer[], length: number, lent: readonly Lent[] | null) => void
 
 /** Memory lent for the rest of a frame. */
 export interface Landing {
@@ -47,7 +52,7 @@ export class FrameReader {
   private gatheredBytes = 0
   private payloadBytes = 0
   private landing: Landing | null = null
-  private lent: Buffer[] | null = null
+  private lent: Lent[] | null = null
 
   constructor(maxFrameBytes: number = MAX_FRAME_BYTES) {
     this.maxFrameBytes = maxFrameBytes
@@ -91,7 +96,7 @@ export class FrameReader {
   }
 
   /** What was lent for the unfinished frame; the reader is of no more use for that frame. */
-  takeLent(): readonly Buffer[] | null {
+  takeLent(): readonly Lent[] | null {
     const { lent } = this
     this.lent = null
     this.landing = null
@@ -107,8 +112,11 @@ export class FrameReader {
     if (this.payloadBytes === this.frameBytes) this.finishFrame(onFrame)
   }
 
-  /** Calls `onFrame` for every frame that this chunk completes. After a ProtocolError the connection must be closed. */
-  push(chunk: Buffer, onFrame: FrameHandler): void {
+  /**
+   * Calls `onFrame` for every frame that this chunk completes. `received` is the chunk for whoever wants it back; each frame that lies in it
+   * uses it. After a ProtocolError the connection must be closed.
+   */
+  push(chunk: Buffer, onFrame: FrameHandler, received: ReceivedChunk | null = null): void {
     let position = 0
     while (position < chunk.length) {
       if (this.frameBytes === -1) {
@@ -120,9 +128,10 @@ export class FrameReader {
       if (this.payloadBytes === 0 && end === position + missing) {
         // The usual case: the whole frame lies in this chunk.
         this.startNextFrame()
-        onFrame([chunk.subarray(position, end)], end - position, null)
+        received?.use()
+        onFrame([chunk.subarray(position, end)], end - position, received === null ? null : received.alone)
       } else {
-        this.keep(chunk, position, end)
+        this.keep(chunk, position, end, received)
         if (this.payloadBytes === this.frameBytes) this.finishFrame(onFrame)
       }
       position = end
@@ -146,7 +155,7 @@ export class FrameReader {
     return position
   }
 
-  private keep(chunk: Buffer, start: number, end: number): void {
+  private keep(chunk: Buffer, start: number, end: number, received: ReceivedChunk | null): void {
     this.closeLandedPiece()
     const count = end - start
     this.payloadBytes += count
@@ -158,7 +167,15 @@ export class FrameReader {
       if (head > 0) this.gather(chunk, start, start + head)
       this.closeGathered()
       const piece = chunk.subarray(start + head, end)
-      this.pieces.push(count < chunk.length / 4 ? Buffer.from(piece) : piece)
+      if (count < chunk.length / 4) {
+        this.pieces.push(Buffer.from(piece))
+        return
+      }
+      this.pieces.push(piece)
+      if (received === null) return
+      received.use()
+      this.lent ??= []
+      this.lent.push(received)
     }
   }
 

@@ -491,6 +491,34 @@ describe('bounds', () => {
     expect(bench.produces.length).toBe(1)
   })
 
+  test('a large chunk of Produces is freed when the last of them is answered, one that holds anything else is not', () => {
+    const chunkOf = (...frames: Buffer[]): Buffer => {
+      const bytes = Buffer.concat(frames)
+      const chunk = Buffer.allocUnsafeSlow(bytes.length)
+      bytes.copy(chunk)
+      return chunk
+    }
+    const bench = new Bench()
+    const chunk = chunkOf(produce(1, 30_000), produce(2, 30_000))
+    bench.connection.onData(chunk)
+    bench.produces[1]!.reply(PRODUCED)
+    expect(chunk.buffer.byteLength).toBeGreaterThan(60_000)
+    bench.produces[0]!.reply(PRODUCED)
+    expect(chunk.buffer.byteLength).toBe(0)
+
+    const mixed = chunkOf(produce(3, 60_000), heartbeat(4))
+    bench.connection.onData(mixed)
+    bench.produces[2]!.reply(PRODUCED)
+    expect(bench.begun).toEqual([1, 2, 3, 4])
+    expect(mixed.buffer.byteLength).toBeGreaterThan(60_000)
+
+    const abandoned = chunkOf(produce(5, 60_000))
+    bench.connection.onData(abandoned)
+    bench.connection.onClosed()
+    bench.produces[3]!.reply(PRODUCED)
+    expect(abandoned.buffer.byteLength).toBeGreaterThan(60_000)
+  })
+
   test('a frame above socket.request.max.bytes is refused at its announcement', () => {
     const bench = new Bench({ maxRequestBytes: 1000 })
     bench.receive(lengthPrefix(1001))

@@ -6,12 +6,14 @@ import {
   encodeRequest,
   encodeResponse,
   FrameReader,
+  type Lent,
   writeResponse,
 } from '../../src/protocol/frame.ts'
 import { MAX_FRAME_BYTES, SMALL_PIECE_BYTES } from '../../src/protocol/limits.ts'
 import { HeartbeatRequest, HeartbeatResponse } from '../../src/protocol/messages/12-heartbeat.ts'
 import { ApiVersionsRequest, ApiVersionsResponse } from '../../src/protocol/messages/18-api-versions.ts'
 import { Reader } from '../../src/protocol/reader.ts'
+import { ReceivedChunk } from '../../src/protocol/received-chunk.ts'
 import { Writer } from '../../src/protocol/writer.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
 
@@ -184,8 +186,8 @@ describe('memory lent for the rest of a frame', () => {
       const reader = new FrameReader()
       const received: Buffer[] = []
       const lent: Buffer[] = []
-      const back: Buffer[] = []
-      const onFrame = (chunks: Buffer[], length: number, memory: readonly Buffer[] | null): void => {
+      const back: Lent[] = []
+      const onFrame = (chunks: Buffer[], length: number, memory: readonly Lent[] | null): void => {
         expect(chunks.reduce((sum, chunk) => sum + chunk.length, 0)).toBe(length)
         received.push(Buffer.concat(chunks))
         back.push(...(memory ?? []))
@@ -252,6 +254,64 @@ describe('memory lent for the rest of a frame', () => {
     expect(reader.pendingApiKey).toBe(-1)
     reader.push(request.subarray(5, 6), () => {})
     expect(reader.pendingApiKey).toBe(42)
+  })
+})
+
+describe('a chunk that is wanted back', () => {
+  const chunkOf = (bytes: Buffer): Buffer => {
+    const chunk = Buffer.allocUnsafeSlow(bytes.length)
+    bytes.copy(chunk)
+    return chunk
+  }
+
+  test('is freed with the last frame that lies in it, and not before', () => {
+    const random = new SeededRandom(11)
+    for (let round = 0; round < 100; round++) {
+      const frames = Array.from({ length: 12 }, (_, index) => pattern(1 + random.below(90_000), index))
+      const stream = Buffer.concat(frames.map(framed))
+      const reader = new FrameReader()
+      const chunks: Buffer[] = []
+      const open: { pieces: Buffer[]; lent: readonly Lent[]; content: Buffer }[] = []
+      let seen = 0
+      const finishOne = (): void => {
+        const [{ pieces, lent, content }] = open.splice(random.below(open.length), 1) as [(typeof open)[number]]
+        expect(Buffer.concat(pieces).equals(content)).toBe(true)
+        for (const memory of lent) (memory as ReceivedChunk).done()
+      }
+      for (let at = 0; at < stream.length; ) {
+        const chunk = chunkOf(stream.subarray(at, at + 40_000 + random.below(100_000)))
+        at += chunk.length
+        const received = ReceivedChunk.of(chunk, 1)!
+        chunks.push(chunk)
+        reader.push(
+          chunk,
+          (pieces, _, lent) => open.push({ pieces, lent: lent ?? [], content: frames[seen++]! }),
+          received,
+        )
+        received.done()
+        while (open.length > 0 && random.below(3) > 0) finishOne()
+      }
+      while (open.length > 0) finishOne()
+      expect(seen).toBe(frames.length)
+      expect(chunks.every((chunk) => chunk.buffer.byteLength === 0)).toBe(true)
+    }
+  })
+
+  test('is left alone once somebody cannot say whether it is done with it', () => {
+    const chunk = chunkOf(Buffer.concat([framed(pattern(100)), framed(pattern(200))]))
+    const received = ReceivedChunk.of(chunk, 1)!
+    const lents: (readonly Lent[])[] = []
+    new FrameReader().push(chunk, (_pieces, _length, lent) => lents.push(lent!), received)
+    received.done()
+    const [first, second] = lents as [readonly ReceivedChunk[], readonly ReceivedChunk[]]
+    first[0]!.lose()
+    second[0]!.done()
+    expect(chunk.equals(Buffer.concat([framed(pattern(100)), framed(pattern(200))]))).toBe(true)
+  })
+
+  test('is only one that has its memory to itself and is large enough', () => {
+    expect(ReceivedChunk.of(chunkOf(pattern(100)), 101)).toBeNull()
+    expect(ReceivedChunk.of(chunkOf(pattern(100)).subarray(1), 1)).toBeNull()
   })
 })
 
