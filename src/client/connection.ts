@@ -1,35 +1,54 @@
 /**
- * One connection to one broker: versions negotiated once, requests pipelined, responses matched in order. Owned by
- * `Cluster`, and used alone by tests that want to see exact bytes.
+ * One connection to one broker: versions negotiated once, the caller authenticated, requests pipelined, responses matched
+ * in order. Owned by `Cluster`, and used alone by tests that want to see exact bytes.
  *
  * What must hold: a broker answers the requests of a connection in the order they were sent, so waiting requests are a
- * plain queue. A request that timed out keeps its place in the queue until its late response has been taken off the
- * wire; otherwise every later response would be matched to the wrong request.
+ * plain queue. A request that timed out or was aborted keeps its place in the queue until its late response has been taken
+ * off the wire; otherwise every later response would be matched to the wrong request.
+ *
+ * While a session is renewed (KIP-368) other requests wait: between SaslHandshake and the last SaslAuthenticate a broker
+ * takes nothing else.
  */
-import type { Socket } from 'bun'
 import { apiName } from '../protocol/api-keys.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { decodeResponse, encodeRequest, FrameReader } from '../protocol/frame.ts'
+import { SaslHandshakeRequest, SaslHandshakeResponse } from '../protocol/messages/17-sasl-handshake.ts'
 import { ApiVersionsRequest, ApiVersionsResponse } from '../protocol/messages/18-api-versions.ts'
+import { SaslAuthenticateRequest, SaslAuthenticateResponse } from '../protocol/messages/36-sasl-authenticate.ts'
 import { Reader } from '../protocol/reader.ts'
 import type { Infer, Input, MessageSchema } from '../protocol/schema.ts'
 import { formatHostPort } from './address.ts'
-import { brokerError, ClientError } from './errors.ts'
-import { OutQueue } from './out-queue.ts'
+import { abortedError, asKafkaError, brokerError, KafkaError } from './errors.ts'
+import { authenticate, type SaslOptions } from './sasl.ts'
+import { openTransport } from './transport/open.ts'
+import type { TlsOptions, Transport } from './transport/transport.ts'
 
 export interface VersionRange {
   readonly min: number
   readonly max: number
 }
 
-export interface ConnectOptions {
+/** How to be let in: the same for every broker of a cluster. */
+export interface SecurityOptions {
+  /** True for the system's authorities. Without it the connection is not encrypted. */
+  readonly tls?: TlsOptions | boolean
+  readonly sasl?: SaslOptions
+}
+
+/** Told after every answer, for metrics: how long it took, in milliseconds, and what came of it. */
+export type RequestObserver = (apiKey: number, elapsedMs: number, error: KafkaError | null) => void
+
+export interface ConnectOptions extends SecurityOptions {
   readonly host: string
   readonly port: number
   readonly clientId?: string | null
-  /** For the connection to come up, and for each request unless it brings its own. */
+  /** For the connection to come up, and for each request unless it brings its own. Default 30,000. */
   readonly timeoutMs?: number
   /** Leave out the ApiVersions exchange: `versions` stays empty, and each `send` must name its version. */
   readonly negotiate?: boolean
+  readonly observer?: RequestObserver | undefined
+  /** Gives up connecting. */
+  readonly signal?: AbortSignal | undefined
 }
 
 export interface SendOptions {
@@ -38,6 +57,8 @@ export interface SendOptions {
   /** No version above this one. */
   readonly maxVersion?: number
   readonly timeoutMs?: number
+  /** Stops waiting for the answer; the broker may execute the request all the same. */
+  readonly signal?: AbortSignal | undefined
 }
 
 const DEFAULT_TIMEOUT_MS = 30_000
@@ -45,14 +66,25 @@ const CLOSE_TIMEOUT_MS = 5_000
 /** A fetch answer may be larger than what brokers take as a request. */
 const MAX_RESPONSE_BYTES = 1024 * 1024 * 1024
 const SOFTWARE = { clientSoftwareName: 'samsa', clientSoftwareVersion: '0.1.0' }
+/** The part of a session's life after which it is renewed, spread so that not all connections do it at once. */
+const RENEW_AFTER = 0.85
+const RENEW_SPREAD = 0.1
+/** Node's timers take no more. */
+const TIMER_MS_MAX = 0x7fffffff
+
+/** Answered requests are taken off the front of the queue so many at a time. */
+const COMPACT_FROM = 256
 
 interface Waiting {
   /** Null for frames whose sender chose the id. */
   readonly correlationId: number | null
-  readonly what: string
-  readonly timer: ReturnType<typeof setTimeout>
+  readonly apiKey: number
+  readonly sentMs: number
+  readonly deadlineMs: number
+  /** Its sender has given up; only its place in the queue is left. */
+  settled: boolean
   readonly answered: (chunks: Buffer[]) => void
-  readonly failed: (error: ClientError) => void
+  readonly failed: (error: KafkaError) => void
 }
 
 export class Connection {
@@ -61,20 +93,30 @@ export class Connection {
   readonly clientId: string | null
   /** What the broker serves, by API key. Empty until negotiated. */
   versions: ReadonlyMap<number, VersionRange> = new Map()
+  /** Levels of the cluster's features (KIP-584), as far as the broker tells: `transaction.version`, for one. */
+  features: ReadonlyMap<string, number> = new Map()
   /** Why the connection is no longer usable; null while it is. */
-  closedBy: ClientError | null = null
+  closedBy: KafkaError | null = null
 
+  private readonly options: ConnectOptions
   private readonly timeoutMs: number
   private readonly frames = new FrameReader(MAX_RESPONSE_BYTES)
-  private readonly out = new OutQueue()
   private waiting: Waiting[] = []
   private waitingHead = 0
   private nextCorrelationId = 0
-  private socket: Socket | null = null
+  private transport: Transport | null = null
+  private outgoing: Buffer[] = []
   private flushScheduled = false
+  private deadlineTimer: ReturnType<typeof setTimeout> | null = null
+  private deadlineTimerMs = Number.POSITIVE_INFINITY
+  private renewTimer: ReturnType<typeof setTimeout> | null = null
+  /** Other requests wait for it. */
+  private renewal: Promise<void> | null = null
   private readonly closed = Promise.withResolvers<void>()
+  private hasEnded = false
 
   private constructor(options: ConnectOptions) {
+    this.options = options
     this.host = options.host
     this.port = options.port
     this.clientId = options.clientId === undefined ? 'samsa' : options.clientId
@@ -84,11 +126,11 @@ export class Connection {
   static async connect(options: ConnectOptions): Promise<Connection> {
     const connection = new Connection(options)
     await connection.open()
-    if (options.negotiate === false) return connection
     try {
-      await connection.negotiate()
+      if (options.negotiate !== false) await connection.negotiate()
+      if (options.sasl !== undefined) await connection.authenticate(options.sasl)
     } catch (error) {
-      connection.fail(new ClientError('CONNECTION_CLOSED', 'closed after failed negotiation', { cause: error }))
+      connection.fail(new KafkaError('ERR_CONNECTION_CLOSED', 'closed after failed negotiation', { cause: error }))
       throw error
     }
     return connection
@@ -98,18 +140,23 @@ export class Connection {
     return formatHostPort(this)
   }
 
+  /** Requests that wait for their answer, given up or not. */
+  get inFlight(): number {
+    return this.waiting.length - this.waitingHead
+  }
+
   /** The version that `send` would use: the highest one that both sides know. */
   versionFor(request: MessageSchema, maxVersion = Number.MAX_SAFE_INTEGER): number {
     const served = this.versions.get(request.key)
     const name = apiName(request.key)
     if (served === undefined) {
-      throw new ClientError('UNSUPPORTED_VERSION', `the broker at ${this.address} does not serve ${name}`)
+      throw new KafkaError('ERR_UNSUPPORTED_VERSION', `the broker at ${this.address} does not serve ${name}`)
     }
     const version = Math.min(served.max, request.versions.max, maxVersion)
     if (version < Math.max(served.min, request.versions.min)) {
       const ours = `${request.versions.min}-${Math.min(request.versions.max, maxVersion)}`
-      throw new ClientError(
-        'UNSUPPORTED_VERSION',
+      throw new KafkaError(
+        'ERR_UNSUPPORTED_VERSION',
         `the broker at ${this.address} serves ${name} ${served.min}-${served.max}, this client speaks ${ours}`,
       )
     }
@@ -122,23 +169,22 @@ export class Connection {
     value: Input<Request>,
     options: SendOptions = {},
   ): Promise<Infer<Response>> {
-    const version = options.version ?? this.versionFor(request, options.maxVersion)
-    const correlationId = this.takeCorrelationId()
-    const parts = encodeRequest(request, version, correlationId, this.clientId, value)
-    const chunks = await this.exchange(parts, correlationId, apiName(request.key), options.timeoutMs)
-    return this.decode(response, version, chunks)
+    while (this.renewal !== null) await this.renewal
+    return this.sendNow(request, response, value, options)
   }
 
   /** For requests that brokers do not answer: Produce with acks=0. */
   sendNoReply<Request extends MessageSchema>(request: Request, value: Input<Request>, options: SendOptions = {}): void {
     const version = options.version ?? this.versionFor(request, options.maxVersion)
-    this.enqueue(encodeRequest(request, version, this.takeCorrelationId(), this.clientId, value))
+    const parts = encodeRequest(request, version, this.takeCorrelationId(), this.clientId, value)
+    if (this.renewal === null) this.enqueue(parts)
+    else this.renewal.then(() => this.enqueue(parts)).catch(() => undefined)
   }
 
   /** Sends a whole frame, size prefix included, as it is; resolves with the whole answer without its size prefix. */
   async sendRaw(frame: Uint8Array, options: { timeoutMs?: number } = {}): Promise<Buffer> {
     const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
-    const chunks = await this.exchange([bytes], null, 'raw request', options.timeoutMs)
+    const chunks = await this.exchange([bytes], null, -1, options)
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
   }
 
@@ -148,8 +194,10 @@ export class Connection {
   }
 
   /** Resolves once everything handed over is with the kernel. */
-  drained(): Promise<void> {
-    return this.out.isEmpty || this.closedBy !== null ? Promise.resolve() : this.out.whenEmpty()
+  async drained(): Promise<void> {
+    if (this.closedBy !== null) return
+    this.flush()
+    await this.transport?.whenFlushed()
   }
 
   /** Resolves when the connection has ended, for whatever reason. */
@@ -157,44 +205,54 @@ export class Connection {
     return this.closed.promise
   }
 
+  /** Whether waiting on this connection keeps the process alive; it does at first. */
+  unref(): void {
+    this.transport?.unref()
+  }
+
   /** Waits until everything sent is with the kernel, then closes. Requests still waiting for an answer are rejected. */
   async close(): Promise<void> {
     if (this.closedBy !== null) return this.closed.promise
-    this.flush()
     await within(CLOSE_TIMEOUT_MS, this.drained())
-    const socket = this.socket
-    this.rejectAll(new ClientError('CONNECTION_CLOSED', `connection to ${this.address} was closed by its owner`))
-    // `end()` drops what the kernel has not taken yet, so: a FIN first, then wait for the peer's.
-    socket?.shutdown()
+    this.rejectAll(new KafkaError('ERR_CONNECTION_CLOSED', `connection to ${this.address} was closed by its owner`))
+    // A FIN first, then wait for the peer's.
+    this.transport?.shutdown()
     await within(CLOSE_TIMEOUT_MS, this.closed.promise)
-    socket?.terminate()
+    this.transport?.terminate()
+  }
+
+  /** Ends the connection at once; what waits for an answer fails with this error. */
+  destroy(error: KafkaError): void {
+    this.fail(error)
   }
 
   private async open(): Promise<void> {
-    const opened = Bun.connect({
-      hostname: this.host,
-      port: this.port,
-      socket: {
-        data: (_socket, chunk) => this.received(chunk),
-        drain: () => this.flush(),
-        close: (_socket, error) => this.ended(error),
-        error: (_socket, error) => this.fail(this.closedError(error)),
-        connectError: () => undefined,
-      },
-    })
-    const refused = (cause?: unknown): ClientError => {
-      const reason = cause instanceof Error ? cause.message : `no answer within ${this.timeoutMs} ms`
-      return new ClientError('CONNECT_FAILED', `no connection to ${this.address}: ${reason}`, { cause })
+    const { tls } = this.options
+    const gaveUp = new AbortController()
+    const timer = setTimeout(() => gaveUp.abort(), Math.min(this.timeoutMs, TIMER_MS_MAX))
+    const { signal } = this.options
+    try {
+      this.transport = await openTransport(
+        {
+          host: this.host,
+          port: this.port,
+          tls: tls === true ? {} : tls === undefined || tls === false ? null : tls,
+          signal: signal === undefined ? gaveUp.signal : AbortSignal.any([gaveUp.signal, signal]),
+        },
+        {
+          data: (chunk) => this.received(chunk),
+          drain: () => undefined,
+          closed: (error) => this.ended(error),
+        },
+      )
+    } catch (cause) {
+      if (signal?.aborted === true) throw abortedError(`connect to ${this.address}`, signal)
+      const inTime = cause instanceof Error && !gaveUp.signal.aborted
+      const reason = inTime ? cause.message : `no answer within ${this.timeoutMs} ms`
+      throw new KafkaError('ERR_CONNECT', `no connection to ${this.address}: ${reason}`, { cause })
+    } finally {
+      clearTimeout(timer)
     }
-    const socket = await within(
-      this.timeoutMs,
-      opened.catch((error: unknown) => Promise.reject(refused(error))),
-    )
-    if (socket === undefined) {
-      opened.then((late) => late.terminate()).catch(() => undefined)
-      throw refused()
-    }
-    this.socket = socket
   }
 
   /** KIP-35: ask with the newest version; a broker that does not know it answers in version 0 with what it knows. */
@@ -207,17 +265,75 @@ export class Connection {
     }
     if (answer.errorCode !== 0) throw brokerError(answer.errorCode, `ask ${this.address} for its API versions`)
     this.versions = new Map(answer.apiKeys.map((row) => [row.apiKey, { min: row.minVersion, max: row.maxVersion }]))
+    this.features = new Map(answer.finalizedFeatures.map(({ name, maxVersionLevel }) => [name, maxVersionLevel]))
   }
 
   private async askVersions(version: number): Promise<Infer<typeof ApiVersionsResponse>> {
     const correlationId = this.takeCorrelationId()
     const parts = encodeRequest(ApiVersionsRequest, version, correlationId, this.clientId, SOFTWARE)
-    const chunks = await this.exchange(parts, correlationId, 'ApiVersions')
+    const chunks = await this.exchange(parts, correlationId, ApiVersionsRequest.key, {})
     // The error code follows the correlation id in every version; with UNSUPPORTED_VERSION the rest is version 0.
     const refused = new Reader(chunks)
     refused.int32()
     const readAs = refused.int16() === ErrorCode.UNSUPPORTED_VERSION ? 0 : version
     return this.decode(ApiVersionsResponse, readAs, chunks)
+  }
+
+  /** SASL in requests (KIP-43, KIP-152). Where the session ends some time (KIP-368), a timer renews it before. */
+  private async authenticate(sasl: SaslOptions): Promise<void> {
+    const { mechanism } = sasl
+    const what = `authenticate at ${this.address} with ${mechanism}`
+    // Version 0 is followed by bare SASL bytes instead of SaslAuthenticate requests.
+    const handshake = await this.sendNow(SaslHandshakeRequest, SaslHandshakeResponse, { mechanism }, { version: 1 })
+    if (handshake.errorCode !== 0) {
+      const offered = `it offers ${handshake.mechanisms.join(', ') || 'none'}`
+      throw new KafkaError('ERR_AUTHENTICATION', `${what}: ${offered}`, {
+        cause: brokerError(handshake.errorCode, what),
+      })
+    }
+    let lifetimeMs = 0
+    try {
+      await authenticate(sasl, async (message) => {
+        const answer = await this.sendNow(SaslAuthenticateRequest, SaslAuthenticateResponse, { authBytes: message })
+        if (answer.errorCode !== 0) throw brokerError(answer.errorCode, what, answer.errorMessage)
+        lifetimeMs = answer.sessionLifetimeMs
+        return answer.authBytes
+      })
+    } catch (cause) {
+      if (cause instanceof KafkaError && cause.retriable) throw cause
+      const reason = cause instanceof Error ? cause.message : String(cause)
+      throw new KafkaError('ERR_AUTHENTICATION', reason.startsWith(what) ? reason : `${what}: ${reason}`, { cause })
+    }
+    if (lifetimeMs > 0) this.renewAfter(lifetimeMs * (RENEW_AFTER + RENEW_SPREAD * Math.random()), sasl)
+  }
+
+  private renewAfter(delayMs: number, sasl: SaslOptions): void {
+    const timer = setTimeout(
+      () => {
+        this.renewTimer = null
+        this.renewal = this.authenticate(sasl)
+          .catch((error: unknown) => this.fail(asKafkaError(error, 'ERR_AUTHENTICATION', 'renew the session')))
+          .finally(() => {
+            this.renewal = null
+          })
+      },
+      Math.min(delayMs, TIMER_MS_MAX),
+    )
+    timer.unref()
+    this.renewTimer = timer
+  }
+
+  private async sendNow<Request extends MessageSchema, Response extends MessageSchema>(
+    request: Request,
+    response: Response,
+    value: Input<Request>,
+    options: SendOptions = {},
+  ): Promise<Infer<Response>> {
+    const version = options.version ?? this.versionFor(request, options.maxVersion)
+    const correlationId = this.takeCorrelationId()
+    const parts = encodeRequest(request, version, correlationId, this.clientId, value)
+    const chunks = await this.exchange(parts, correlationId, request.key, options)
+    return this.decode(response, version, chunks)
   }
 
   private decode<Response extends MessageSchema>(
@@ -232,7 +348,7 @@ export class Connection {
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
       const what = `${apiName(response.key)} v${version} answer from ${this.address} cannot be read: ${reason}`
-      throw new ClientError('BAD_RESPONSE', what, { cause })
+      throw new KafkaError('ERR_BAD_RESPONSE', what, { cause })
     }
   }
 
@@ -245,25 +361,90 @@ export class Connection {
   private exchange(
     parts: readonly Buffer[],
     correlationId: number | null,
-    what: string,
-    timeoutMs = this.timeoutMs,
+    apiKey: number,
+    options: { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined },
   ): Promise<Buffer[]> {
+    const { signal, timeoutMs = this.timeoutMs } = options
     return new Promise((resolve, reject) => {
+      if (signal?.aborted === true) {
+        reject(abortedError(`request to ${this.address}`, signal))
+        return
+      }
       if (this.closedBy !== null) {
         reject(this.closedBy)
         return
       }
-      const timer = setTimeout(() => {
-        reject(new ClientError('TIMEOUT', `${what}: no answer from ${this.address} within ${timeoutMs} ms`))
-      }, timeoutMs)
-      this.waiting.push({ correlationId, what, timer, answered: resolve, failed: reject })
+      const sentMs = performance.now()
+      const waiting: Waiting = {
+        correlationId,
+        apiKey,
+        sentMs,
+        deadlineMs: sentMs + timeoutMs,
+        settled: false,
+        answered: resolve,
+        failed: reject,
+      }
+      this.waiting.push(waiting)
+      this.watchDeadline(waiting.deadlineMs)
       this.enqueue(parts)
+      if (signal !== undefined) this.giveUpOn(waiting, signal)
     })
+  }
+
+  private giveUpOn(waiting: Waiting, signal: AbortSignal): void {
+    const aborted = (): void => this.settle(waiting, abortedError(nameOf(waiting), signal))
+    signal.addEventListener('abort', aborted, { once: true })
+    const forget = (): void => signal.removeEventListener('abort', aborted)
+    const { answered, failed } = waiting
+    Object.assign(waiting, {
+      answered: (chunks: Buffer[]) => {
+        forget()
+        answered(chunks)
+      },
+      failed: (error: KafkaError) => {
+        forget()
+        failed(error)
+      },
+    })
+  }
+
+  /** One timer for all requests: it is set for the earliest deadline, and looks at all of them when it fires. */
+  private watchDeadline(deadlineMs: number): void {
+    if (deadlineMs >= this.deadlineTimerMs) return
+    if (this.deadlineTimer !== null) clearTimeout(this.deadlineTimer)
+    this.deadlineTimerMs = deadlineMs
+    const delayMs = Math.max(0, Math.ceil(deadlineMs - performance.now()))
+    this.deadlineTimer = setTimeout(() => this.expire(), Math.min(delayMs, TIMER_MS_MAX))
+  }
+
+  private expire(): void {
+    this.deadlineTimer = null
+    this.deadlineTimerMs = Number.POSITIVE_INFINITY
+    const nowMs = performance.now()
+    let nextMs = Number.POSITIVE_INFINITY
+    for (let index = this.waitingHead; index < this.waiting.length; index++) {
+      const waiting = this.waiting[index]!
+      if (waiting.settled) continue
+      if (waiting.deadlineMs > nowMs) nextMs = Math.min(nextMs, waiting.deadlineMs)
+      else {
+        const waitedMs = Math.round(waiting.deadlineMs - waiting.sentMs)
+        const message = `${nameOf(waiting)}: no answer from ${this.address} within ${waitedMs} ms`
+        this.settle(waiting, new KafkaError('ERR_TIMEOUT', message))
+      }
+    }
+    if (nextMs !== Number.POSITIVE_INFINITY) this.watchDeadline(nextMs)
+  }
+
+  private settle(waiting: Waiting, error: KafkaError): void {
+    if (waiting.settled) return
+    waiting.settled = true
+    this.options.observer?.(waiting.apiKey, performance.now() - waiting.sentMs, error)
+    waiting.failed(error)
   }
 
   private enqueue(parts: readonly Buffer[]): void {
     if (this.closedBy !== null) throw this.closedBy
-    for (const part of parts) this.out.push(part)
+    for (const part of parts) this.outgoing.push(part)
     if (this.flushScheduled) return
     this.flushScheduled = true
     // One write for everything that is sent in this turn of the caller.
@@ -274,7 +455,10 @@ export class Connection {
   }
 
   private flush(): void {
-    if (this.socket !== null && this.closedBy === null) this.out.writeTo(this.socket)
+    if (this.transport === null || this.closedBy !== null || this.outgoing.length === 0) return
+    const parts = this.outgoing
+    this.outgoing = []
+    this.transport.write(parts)
   }
 
   private received(chunk: Buffer): void {
@@ -283,7 +467,7 @@ export class Connection {
     } catch (cause) {
       const reason = cause instanceof Error ? cause.message : String(cause)
       this.fail(
-        new ClientError('BAD_RESPONSE', `${this.address} does not speak Kafka's protocol: ${reason}`, { cause }),
+        new KafkaError('ERR_BAD_RESPONSE', `${this.address} does not speak Kafka's protocol: ${reason}`, { cause }),
       )
     }
   }
@@ -293,51 +477,59 @@ export class Connection {
     const correlationId = new Reader(chunks).int32()
     if (waiting === undefined) {
       const message = `${this.address} sent an answer (correlation id ${correlationId}) that nobody asked for`
-      this.fail(new ClientError('BAD_RESPONSE', message))
+      this.fail(new KafkaError('ERR_BAD_RESPONSE', message))
       return
     }
     if (waiting.correlationId !== null && waiting.correlationId !== correlationId) {
       const message = `${this.address} answered with correlation id ${correlationId} instead of ${waiting.correlationId}`
-      this.fail(new ClientError('BAD_RESPONSE', message))
+      this.fail(new KafkaError('ERR_BAD_RESPONSE', message))
       return
     }
     this.waitingHead += 1
-    if (this.waitingHead === this.waiting.length) {
-      this.waiting = []
+    if (this.waitingHead === this.waiting.length || this.waitingHead === COMPACT_FROM) {
+      this.waiting = this.waiting.slice(this.waitingHead)
       this.waitingHead = 0
     }
-    clearTimeout(waiting.timer)
+    if (waiting.settled) return
+    waiting.settled = true
+    this.options.observer?.(waiting.apiKey, performance.now() - waiting.sentMs, null)
     waiting.answered(chunks)
   }
 
-  private closedError(cause?: unknown): ClientError {
+  private closedError(cause?: unknown): KafkaError {
     const oldest = this.waiting[this.waitingHead]
-    const during = oldest === undefined ? '' : ` while ${oldest.what} waited for its answer`
+    const during = oldest === undefined ? '' : ` while ${nameOf(oldest)} waited for its answer`
     const reason = cause instanceof Error ? `: ${cause.message}` : ''
-    return new ClientError('CONNECTION_CLOSED', `${this.address} closed the connection${during}${reason}`, { cause })
+    return new KafkaError('ERR_CONNECTION_CLOSED', `${this.address} closed the connection${during}${reason}`, { cause })
   }
 
   private ended(cause?: unknown): void {
+    if (this.hasEnded) return
+    this.hasEnded = true
     this.rejectAll(this.closedError(cause))
     this.closed.resolve()
   }
 
-  private fail(error: ClientError): void {
+  private fail(error: KafkaError): void {
     this.rejectAll(error)
-    this.socket?.terminate()
+    this.transport?.terminate()
   }
 
-  private rejectAll(error: ClientError): void {
+  private rejectAll(error: KafkaError): void {
     this.closedBy ??= error
+    if (this.renewTimer !== null) clearTimeout(this.renewTimer)
+    if (this.deadlineTimer !== null) clearTimeout(this.deadlineTimer)
+    this.deadlineTimer = null
     const waiting = this.waiting.slice(this.waitingHead)
     this.waiting = []
     this.waitingHead = 0
-    this.out.clear()
-    for (const { timer, failed } of waiting) {
-      clearTimeout(timer)
-      failed(error)
-    }
+    this.outgoing = []
+    for (const each of waiting) this.settle(each, error)
   }
+}
+
+function nameOf({ apiKey }: Waiting): string {
+  return apiKey < 0 ? 'raw request' : apiName(apiKey)
 }
 
 /** The value, or undefined when it took longer; the timer does not outlive the answer. */

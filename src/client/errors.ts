@@ -1,40 +1,109 @@
 /**
- * The one error class of the client. `code` is stable and meant for programs; the message is meant for people and
- * names the broker, topic or partition it is about. What a broker answers for one row of a request is a value in the
- * response; it becomes a ClientError only where a caller asked for that one row.
+ * The one error class of the client. `code` is stable and meant for programs: the protocol's own name where a broker
+ * answered with an error (`NOT_LEADER_OR_FOLLOWER`), a name that begins with `ERR_` where the client found the trouble.
+ * The message is meant for people and names the broker, topic or partition it is about. What a broker answers for one row
+ * of a request is a value in the response; it becomes a KafkaError only where a caller asked for that one row.
  */
-import { errorName } from '../protocol/errors.ts'
+import { type ErrorCode, errorName, isRetriable } from '../protocol/errors.ts'
 
+/** What the client itself reports. */
 export type ClientErrorCode =
-  /** No TCP connection could be made. */
-  | 'CONNECT_FAILED'
+  /** No connection could be made. */
+  | 'ERR_CONNECT'
   /** The connection ended while requests were waiting on it. */
-  | 'CONNECTION_CLOSED'
+  | 'ERR_CONNECTION_CLOSED'
   /** No answer in time. The request may have been executed. */
-  | 'TIMEOUT'
+  | 'ERR_TIMEOUT'
   /** Broker and client have no version of this request in common. */
-  | 'UNSUPPORTED_VERSION'
+  | 'ERR_UNSUPPORTED_VERSION'
   /** What arrived is not a Kafka response. */
-  | 'BAD_RESPONSE'
-  /** The broker answered with an error code; see `brokerErrorCode`. */
-  | 'BROKER_ERROR'
+  | 'ERR_BAD_RESPONSE'
+  /** The credentials were refused, or there are none to offer. */
+  | 'ERR_AUTHENTICATION'
+  /** The caller's AbortSignal fired; its reason is the cause. */
+  | 'ERR_ABORTED'
+  /** The client, producer or consumer was closed, or is being closed. */
+  | 'ERR_CLOSED'
+  /** The producer's memory is full, and stayed full for `maxBlockMs`. */
+  | 'ERR_BUFFER_FULL'
+  /** The record was not acknowledged within `deliveryTimeoutMs`. It may have been stored. */
+  | 'ERR_DELIVERY_TIMEOUT'
+  /** An option, or a combination of options, that makes no sense. */
+  | 'ERR_INVALID_OPTION'
+  /** A record that cannot be sent: too large, or for a partition that there is not. */
+  | 'ERR_INVALID_RECORD'
+  /** A serializer or deserializer failed; what it threw is the cause. */
+  | 'ERR_SERIALIZATION'
+  /** The call is not allowed now: no transaction is open, or one is. */
+  | 'ERR_INVALID_STATE'
+  /** Another producer has taken this transactional id over: this one is of no more use. */
+  | 'ERR_FENCED'
+  /** The transaction can only be aborted; the cause says why. */
+  | 'ERR_TRANSACTION_ABORTABLE'
+  /** The records of this codec cannot be handled here: the message names what is missing. */
+  | 'ERR_CODEC_UNAVAILABLE'
 
-export class ClientError extends Error {
-  override readonly name = 'ClientError'
-  readonly code: ClientErrorCode
-  /** Kafka's error code where `code` is BROKER_ERROR, else 0. */
-  readonly brokerErrorCode: number
+/** `UNKNOWN(n)`: a code that a newer broker knows and this client does not. */
+export type KafkaErrorCode = ClientErrorCode | keyof typeof ErrorCode | `UNKNOWN(${number})`
 
-  constructor(code: ClientErrorCode, message: string, options: { cause?: unknown; brokerErrorCode?: number } = {}) {
+const RETRIABLE_HERE: ReadonlySet<KafkaErrorCode> = new Set([
+  'ERR_CONNECT',
+  'ERR_CONNECTION_CLOSED',
+  'ERR_TIMEOUT',
+  'ERR_BUFFER_FULL',
+] as const)
+
+export interface KafkaErrorOptions {
+  readonly cause?: unknown
+  /** The protocol's number of the error, where a broker gave one. */
+  readonly errorCode?: number
+}
+
+export class KafkaError extends Error {
+  override readonly name = 'KafkaError'
+  readonly code: KafkaErrorCode
+  /** Kafka's error number where a broker answered with one, else 0. */
+  readonly errorCode: number
+  /** Whether the same call may succeed later. What the client retries by itself has been retried already. */
+  readonly retriable: boolean
+
+  constructor(code: KafkaErrorCode, message: string, options: KafkaErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
-    this.brokerErrorCode = options.brokerErrorCode ?? 0
+    this.errorCode = options.errorCode ?? 0
+    this.retriable = this.errorCode === 0 ? RETRIABLE_HERE.has(code) : isRetriable(this.errorCode)
   }
 }
 
 /** `what` says what was attempted on what: "create topic 'orders'". */
-export function brokerError(brokerErrorCode: number, what: string, detail?: string | null): ClientError {
-  const name = errorName(brokerErrorCode)
+export function brokerError(errorCode: number, what: string, detail?: string | null): KafkaError {
+  const name = errorName(errorCode)
   const reason = detail === undefined || detail === null || detail === '' ? name : `${detail} (${name})`
-  return new ClientError('BROKER_ERROR', `${what}: ${reason}`, { brokerErrorCode })
+  return new KafkaError(name as KafkaErrorCode, `${what}: ${reason}`, { errorCode })
+}
+
+/** The connection is lost or the answer is overdue: asking again, perhaps another broker, may help. */
+export function isConnectionLoss(error: unknown): error is KafkaError {
+  if (!(error instanceof KafkaError)) return false
+  return error.code === 'ERR_CONNECTION_CLOSED' || error.code === 'ERR_CONNECT' || error.code === 'ERR_TIMEOUT'
+}
+
+export function asKafkaError(error: unknown, code: ClientErrorCode, what: string): KafkaError {
+  if (error instanceof KafkaError) return error
+  return new KafkaError(code, `${what}: ${error instanceof Error ? error.message : String(error)}`, { cause: error })
+}
+
+export function abortedError(what: string, signal: AbortSignal): KafkaError {
+  return new KafkaError('ERR_ABORTED', `${what}: aborted by its caller`, { cause: signal.reason })
+}
+
+/**
+ * The same error as seen from where the caller asked: answers arrive on an empty stack, `origin` was made in the call.
+ * Several callers may wait for one answer, so each gets an error of its own, with the same code and cause.
+ */
+export function fromCallSite(error: KafkaError, origin: Error | null): KafkaError {
+  const copy = new KafkaError(error.code, error.message, { cause: error.cause ?? error, errorCode: error.errorCode })
+  const frames = origin?.stack?.split('\n').slice(1).join('\n')
+  if (frames !== undefined) copy.stack = `${copy.name}: ${copy.message}\n${frames}`
+  return copy
 }

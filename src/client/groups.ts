@@ -13,7 +13,7 @@ import {
 import { Reader } from '../protocol/reader.ts'
 import type { Cluster } from './cluster.ts'
 import type { Connection } from './connection.ts'
-import { brokerError, ClientError } from './errors.ts'
+import { brokerError, KafkaError } from './errors.ts'
 import { retrying } from './retry.ts'
 
 export interface ListedGroup {
@@ -96,7 +96,8 @@ async function describeModern(connection: Connection, groupId: string): Promise<
     includeAuthorizedOperations: false,
   })
   const group = answer.groups[0]
-  if (group === undefined) throw new ClientError('BAD_RESPONSE', `describe group '${groupId}': no group in the answer`)
+  if (group === undefined)
+    throw new KafkaError('ERR_BAD_RESPONSE', `describe group '${groupId}': no group in the answer`)
   if (group.errorCode === ErrorCode.GROUP_ID_NOT_FOUND || group.errorCode === ErrorCode.UNSUPPORTED_VERSION) return null
   if (group.errorCode !== 0) throw brokerError(group.errorCode, `describe group '${groupId}'`, group.errorMessage)
   return {
@@ -117,7 +118,8 @@ async function describeModern(connection: Connection, groupId: string): Promise<
 async function describeClassic(connection: Connection, groupId: string): Promise<Described> {
   const answer = await connection.send(DescribeGroupsRequest, DescribeGroupsResponse, { groups: [groupId] })
   const group = answer.groups[0]
-  if (group === undefined) throw new ClientError('BAD_RESPONSE', `describe group '${groupId}': no group in the answer`)
+  if (group === undefined)
+    throw new KafkaError('ERR_BAD_RESPONSE', `describe group '${groupId}': no group in the answer`)
   // Before version 6 an unknown group is a dead one.
   const errorCode = group.errorCode || (group.groupState === 'Dead' ? ErrorCode.GROUP_ID_NOT_FOUND : 0)
   if (errorCode === ErrorCode.GROUP_ID_NOT_FOUND)
@@ -181,7 +183,7 @@ async function fetchCommitted(cluster: Cluster, groupId: string): Promise<Commit
   )
   const group = batched ? answer.groups[0] : answer
   if (group === undefined)
-    throw new ClientError('BAD_RESPONSE', `offsets of group '${groupId}': no group in the answer`)
+    throw new KafkaError('ERR_BAD_RESPONSE', `offsets of group '${groupId}': no group in the answer`)
   if (group.errorCode !== 0) throw brokerError(group.errorCode, `offsets of group '${groupId}'`)
   const offsets: CommittedOffset[] = []
   for (const topic of group.topics) {

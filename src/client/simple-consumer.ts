@@ -12,10 +12,10 @@ import { type Infer, type RecordsData, ZERO_UUID } from '../protocol/schema.ts'
 import type { Record } from '../records/batch.ts'
 import type { Cluster, TopicMetadata } from './cluster.ts'
 import type { Connection } from './connection.ts'
-import { brokerError, ClientError } from './errors.ts'
+import { brokerError, isConnectionLoss, KafkaError } from './errors.ts'
 import { nextOffsetAfter, readRecords } from './fetched-records.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from './offsets.ts'
-import { RETRY_BACKOFF_MS } from './retry.ts'
+import { DEFAULT_RETRY, sleep } from './retry.ts'
 
 export interface ConsumerOptions {
   readonly topic: TopicMetadata
@@ -117,9 +117,9 @@ export class SimpleConsumer {
   private async refreshLeaders(): Promise<void> {
     if (performance.now() - this.lastSuccessMs > this.cluster.timeoutMs) {
       const what = `topic '${this.options.topic.name}': no leader answered within ${this.cluster.timeoutMs} ms`
-      throw new ClientError('TIMEOUT', what)
+      throw new KafkaError('ERR_TIMEOUT', what)
     }
-    await Bun.sleep(RETRY_BACKOFF_MS)
+    await sleep(DEFAULT_RETRY.backoffMs)
     this.topic = await this.cluster.topic(this.options.topic.name ?? '')
   }
 
@@ -145,7 +145,7 @@ export class SimpleConsumer {
       }
     } catch (error) {
       if (this.stopped) return
-      if (!(error instanceof ClientError) || !isConnectionLoss(error)) throw error
+      if (!isConnectionLoss(error)) throw error
       this.regroup = true
     } finally {
       if (connection !== null && this.connections.delete(connection)) await connection.close()
@@ -223,10 +223,6 @@ export class SimpleConsumer {
     if (!isRetriable(errorCode)) throw brokerError(errorCode, what)
     this.regroup = true
   }
-}
-
-function isConnectionLoss({ code }: ClientError): boolean {
-  return code === 'CONNECTION_CLOSED' || code === 'CONNECT_FAILED' || code === 'TIMEOUT'
 }
 
 function joined(views: RecordsData): Buffer {

@@ -11,9 +11,9 @@ import { InitProducerIdRequest, InitProducerIdResponse } from '../protocol/messa
 import { ZERO_UUID } from '../protocol/schema.ts'
 import { buildBatch, type CodecId, type RecordInput } from '../records/batch.ts'
 import type { Cluster, TopicMetadata } from './cluster.ts'
-import { brokerError, ClientError } from './errors.ts'
+import { brokerError, KafkaError } from './errors.ts'
 import { partitionForKey } from './partitioner.ts'
-import { RETRY_BACKOFF_MS, retrying } from './retry.ts'
+import { DEFAULT_RETRY, retrying, sleep } from './retry.ts'
 
 export type Acks = -1 | 0 | 1
 
@@ -207,25 +207,25 @@ export class SimpleProducer {
     for (;;) {
       const failure = await this.attempt(lane, batch)
       if (failure === null) return 0
-      if (failure.brokerErrorCode === ErrorCode.MESSAGE_TOO_LARGE && batch.records.length > 1) {
+      if (failure.errorCode === ErrorCode.MESSAGE_TOO_LARGE && batch.records.length > 1) {
         return ErrorCode.MESSAGE_TOO_LARGE
       }
       if (!mayRetry(failure) || performance.now() > deadlineMs) throw failure
-      await Bun.sleep(RETRY_BACKOFF_MS)
+      await sleep(DEFAULT_RETRY.backoffMs)
       await this.refreshLeaders()
     }
   }
 
-  private async attempt(lane: Lane, batch: Batch): Promise<ClientError | null> {
+  private async attempt(lane: Lane, batch: Batch): Promise<KafkaError | null> {
     try {
       return await this.produce(lane, batch)
     } catch (error) {
-      if (error instanceof ClientError) return error
+      if (error instanceof KafkaError) return error
       throw error
     }
   }
 
-  private async produce(lane: Lane, batch: Batch): Promise<ClientError | null> {
+  private async produce(lane: Lane, batch: Batch): Promise<KafkaError | null> {
     const leader = await this.cluster.broker(lane.leaderId)
     const { acks } = this.options
     const byId = leader.versionFor(ProduceRequest) >= FIRST_PRODUCE_BY_ID && this.topic.topicId !== ZERO_UUID
@@ -245,7 +245,7 @@ export class SimpleProducer {
     const answer = await leader.send(ProduceRequest, ProduceResponse, value, options)
     const row = answer.responses[0]?.partitionResponses[0]
     const what = `produce to ${this.topicName}-${lane.partition}`
-    if (row === undefined) return new ClientError('BAD_RESPONSE', `${what}: no partition in the answer`)
+    if (row === undefined) return new KafkaError('ERR_BAD_RESPONSE', `${what}: no partition in the answer`)
     // The batch is in the log already: its first answer was lost.
     if (row.errorCode === 0 || row.errorCode === ErrorCode.DUPLICATE_SEQUENCE_NUMBER) return null
     const detail = row.recordErrors[0]?.batchIndexErrorMessage ?? row.errorMessage
@@ -291,9 +291,9 @@ function sizeOf({ key, value, headers }: RecordInput): number {
   return bytes
 }
 
-function mayRetry(failure: ClientError): boolean {
-  if (failure.code === 'BROKER_ERROR') return isRetriable(failure.brokerErrorCode)
-  return failure.code === 'CONNECTION_CLOSED' || failure.code === 'CONNECT_FAILED' || failure.code === 'TIMEOUT'
+function mayRetry(failure: KafkaError): boolean {
+  if (failure.errorCode !== 0) return isRetriable(failure.errorCode)
+  return failure.code === 'ERR_CONNECTION_CLOSED' || failure.code === 'ERR_CONNECT' || failure.code === 'ERR_TIMEOUT'
 }
 
 /** Null where the broker knows no producer ids. */

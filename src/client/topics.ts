@@ -17,7 +17,7 @@ import {
 } from '../protocol/messages/75-describe-topic-partitions.ts'
 import { type Infer, ZERO_UUID } from '../protocol/schema.ts'
 import type { Cluster } from './cluster.ts'
-import { brokerError, ClientError } from './errors.ts'
+import { brokerError, KafkaError } from './errors.ts'
 
 const TOPIC_RESOURCE = 2
 /** From this version on, DeleteTopics names a topic by a struct that may hold an id instead. */
@@ -35,7 +35,7 @@ const CONFIG_SOURCES = new Map([
 
 export interface TopicOutcome {
   readonly name: string
-  readonly error: ClientError | null
+  readonly error: KafkaError | null
 }
 
 export interface NewTopic {
@@ -235,7 +235,7 @@ function outcomes(names: readonly string[], rows: readonly OutcomeRow[], verb: s
     if (row === undefined) {
       return {
         name,
-        error: new ClientError('BAD_RESPONSE', `${verb} topic '${name}': the broker's answer leaves it out`),
+        error: new KafkaError('ERR_BAD_RESPONSE', `${verb} topic '${name}': the broker's answer leaves it out`),
       }
     }
     const error = row.errorCode === 0 ? null : brokerError(row.errorCode, `${verb} topic '${name}'`, row.errorMessage)

@@ -2,7 +2,6 @@
 // where every byte that is produced is summed. Where it cannot be had (another processor, no compiler, no FFI), or where its sum of a test
 // block is not the library's, there is none, and the library serves.
 
-import { cc, ptr } from 'bun:ffi'
 import { readFileSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { crc32c as libraryCrc32c } from '@node-rs/crc32'
@@ -22,8 +21,9 @@ export function compiledCrc32c(): Crc32c | null {
 
 function load(): Crc32c | null {
   if (process.platform !== 'linux' || process.arch !== 'x64' || process.env.SAMSA_NO_FFI === '1') return null
-  if (!hasInstruction()) return null
+  if (typeof Bun === 'undefined' || !hasInstruction()) return null
   try {
+    const { cc, ptr } = require('bun:ffi') as typeof import('bun:ffi')
     const { symbols } = cc({
       source: fileURLToPath(new URL('./crc32c.c', import.meta.url)),
       symbols: { crc32c: { args: ['ptr', 'i32', 'i32'], returns: 'i32' } },

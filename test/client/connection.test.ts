@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
 import { Connection } from '../../src/client/connection.ts'
-import { ClientError } from '../../src/client/errors.ts'
+import { KafkaError } from '../../src/client/errors.ts'
 import { encodeRequest } from '../../src/protocol/frame.ts'
 import { ProduceRequest, ProduceResponse } from '../../src/protocol/messages/00-produce.ts'
 import { MetadataRequest, MetadataResponse } from '../../src/protocol/messages/03-metadata.ts'
@@ -20,14 +20,14 @@ function connect(options: { timeoutMs?: number; negotiate?: boolean } = {}): Pro
 
 const heartbeat = { groupId: 'g', generationId: 1, memberId: 'm' }
 
-async function failureOf(promise: Promise<unknown>): Promise<ClientError> {
+async function failureOf(promise: Promise<unknown>): Promise<KafkaError> {
   try {
     await promise
   } catch (error) {
-    if (error instanceof ClientError) return error
+    if (error instanceof KafkaError) return error
     throw error
   }
-  throw new Error('expected a ClientError')
+  throw new Error('expected a KafkaError')
 }
 
 describe('version negotiation', () => {
@@ -52,7 +52,7 @@ describe('version negotiation', () => {
   test('an error in the answer ends the connection attempt', async () => {
     fake.onRaw(ApiVersionsRequest.key, () => ({ errorCode: 42, apiKeys: [] }))
     const failure = await failureOf(connect())
-    expect(failure.code).toBe('BROKER_ERROR')
+    expect(failure.code).toBe('INVALID_REQUEST')
     expect(failure.message).toContain('INVALID_REQUEST')
   })
 
@@ -72,7 +72,7 @@ describe('version negotiation', () => {
     const failure = await failureOf(
       connection.send(ProduceRequest, ProduceResponse, { acks: 1, timeoutMs: 1, topicData: [] }),
     )
-    expect(failure.code).toBe('UNSUPPORTED_VERSION')
+    expect(failure.code).toBe('ERR_UNSUPPORTED_VERSION')
     expect(failure.message).toContain('serves Produce 0-2, this client speaks 3-13')
     await connection.close()
   })
@@ -80,7 +80,7 @@ describe('version negotiation', () => {
   test('says so when the broker does not serve a request at all', async () => {
     const connection = await connect()
     const failure = await failureOf(connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat))
-    expect(failure.code).toBe('UNSUPPORTED_VERSION')
+    expect(failure.code).toBe('ERR_UNSUPPORTED_VERSION')
     expect(failure.message).toContain('does not serve Heartbeat')
     await connection.close()
   })
@@ -109,7 +109,7 @@ describe('pipelining', () => {
     const connection = await connect()
     const a = connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat, { timeoutMs: 20 })
     const failure = await failureOf(a)
-    expect(failure.code).toBe('TIMEOUT')
+    expect(failure.code).toBe('ERR_TIMEOUT')
     expect(failure.message).toContain('Heartbeat')
     const b = connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat)
     slow.resolve()
@@ -159,7 +159,7 @@ describe('how connections end', () => {
   test('nobody listens', async () => {
     fake.stop()
     const failure = await failureOf(connect())
-    expect(failure.code).toBe('CONNECT_FAILED')
+    expect(failure.code).toBe('ERR_CONNECT')
     expect(failure.message).toContain(`127.0.0.1:${fake.port}`)
   })
 
@@ -173,12 +173,12 @@ describe('how connections end', () => {
       [1, 2].map(() => failureOf(connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat))),
     )
     for (const failure of failures) {
-      expect(failure.code).toBe('CONNECTION_CLOSED')
+      expect(failure.code).toBe('ERR_CONNECTION_CLOSED')
       expect(failure.message).toContain(`127.0.0.1:${fake.port}`)
     }
     await connection.whenClosed()
     expect((await failureOf(connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat))).code).toBe(
-      'CONNECTION_CLOSED',
+      'ERR_CONNECTION_CLOSED',
     )
   })
 
@@ -189,7 +189,7 @@ describe('how connections end', () => {
     })
     const connection = await connect()
     const failure = await failureOf(connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat))
-    expect(failure.code).toBe('BAD_RESPONSE')
+    expect(failure.code).toBe('ERR_BAD_RESPONSE')
     expect(failure.message).toContain('correlation id 2147483647')
     expect(connection.closedBy).toBe(failure)
   })
@@ -198,7 +198,7 @@ describe('how connections end', () => {
     const connection = await connect()
     fake.sendToAll(Buffer.from('00000006' + '00000009' + '0000', 'hex'))
     await connection.whenClosed()
-    expect(connection.closedBy?.code).toBe('BAD_RESPONSE')
+    expect(connection.closedBy?.code).toBe('ERR_BAD_RESPONSE')
   })
 
   test('bytes that are no frame end the connection', async () => {
@@ -218,7 +218,7 @@ describe('how connections end', () => {
     })
     const connection = await connect()
     const failure = await failureOf(connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat, { version: 0 }))
-    expect(failure.code).toBe('BAD_RESPONSE')
+    expect(failure.code).toBe('ERR_BAD_RESPONSE')
     expect(failure.message).toContain('Heartbeat v0 answer')
     expect((await connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat)).errorCode).toBe(0)
     await connection.close()

@@ -1,7 +1,7 @@
 // One side of the comparison: a broker, the connections to it, and what earlier answers taught (ids that each broker makes itself).
 
 import { Connection } from '../../src/client/connection.ts'
-import { ClientError } from '../../src/client/errors.ts'
+import { KafkaError } from '../../src/client/errors.ts'
 import { ListOffsetsRequest, ListOffsetsResponse } from '../../src/protocol/messages/02-list-offsets.ts'
 import { CreateTopicsRequest, CreateTopicsResponse } from '../../src/protocol/messages/19-create-topics.ts'
 import type { BrokerTarget } from '../support/broker-target.ts'
@@ -129,8 +129,8 @@ export async function outcomeOf(work: Promise<unknown>): Promise<Outcome> {
   try {
     return { answer: await work }
   } catch (error) {
-    if (error instanceof ClientError && error.code === 'CONNECTION_CLOSED') return { closed: true }
-    if (error instanceof ClientError && error.code === 'TIMEOUT') return { unanswered: true }
+    if (error instanceof KafkaError && error.code === 'ERR_CONNECTION_CLOSED') return { closed: true }
+    if (error instanceof KafkaError && error.code === 'ERR_TIMEOUT') return { unanswered: true }
     return { failed: String(error) }
   }
 }

@@ -1,5 +1,5 @@
 // How a case of the comparison is declared: a name, what to ask a broker, and which answer of Samsa may differ and why.
-import { ClientError } from '../../src/client/errors.ts'
+import { KafkaError } from '../../src/client/errors.ts'
 import type { Infer, Input, MessageSchema } from '../../src/protocol/schema.ts'
 import type { DifferentialBroker } from './broker.ts'
 
@@ -61,7 +61,7 @@ export function asks<Request extends MessageSchema, Response extends MessageSche
       const sendOptions = options.timeoutMs === undefined ? { version } : { version, timeoutMs: options.timeoutMs }
       const answer = await connection.send(request, response, valueFor(value, broker), sendOptions).catch((error) => {
         // An unanswered request would hold up whatever follows it on its connection.
-        if (error instanceof ClientError && error.code === 'TIMEOUT')
+        if (error instanceof KafkaError && error.code === 'ERR_TIMEOUT')
           broker.dropConnection(options.connection ?? 'asks')
         throw error
       })

@@ -220,10 +220,10 @@ async function report(
   verb: string,
   tolerated: number | null,
 ): Promise<void> {
-  const failed = outcomes.filter(({ error }) => error !== null && error.brokerErrorCode !== tolerated)
+  const failed = outcomes.filter(({ error }) => error !== null && error.errorCode !== tolerated)
   if (options.format === 'json') {
     const rows = outcomes.map(({ name, error }) => {
-      const skipped = error !== null && error.brokerErrorCode === tolerated
+      const skipped = error !== null && error.errorCode === tolerated
       return { topic: name, done: error === null, ...(skipped || error === null ? {} : { error: error.message }) }
     })
     await printJson(rows)

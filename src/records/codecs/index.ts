@@ -13,6 +13,8 @@ import { compressLz4, decompressLz4 } from './lz4.ts'
 import { compressSnappy, decompressSnappy } from './snappy.ts'
 import { compressZstd, decompressZstd } from './zstd.ts'
 
+export { CodecUnavailableError } from './native.ts'
+
 /** Names as used in `compression.type`, at the index of their number. */
 export const CODEC_NAMES = ['uncompressed', 'gzip', 'snappy', 'lz4', 'zstd'] as const
 export type CodecName = (typeof CODEC_NAMES)[number]
@@ -55,7 +57,7 @@ export function decompress(codec: number, data: Buffer, maxBytes: number): Buffe
     decompressedBytes = decompressed.length
     return decompressed
   } finally {
-    if (decompressedBytes >= COLLECT_FROM_BYTES) Bun.gc(false)
+    if (decompressedBytes >= COLLECT_FROM_BYTES && typeof Bun !== 'undefined') Bun.gc(false)
   }
 }
 

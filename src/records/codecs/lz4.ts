@@ -6,9 +6,19 @@
  * them and a stored batch must be readable by every consumer: blocks that depend on earlier ones, dictionaries,
  * reserved bits, a wrong header checksum, anything after the frame.
  */
-import { compressSync, uncompressSync } from 'lz4-napi'
 import { corrupt, tooLarge } from './bounded.ts'
+import { loadCodec, requireHere } from './native.ts'
 import { xxhash32 } from './xxhash32.ts'
+
+type Lz4 = typeof import('lz4-napi')
+let loaded: Lz4 | null = null
+
+function lz4(): Lz4 {
+  loaded ??= loadCodec('lz4', 'lz4-napi', () => {
+    return (typeof require === 'function' ? require('lz4-napi') : requireHere('lz4-napi')) as Lz4
+  })
+  return loaded
+}
 
 const MAGIC = 0x184d2204
 /** Magic, FLG (version 1, independent blocks), BD (64 KiB), header checksum. */
@@ -38,7 +48,7 @@ export function compressLz4(data: Buffer, _level?: number): Buffer {
   const parts: Buffer[] = [FRAME_HEADER]
   for (let start = 0; start < data.length; start += BLOCK_INPUT_BYTES) {
     const input = data.subarray(start, start + BLOCK_INPUT_BYTES)
-    const prefixed = compressSync(input)
+    const prefixed = lz4().compressSync(input)
     const compressedBytes = prefixed.length - PREFIX_BYTES
     if (compressedBytes < input.length) {
       // The prefix has the size of the frame's block length field: overwrite it.
@@ -123,7 +133,7 @@ function decompressBlock(block: Buffer, blockMaxBytes: number): Buffer {
   prefixed.writeUInt32LE(Math.min(blockMaxBytes, block.length * MAX_EXPANSION), 0)
   block.copy(prefixed, PREFIX_BYTES)
   try {
-    return uncompressSync(prefixed)
+    return lz4().uncompressSync(prefixed)
   } catch (error) {
     throw corrupt('lz4', error instanceof Error ? error.message : String(error), error)
   }

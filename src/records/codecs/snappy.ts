@@ -4,13 +4,16 @@
  * writes. Several streams may follow one another.
  */
 import { corrupt, tooLarge } from './bounded.ts'
+import { loadCodec, requireHere } from './native.ts'
 
 type Snappy = typeof import('snappy')
 let loaded: Snappy | null = null
 
 /** Loaded at first use: the package takes longer to load than the rest of a start. */
 function snappy(): Snappy {
-  loaded ??= require('snappy') as Snappy
+  loaded ??= loadCodec('snappy', 'snappy', () => {
+    return (typeof require === 'function' ? require('snappy') : requireHere('snappy')) as Snappy
+  })
   return loaded
 }
 

@@ -5,8 +5,9 @@
  * limit takes the decoder without a limit (much faster for small batches), and an early end or bytes after the last
  * frame, which the native decoders pass over in silence, are found.
  */
-import { constants, zstdCompressSync, zstdDecompressSync } from 'node:zlib'
+import * as zlib from 'node:zlib'
 import { corrupt, fromZlib } from './bounded.ts'
+import { CodecUnavailableError } from './native.ts'
 
 const DEFAULT_LEVEL = 3
 const MAGIC = 0xfd2fb528
@@ -19,14 +20,21 @@ const BLOCK_REPEAT = 1
 const BLOCK_COMPRESSED = 2
 
 export function compressZstd(data: Buffer, level: number = DEFAULT_LEVEL): Buffer {
-  return zstdCompressSync(data, { params: { [constants.ZSTD_c_compressionLevel]: level } })
+  checkRuntime()
+  return zlib.zstdCompressSync(data, { params: { [zlib.constants.ZSTD_c_compressionLevel]: level } })
+}
+
+function checkRuntime(): void {
+  if (typeof zlib.zstdCompressSync === 'function') return
+  throw new CodecUnavailableError('zstd needs Bun, or Node 22.15 or later: this runtime has no zstd in node:zlib')
 }
 
 export function decompressZstd(data: Buffer, maxBytes: number): Buffer {
   const bound = outputBound(data)
+  checkRuntime()
   try {
-    if (bound <= maxBytes) return Bun.zstdDecompressSync(data)
-    return zstdDecompressSync(data, { maxOutputLength: maxBytes })
+    if (bound <= maxBytes && typeof Bun !== 'undefined') return Bun.zstdDecompressSync(data)
+    return zlib.zstdDecompressSync(data, { maxOutputLength: maxBytes })
   } catch (error) {
     throw fromZlib('zstd', maxBytes, error)
   }

@@ -1,0 +1,23 @@
+/**
+ * Codecs that the runtime lacks come from packages with native parts, loaded at first use: a program that meets no such
+ * batch needs none of them, and one that does learns which package is missing.
+ */
+import { createRequire } from 'node:module'
+
+/** A codec that cannot be used here; the message says what would help. */
+export class CodecUnavailableError extends Error {
+  override readonly name = 'CodecUnavailableError'
+}
+
+/** Outside of Bun, modules have no `require` of their own. */
+export const requireHere: NodeJS.Require = createRequire(import.meta.url)
+
+export function loadCodec<Module>(codec: string, packageName: string, load: () => Module): Module {
+  try {
+    return load()
+  } catch (cause) {
+    const reason = cause instanceof Error ? cause.message.split('\n')[0] : String(cause)
+    const message = `${codec} needs the package '${packageName}', which cannot be loaded here: ${reason}`
+    throw new CodecUnavailableError(message, { cause })
+  }
+}
