@@ -3,6 +3,8 @@
  * The full client is not used here on purpose: the load generator shares the machine with the broker it measures.
  */
 import type { Socket } from 'bun'
+import { ReceivedChunk } from '../../protocol/received-chunk.ts'
+import { libc } from '../../storage/libc.ts'
 import type { Address } from './target.ts'
 
 export interface WireEvents {
@@ -22,8 +24,15 @@ function joinSmall(frames: Buffer[]): Buffer[] {
 /** Enough of every answer that is inspected (Fetch v11 up to the size of the record set). */
 export const HEAD_BYTES = 256
 
+/** Of an answer at least this much must be missing to be received past the runtime's chunks. */
+const RECEIVE_BYTES_MIN = 32 * 1024
+
+const { receive } = libc()
+/** Where bytes of answers go that nobody looks at: small enough to stay in the processor's cache. */
+const unread = Buffer.allocUnsafeSlow(256 * 1024)
+
 export class Wire {
-  private socket: Socket | null = null
+  private socket: (Socket & { readonly fd?: number }) | null = null
   private unsent: Buffer[] = []
   private sentOfFirst = 0
   /** While a chunk is taken apart, what its answers cause to be sent is gathered for one system call. */
@@ -108,10 +117,23 @@ export class Wire {
     const waiting = this.unsent.length > 0
     this.receiving = true
     this.takeApart(chunk)
+    ReceivedChunk.of(chunk, RECEIVE_BYTES_MIN)?.done()
+    this.receiveUnread()
     this.receiving = false
     this.events.onChunk?.()
     // What waited before this chunk waits for the socket to drain; the new frames are behind it.
     if (!waiting && this.unsent.length > 0) this.flush()
+  }
+
+  /** What is there already of a large answer, all but its last bytes: a new chunk for all of it would cost more than the reading. */
+  private receiveUnread(): void {
+    const descriptor = this.socket?.fd ?? -1
+    if (receive === null || descriptor < 0) return
+    while (this.missing >= RECEIVE_BYTES_MIN && this.headFilled === HEAD_BYTES) {
+      const count = receive(descriptor, unread, 0, Math.min(this.missing - 1, unread.length))
+      if (count <= 0) return
+      this.missing -= count
+    }
   }
 
   private takeApart(chunk: Buffer): void {
