@@ -238,6 +238,20 @@ export class Cluster {
    * it serves, call again after NOT_COORDINATOR, COORDINATOR_NOT_AVAILABLE or a lost connection.
    */
   coordinator(kind: CoordinatorKind, key: string, signal?: AbortSignal): Promise<Connection> {
+    return this.withCoordinator(kind, key, (nodeId) => this.broker(nodeId), signal)
+  }
+
+  /** The same on a connection of the caller's own: a member of a classic group waits there for the others to join. */
+  ownCoordinator(kind: CoordinatorKind, key: string, signal?: AbortSignal): Promise<Connection> {
+    return this.withCoordinator(kind, key, (nodeId) => this.ownConnection(nodeId), signal)
+  }
+
+  private withCoordinator(
+    kind: CoordinatorKind,
+    key: string,
+    connect: (nodeId: number) => Promise<Connection>,
+    signal: AbortSignal | undefined,
+  ): Promise<Connection> {
     const attempt = async (connection: Connection): Promise<Connection> => {
       const version = connection.versionFor(FindCoordinatorRequest)
       const keys = version >= FIRST_BATCHED_COORDINATOR ? { coordinatorKeys: [key] } : { key }
@@ -249,7 +263,7 @@ export class Cluster {
         throw brokerError(row.errorCode, `find the coordinator of ${kind} '${key}'`, row.errorMessage)
       }
       this.addresses.set(row.nodeId, { host: row.host, port: row.port })
-      return this.broker(row.nodeId)
+      return connect(row.nodeId)
     }
     return retrying(this.timeoutMs, () => this.askAnyone(attempt), {
       policy: this.retry,
