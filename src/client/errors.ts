@@ -40,6 +40,12 @@ export type ClientErrorCode =
   | 'ERR_FENCED'
   /** The transaction can only be aborted; the cause says why. */
   | 'ERR_TRANSACTION_ABORTABLE'
+  /** There is no committed offset, or the position is gone, and the consumer was told not to choose another one. */
+  | 'ERR_NO_OFFSET'
+  /** A new leader's log lacks records that were read already, and the consumer was told not to go back. */
+  | 'ERR_LOG_TRUNCATED'
+  /** A fetched batch cannot be read: its checksum or its structure is wrong. */
+  | 'ERR_CORRUPT_RECORDS'
   /** The records of this codec cannot be handled here: the message names what is missing. */
   | 'ERR_CODEC_UNAVAILABLE'
 
