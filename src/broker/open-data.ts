@@ -26,7 +26,9 @@ import type { Random } from '../storage/random.ts'
 import { realRandom } from '../storage/random-real.ts'
 import type { Timers } from '../storage/timers.ts'
 import { RealTimers } from '../storage/timers-real.ts'
+import { adoptKafkaFolder, refuseUnlessAdopted } from './adopt.ts'
 import { cleanerSettings, isCleanerSetting } from './cleaner-settings.ts'
+import type { KafkaFolderOptions } from './kafka-folder.ts'
 import { BrokerStartError } from './start-error.ts'
 
 export interface Environment {
@@ -43,6 +45,8 @@ export interface DataOptions {
   readonly durability: Durability
   readonly nodeId: number
   readonly logger: Logger
+  /** Take over a folder that a Kafka broker has left; without it such a folder is refused. */
+  readonly adopt?: boolean
   /** For tests; the real ones unless given. */
   readonly environment?: Partial<Environment>
   /** For tests: in place of the store in the data folder. */
@@ -94,7 +98,9 @@ export async function openData(
     if (opened.metadata === null) throw new Error('the log manager asked for a topic before its folders were taken')
     return opened.metadata
   }
+  const kafka = kafkaFolderIn(dataDirectory, options, config, environment)
   try {
+    if (kafka !== null) refuseUnlessAdopted(kafka, options.adopt === true)
     const logs = await LogManager.open({
       ...environment,
       logger: options.logger,
@@ -106,6 +112,7 @@ export async function openData(
       cleanerSettings: () => cleanerSettings(config),
       writeMode: config.string('samsa.write.mode') as WantedWriteMode,
       foldersTaken: async () => {
+        if (kafka !== null) await adoptKafkaFolder(kafka, { ...environment, logger: options.logger })
         opened.metadata = await openMetadataIn(dataDirectory, options, config, environment)
       },
     })
@@ -120,6 +127,23 @@ export async function openData(
   } catch (error) {
     opened.metadata?.closeAll()
     throw startError(error)
+  }
+}
+
+/** Where a Kafka broker's data could lie that is to be taken over; null: metadata that is not kept in a file here is none of its. */
+function kafkaFolderIn(
+  dataDirectory: string,
+  { storage, nodeId, openMetadataStore }: DataOptions,
+  config: BrokerConfig,
+  { disk }: Environment,
+): KafkaFolderOptions | null {
+  if (storage === 'memory' || openMetadataStore !== undefined) return null
+  const metadataDirectory = config.stringOrNull('metadata.log.dir')
+  return {
+    directories: [dataDirectory],
+    metadataDirectory: metadataDirectory === null ? null : resolve(metadataDirectory),
+    nodeId,
+    disk,
   }
 }
 
@@ -169,7 +193,8 @@ function refuseOrphans(dataDirectory: string, disk: Disk): void {
   const which = `${partitions.slice(0, 3).join(', ')}${partitions.length > 3 ? ', ...' : ''}`
   const message =
     `data folder ${dataDirectory}: holds ${partitions.length} partitions (${which}) but not ${METADATA_FILE}, which says what ` +
-    'topics they belong to; bring the file back, or move the partition folders away'
+    'topics they belong to; bring the file back, or move the partition folders away. If they are those of a Kafka broker with a ' +
+    'metadata.log.dir of its own, --set metadata.log.dir=DIR names it'
   throw new BrokerStartError('DATA_UNUSABLE', message)
 }
 

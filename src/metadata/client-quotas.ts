@@ -13,7 +13,7 @@ import { StoreView } from './store-view.ts'
 import { encodeValue } from './values.ts'
 
 /** In the order in which the parts of an entity are shown. */
-const ENTITY_TYPES = ['client-id', 'user', 'ip'] as const
+export const ENTITY_TYPES = ['client-id', 'user', 'ip'] as const
 export type EntityType = (typeof ENTITY_TYPES)[number]
 
 /** Entity type -> name; null is the default of all that have no entry of their own. */
@@ -199,7 +199,7 @@ export class ClientQuotas {
 
   async #save(entity: QuotaEntity, ops: readonly QuotaOperation[]): Promise<boolean> {
     const name = entityName(entity)
-    const key = QUOTAS_PREFIX + name
+    const key = quotaKey(entity)
     for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
       const current = this.#view.get(name)
       const values: Record<string, number> = { ...current?.value.values }
@@ -262,6 +262,11 @@ function partKey(name: string | null | undefined): string {
 
 function entityName(entity: QuotaEntity): string {
   return JSON.stringify([...entity])
+}
+
+/** Where the store has the quotas of an entity, whose parts are in the order of ENTITY_TYPES. */
+export function quotaKey(entity: QuotaEntity): string {
+  return QUOTAS_PREFIX + entityName(entity)
 }
 
 function partsOf(entity: QuotaEntity): EntityPart[] {

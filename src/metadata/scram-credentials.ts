@@ -12,6 +12,10 @@ import { encodeValue } from './values.ts'
 
 const SCRAM_PREFIX = 'scram/'
 
+export function scramKey(user: string): string {
+  return SCRAM_PREFIX + user
+}
+
 /** The protocol's numbers of the mechanisms. */
 export const ScramMechanism = { SHA_256: 1, SHA_512: 2 } as const
 
@@ -132,7 +136,7 @@ export class ScramCredentials {
   }
 
   async #change(name: string, mechanism: number, credential: ScramCredential | null): Promise<Outcome> {
-    const key = SCRAM_PREFIX + name
+    const key = scramKey(name)
     try {
       for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
         const current = this.#view.get(name)

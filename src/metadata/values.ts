@@ -12,6 +12,7 @@
  *   features/NAME            a feature level that was changed
  *   quotas/ENTITY            client quotas
  *   scram/USER               what proves the user's password
+ *   acls/ID                  an ACL
  */
 // Without the package's native part, which takes longer to load than it saves here.
 import { Packr } from 'msgpackr/pack'

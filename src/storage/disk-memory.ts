@@ -286,6 +286,10 @@ export class MemoryDisk implements Disk {
     }
   }
 
+  isLocked(path: string): boolean {
+    return this.#locks.has(path)
+  }
+
   // ---- called by the files ------------------------------------------------------------------------------------
 
   get generation(): number {

@@ -249,6 +249,19 @@ export class RealDisk implements Disk {
       },
     }
   }
+
+  isLocked(path: string): boolean {
+    if (heldLocks.has(resolve(path))) return true
+    if (!this.exists(path)) return false
+    const descriptor = attempt(path, 'open', () => openForWriting(path, false))
+    try {
+      // A lock that is taken is gone when the descriptor is closed.
+      const lockFile = this.#libc.lockWholeFile
+      return lockFile === null ? isClaimed(path) : !lockFile(descriptor)
+    } finally {
+      closeSync(descriptor)
+    }
+  }
 }
 
 /** Read and write, created if asked; never cut. */
@@ -284,11 +297,15 @@ function synced(call: typeof fsync, descriptor: number): Promise<void> {
 
 /** The lock where no record lock can be had: the holder's process id in the file. A dead holder's claim is void. */
 function claimByProcessId(path: string, descriptor: number): boolean {
-  const holder = Number.parseInt(readFileSync(path, 'latin1'), 10)
-  if (holder > 0 && holder !== process.pid && isAlive(holder)) return false
+  if (isClaimed(path)) return false
   ftruncateSync(descriptor, 0)
   writeAll(descriptor, Buffer.from(`${process.pid}\n`))
   return true
+}
+
+function isClaimed(path: string): boolean {
+  const holder = Number.parseInt(readFileSync(path, 'latin1'), 10)
+  return holder > 0 && holder !== process.pid && isAlive(holder)
 }
 
 function isAlive(processId: number): boolean {

@@ -64,6 +64,8 @@ export interface Disk {
   free(path: string): { totalBytes: number; usableBytes: number }
   /** Takes the exclusive lock; null if somebody else (any process, or this one) holds it. */
   lock(path: string): Lock | null
+  /** Whether somebody holds the lock; nothing is created or written to find out. */
+  isLocked(path: string): boolean
 }
 
 export interface DiskFile {

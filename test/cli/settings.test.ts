@@ -12,6 +12,7 @@ function resolve({ flags = {}, environment = {}, file = '' }: Given): ServeSetti
   return resolveSettings(flags, {
     environment: propertiesFromEnvironment(environment),
     file: parseProperties(file),
+    nodeIdOf: (directory) => (directory === '/of-node-5' ? 5 : null),
   })
 }
 
@@ -30,9 +31,17 @@ test('without anything: the documented defaults', () => {
     storage: 'disk',
     durability: 'os',
     nodeId: 1,
+    adopt: false,
     properties: new Map(),
     warnings: [],
   })
+})
+
+test('the node id is the one that is given, else that of the data folder', () => {
+  expect(settings({ flags: { data: '/of-node-5' } }).nodeId).toBe(5)
+  expect(settings({ flags: { data: '/of-node-5', nodeId: 7 } }).nodeId).toBe(7)
+  expect(settings({ flags: { data: '/of-node-5' }, file: 'node.id=8' }).nodeId).toBe(8)
+  expect(settings({ flags: { data: '/of-node-5', storage: 'memory' } }).nodeId).toBe(1)
 })
 
 describe('precedence of a property: --set, environment, file', () => {

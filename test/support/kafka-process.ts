@@ -1,5 +1,5 @@
 // Starts a real Kafka (one KRaft node, broker and controller in one process) in a folder of its own and removes it afterwards.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { existsSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { createServer } from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +9,8 @@ import { javaTemporaryOption, kafkaJars } from './kafka-jars.ts'
 
 const START_TIMEOUT_MS = 60_000
 const POLL_MS = 100
+/** A loaded machine takes its time, and a stop that is cut short is not a clean one. */
+const STOP_TIMEOUT_MS = 60_000
 const CLUSTER_ID = 'kafkaToCompareWithSams'
 
 function freePort(): Promise<number> {
@@ -26,10 +28,26 @@ function java(mainClass: string, ...args: string[]): string[] {
   return ['java', ...options, javaTemporaryOption(), '-cp', `${kafkaJars()}/*`, mainClass, ...args]
 }
 
-export async function startKafka(settings: BrokerSettings = {}): Promise<BrokerTarget> {
+export interface KafkaProcess extends BrokerTarget {
+  readonly child: Child
+}
+
+export interface KafkaOptions {
+  settings?: BrokerSettings
+  /** A folder that outlives the process, formatted if it is empty; without it a new one that goes with the process. */
+  dataDirectory?: string
+  /** For the formatting, such as `--release-version 3.9`. */
+  formatArguments?: string[]
+}
+
+export function startKafka(settings: BrokerSettings = {}): Promise<BrokerTarget> {
+  return startKafkaWith({ settings })
+}
+
+export async function startKafkaWith(options: KafkaOptions): Promise<KafkaProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'kafka-interop-'))
   const [port, controllerPort] = await Promise.all([freePort(), freePort()])
-  const dataDirectory = join(folder, 'data')
+  const dataDirectory = options.dataDirectory ?? join(folder, 'data')
   const properties: BrokerSettings = {
     'process.roles': 'broker,controller',
     'node.id': '1',
@@ -45,7 +63,7 @@ export async function startKafka(settings: BrokerSettings = {}): Promise<BrokerT
     'share.coordinator.state.topic.replication.factor': '1',
     'share.coordinator.state.topic.min.isr': '1',
     'group.initial.rebalance.delay.ms': '0',
-    ...settings,
+    ...options.settings,
   }
   const configuration = join(folder, 'server.properties')
   writeFileSync(
@@ -54,16 +72,19 @@ export async function startKafka(settings: BrokerSettings = {}): Promise<BrokerT
       .map(([key, value]) => `${key}=${value}\n`)
       .join(''),
   )
-  const format = new Child({
-    command: java('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', configuration),
-  })
-  if ((await format.exited) !== 0) {
-    rmSync(folder, { recursive: true, force: true })
-    throw new Error(`cannot format ${dataDirectory}\n${format.lines.join('\n')}\n${format.stderr}`)
+  if (!existsSync(join(dataDirectory, 'meta.properties'))) {
+    const extra = options.formatArguments ?? []
+    const format = new Child({
+      command: java('kafka.tools.StorageTool', 'format', '-t', CLUSTER_ID, '-c', configuration, ...extra),
+    })
+    if ((await format.exited) !== 0) {
+      rmSync(folder, { recursive: true, force: true })
+      throw new Error(`cannot format ${dataDirectory}\n${format.lines.join('\n')}\n${format.stderr}`)
+    }
   }
   const child = new Child({ command: java('kafka.Kafka', configuration) })
   const stop = async (): Promise<void> => {
-    await child.stop()
+    await child.stop(STOP_TIMEOUT_MS)
     rmSync(folder, { recursive: true, force: true })
   }
   try {
@@ -72,7 +93,7 @@ export async function startKafka(settings: BrokerSettings = {}): Promise<BrokerT
     await stop()
     throw error
   }
-  return { kind: 'kafka', host: '127.0.0.1', port, bootstrap: `127.0.0.1:${port}`, dataDirectory, stop }
+  return { kind: 'kafka', host: '127.0.0.1', port, bootstrap: `127.0.0.1:${port}`, dataDirectory, child, stop }
 }
 
 /** Kafka opens its broker port only once it is registered and unfenced. */

@@ -106,8 +106,11 @@ async function find(partition: Partition, timestamp: number, end: number): Promi
     case LATEST_TIERED:
     case EARLIEST_PENDING_UPLOAD:
       return null
-    case MAX_TIMESTAMP:
-      return log.maxTimestamp()
+    case MAX_TIMESTAMP: {
+      const newest = await log.maxTimestamp()
+      // Kafka does not look for the newest below it.
+      return newest !== null && newest.offset < end ? newest : null
+    }
     default:
       return log.offsetForTimestamp(timestamp, end)
   }

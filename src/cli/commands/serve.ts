@@ -25,11 +25,16 @@ Configuration has Kafka's names. Precedence: --set, environment (SAMSA_LOG_RETEN
 HTTP: health (/healthz) and the logs as files (/v1/topics/TOPIC/partitions ..., see docs/operations.md), for this machine unless
 --http names another address. It knows no passwords. Where the default port is taken the broker goes on without.
 
+A folder of Kafka: on the data folder of a stopped Kafka of one node (KRaft, 3.3 to 4.3) serve prints what it has found and ends with
+exit code 2; nothing is written. With --adopt it takes over topics, ids, configs, records, groups, transactions, quotas, SCRAM
+credentials and ACLs, and serves them.
+
 Examples:
   samsa serve
   samsa serve --listen 0.0.0.0:9092 --advertise broker.example:9092 --data /var/lib/samsa --durability fsync
   samsa serve --storage memory --listen 127.0.0.1:0
   samsa serve --config server.properties --set log.retention.ms=3600000
+  samsa serve --data /var/lib/kafka --config server.properties --adopt
 
 SIGTERM or SIGINT stops cleanly; a second one at once. Exit codes: 0 stopped, 1 failed, 2 bad usage or configuration.`
 
@@ -53,14 +58,23 @@ export function command(): Command {
         `address of the HTTP port, for health and log files (default: ${formatHostPort(DEFAULT_HTTP)})`,
       ).argParser((text) => (text === 'off' ? 'off' : address(text))),
     )
-    .addOption(new Option('--data <dir>', `data folder (default: ${DEFAULT_DATA_DIRECTORY})`))
+    .addOption(
+      new Option(
+        '--data <dir>',
+        `data folder; several may be given, or named with commas (default: ${DEFAULT_DATA_DIRECTORY})`,
+      ).argParser(collect(String)),
+    )
     .addOption(new Option('--storage <kind>', 'where data lives; disk unless given').choices(STORAGES))
     .addOption(
       new Option('--durability <level>', 'what an acknowledgement promises; os unless given').choices(DURABILITIES),
     )
     .addOption(
-      new Option('--node-id <n>', `id of this broker (default: ${DEFAULT_NODE_ID})`).argParser(nonNegativeInteger),
+      new Option(
+        '--node-id <n>',
+        `id of this broker (default: that of the data folder, else ${DEFAULT_NODE_ID})`,
+      ).argParser(nonNegativeInteger),
     )
+    .option('--adopt', "take over the data folder of a stopped single-node Kafka; see 'A folder of Kafka' below")
     .addOption(new Option('--config <file>', 'a server.properties file'))
     .addOption(
       new Option('--set <key=value>', 'one configuration property; may be repeated').argParser(collect(keyValue)),

@@ -1,9 +1,11 @@
 /** Runs a broker until it is told to stop: settings, start, the ready line, the end. */
-import { readFileSync } from 'node:fs'
+import { existsSync, readFileSync } from 'node:fs'
+import { join } from 'node:path'
 import { Broker } from '../../broker/server.ts'
-import { BrokerStartError } from '../../broker/start-error.ts'
+import { BrokerStartError, type BrokerStartErrorCode } from '../../broker/start-error.ts'
 import { formatHostPort, type HostPort } from '../../client/address.ts'
 import type { HttpServer } from '../../http/server.ts'
+import { parseMetaProperties } from '../../log/checkpoints.ts'
 import { ConfigurationError } from '../../metadata/broker-config.ts'
 import { DEVELOPMENT_DEFAULTS } from '../../metadata/development-defaults.ts'
 import { LeveledLogger } from '../../metadata/log-level.ts'
@@ -23,12 +25,13 @@ export interface ServeOptions {
   readonly listen?: HostPort
   readonly advertise?: HostPort
   readonly http?: HostPort | 'off'
-  readonly data?: string
+  readonly data?: readonly string[]
   readonly storage?: Storage
   readonly durability?: Durability
   readonly nodeId?: number
   readonly config?: string
   readonly set?: readonly KeyValue[]
+  readonly adopt?: boolean
   readonly logFormat: LogFormat
   readonly logLevel: LogLevel
 }
@@ -106,9 +109,17 @@ async function startHttp({ listen, isRequired }: HttpSettings, logger: Logger): 
 
 function settingsFrom(options: ServeOptions): ServeSettings {
   const file = options.config === undefined ? new Map<string, string>() : readProperties(options.config)
-  const settings = resolveSettings(options, { environment: propertiesFromEnvironment(process.env), file })
+  const environment = propertiesFromEnvironment(process.env)
+  const settings = resolveSettings(options, { environment, file, nodeIdOf: nodeIdOfFolder })
   if (typeof settings === 'string') throw usageError(settings)
   return settings
+}
+
+/** The id of the node whose data the folder holds; null: it is nobody's yet, or does not say. */
+function nodeIdOfFolder(directory: string): number | null {
+  const path = join(directory, 'meta.properties')
+  const parsed = existsSync(path) ? parseMetaProperties(readFileSync(path, 'utf8')) : null
+  return parsed?.ok === true ? parsed.value.nodeId : null
 }
 
 function readProperties(path: string): Map<string, string> {
@@ -128,20 +139,25 @@ async function startBroker(settings: ServeSettings, logger: Logger): Promise<Bro
       listen: settings.listen,
       ...(settings.advertise === null ? {} : { advertise: settings.advertise }),
       dataDirectory: settings.dataDirectory,
+      furtherDataDirectories: settings.furtherDataDirectories,
       storage: settings.storage,
       durability: settings.durability,
       nodeId: settings.nodeId,
+      adopt: settings.adopt,
       config: settings.properties,
+      onFailed: () => process.exit(EXIT_FAILURE),
       logger,
     })
   } catch (error) {
     if (error instanceof ConfigurationError) throw usageError(`configuration: ${error.problems.join('; ')}`)
-    if (error instanceof BrokerStartError) {
-      throw new CliError(`not started: ${error.message}`, error.code === 'BAD_CONFIG' ? EXIT_USAGE : EXIT_FAILURE)
-    }
-    throw error
+    if (!(error instanceof BrokerStartError)) throw error
+    if (error.details.length > 0) await print(error.details.join('\n'))
+    throw new CliError(`not started: ${error.message}`, USAGE_CODES.has(error.code) ? EXIT_USAGE : EXIT_FAILURE)
   }
 }
+
+/** What the operator has to say otherwise: nothing has failed. */
+const USAGE_CODES: ReadonlySet<BrokerStartErrorCode> = new Set(['BAD_CONFIG', 'KAFKA_FOLDER'])
 
 /** What a person who knows Kafka would otherwise be surprised by. */
 function announceDefaults(settings: ServeSettings, logger: Logger): void {
@@ -156,7 +172,8 @@ function announceDefaults(settings: ServeSettings, logger: Logger): void {
 /** The one line on stdout that scripts wait for. */
 async function printReady({ broker, http }: Serving, settings: ServeSettings, format: LogFormat): Promise<void> {
   const address = formatHostPort({ host: broker.host, port: broker.port })
-  const data = settings.storage === 'memory' ? 'none' : settings.dataDirectory
+  const data =
+    settings.storage === 'memory' ? 'none' : [settings.dataDirectory, ...settings.furtherDataDirectories].join(',')
   const topics = broker.topicCount
   const ms = Math.round(performance.now())
   const facts = [

@@ -23,16 +23,20 @@ export interface ServeFlags {
   readonly listen?: HostPort | undefined
   readonly advertise?: HostPort | undefined
   readonly http?: HostPort | 'off' | undefined
-  readonly data?: string | undefined
+  /** Each may name several, separated by commas. */
+  readonly data?: readonly string[] | undefined
   readonly storage?: Storage | undefined
   readonly durability?: Durability | undefined
   readonly nodeId?: number | undefined
   readonly set?: readonly KeyValue[] | undefined
+  readonly adopt?: boolean | undefined
 }
 
 export interface PropertySources {
   readonly environment: ReadonlyMap<string, string>
   readonly file: ReadonlyMap<string, string>
+  /** The node whose data a folder holds already; null: nobody's. */
+  readonly nodeIdOf: (directory: string) => number | null
 }
 
 export interface HttpSettings {
@@ -47,9 +51,13 @@ export interface ServeSettings {
   /** Null: no HTTP. */
   readonly http: HttpSettings | null
   readonly dataDirectory: string
+  /** Where partitions lie as well. */
+  readonly furtherDataDirectories: readonly string[]
   readonly storage: Storage
   readonly durability: Durability
   readonly nodeId: number
+  /** Whether a folder that a Kafka broker has left may be taken over. */
+  readonly adopt: boolean
   readonly properties: Map<string, string>
   /** One line each: what was given and is not used. */
   readonly warnings: readonly string[]
@@ -73,15 +81,39 @@ export function resolveSettings(flags: ServeFlags, sources: PropertySources): Se
   if (typeof listen === 'string') return listen
   const advertise = flags.advertise ?? listenerFrom(properties, 'advertised.listeners', warnings)
   if (typeof advertise === 'string') return advertise
-  const nodeId = flags.nodeId ?? nodeIdFrom(properties)
-  if (typeof nodeId === 'string') return nodeId
-  const directories = (properties.get('log.dirs') ?? properties.get('log.dir') ?? '').split(',').filter(Boolean)
-  if (flags.data === undefined && directories.length > 1) {
-    return `log.dirs names ${directories.length} folders (${directories.join(', ')}), but Samsa keeps its data in one`
-  }
-  const dataDirectory = flags.data ?? directories[0]?.trim() ?? DEFAULT_DATA_DIRECTORY
+  const givenNodeId = flags.nodeId ?? nodeIdFrom(properties)
+  if (typeof givenNodeId === 'string') return givenNodeId
+  const directories = dataDirectoriesFrom(flags.data, properties)
+  if (typeof directories === 'string') return directories
+  const [dataDirectory = DEFAULT_DATA_DIRECTORY, ...furtherDataDirectories] = directories
+  const nodeId = givenNodeId ?? (storage === 'disk' ? sources.nodeIdOf(dataDirectory) : null) ?? DEFAULT_NODE_ID
   const http = httpFrom(flags.http)
-  return { listen, advertise, http, dataDirectory, storage, durability, nodeId, properties, warnings }
+  const adopt = flags.adopt === true
+  return {
+    listen,
+    advertise,
+    http,
+    dataDirectory,
+    furtherDataDirectories,
+    storage,
+    durability,
+    nodeId,
+    adopt,
+    properties,
+    warnings,
+  }
+}
+
+/** The flag, else `log.dirs`, else `log.dir`; each folder once. */
+function dataDirectoriesFrom(
+  flag: readonly string[] | undefined,
+  properties: ReadonlyMap<string, string>,
+): string[] | string {
+  const given = flag?.join(',') ?? properties.get('log.dirs') ?? properties.get('log.dir')
+  if (given === undefined || given.trim() === '') return []
+  const directories = given.split(',').map((each) => each.trim())
+  if (directories.includes('')) return `'${given}' names a data folder without a name`
+  return [...new Set(directories)]
 }
 
 /** Nobody asked for the default port, so another broker on it is no reason not to start. */
@@ -125,10 +157,11 @@ function listenerFrom(
   return plain[0]!
 }
 
-function nodeIdFrom(properties: ReadonlyMap<string, string>): number | string {
+/** Null: it is not given. */
+function nodeIdFrom(properties: ReadonlyMap<string, string>): number | string | null {
   const name = properties.has('node.id') ? 'node.id' : 'broker.id'
   const text = properties.get(name)
-  if (text === undefined) return DEFAULT_NODE_ID
+  if (text === undefined) return null
   if (!/^\d+$/.test(text) || Number(text) > 0x7fffffff) return `${name}: '${text}' is not a node id: 0 to 2147483647`
   return Number(text)
 }
