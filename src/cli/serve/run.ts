@@ -25,7 +25,7 @@ export interface ServeOptions {
   readonly listen?: HostPort
   readonly advertise?: HostPort
   readonly http?: HostPort | 'off'
-  readonly data?: readonly string[]
+  readonly data?: string
   readonly storage?: Storage
   readonly durability?: Durability
   readonly nodeId?: number
@@ -139,13 +139,11 @@ async function startBroker(settings: ServeSettings, logger: Logger): Promise<Bro
       listen: settings.listen,
       ...(settings.advertise === null ? {} : { advertise: settings.advertise }),
       dataDirectory: settings.dataDirectory,
-      furtherDataDirectories: settings.furtherDataDirectories,
       storage: settings.storage,
       durability: settings.durability,
       nodeId: settings.nodeId,
       adopt: settings.adopt,
       config: settings.properties,
-      onFailed: () => process.exit(EXIT_FAILURE),
       logger,
     })
   } catch (error) {
@@ -172,8 +170,7 @@ function announceDefaults(settings: ServeSettings, logger: Logger): void {
 /** The one line on stdout that scripts wait for. */
 async function printReady({ broker, http }: Serving, settings: ServeSettings, format: LogFormat): Promise<void> {
   const address = formatHostPort({ host: broker.host, port: broker.port })
-  const data =
-    settings.storage === 'memory' ? 'none' : [settings.dataDirectory, ...settings.furtherDataDirectories].join(',')
+  const data = settings.storage === 'memory' ? 'none' : settings.dataDirectory
   const topics = broker.topicCount
   const ms = Math.round(performance.now())
   const facts = [
