@@ -7,6 +7,7 @@
  * instead of throwing, and does not keep the request after it replied. What it throws closes the connection.
  */
 import type { GroupCoordinator } from '../coordinator/runtime.ts'
+import type { ShareCoordinator } from '../coordinator/share-state/coordinator.ts'
 import type { TransactionCoordinator } from '../coordinator/txn/coordinator.ts'
 import type { MarkerWriter } from '../coordinator/txn/markers.ts'
 import type { LogManager } from '../log/log-manager.ts'
@@ -45,6 +46,7 @@ export interface BrokerContext {
   readonly partitions: Partitions
   readonly logs: LogManager
   readonly groups: GroupCoordinator
+  readonly shareCoordinator: ShareCoordinator
   readonly transactions: TransactionCoordinator
   readonly transactionVerifier: TransactionVerifier
   readonly markers: MarkerWriter

@@ -1,6 +1,6 @@
 /**
  * The log under a coordinator: batches go to partitions of its internal topic that this broker leads, and come back in order when
- * a partition is loaded. One for `__consumer_offsets`, one for `__transaction_state`; it holds no state of its own.
+ * a partition is loaded. One for `__consumer_offsets`, one for `__transaction_state`, one for `__share_group_state`; it holds no state of its own.
  */
 import type {
   CoordinatorAppendOptions,
@@ -54,7 +54,7 @@ export class CoordinatorTopicLog implements CoordinatorLog {
     if (partition.isr.length < Math.min(log.config.minInsyncReplicas, partition.replicas.length)) {
       return ErrorCode.NOT_ENOUGH_REPLICAS
     }
-    const { nowMs, done, producer } = options
+    const { nowMs, done, queued, producer } = options
     const batch = buildBatch({
       leaderEpoch: partition.leaderEpoch,
       records: records.map(({ key, value }) => ({ timestamp: nowMs, key, value })),
@@ -65,7 +65,9 @@ export class CoordinatorTopicLog implements CoordinatorLog {
     const { leaderEpoch } = partition
     const guarded = producer === undefined ? {} : guardOf(producer)
     const appendOptions = { leaderEpoch, origin: 'coordinator', nowMs, done, ...guarded } as const
-    return log.append({ header, chunks: [batch] }, appendOptions).errorCode
+    const { errorCode, baseOffset } = log.append({ header, chunks: [batch] }, appendOptions)
+    if (errorCode === ErrorCode.NONE) queued?.(baseOffset)
+    return errorCode
   }
 
   batchBytesMax(index: number): number {
@@ -74,6 +76,14 @@ export class CoordinatorTopicLog implements CoordinatorLog {
 
   leaderEpoch(index: number): number {
     return this.#leading(index)?.leaderEpoch ?? -1
+  }
+
+  /** Cuts off what lies before the offset, as far as it is durable. */
+  trim(index: number, offset: number): void {
+    const log = this.#leading(index)?.log
+    if (log == null) return
+    const upTo = Math.min(offset, log.highWatermark)
+    if (upTo > log.logStartOffset) log.deleteRecordsTo(upTo)
   }
 
   load(index: number, sink: LoadSink): () => void {
@@ -144,5 +154,5 @@ export function loadBatch(header: BatchHeader, batch: Buffer, sink: Pick<LoadSin
     key: key && Buffer.from(key),
     value: value && Buffer.from(value),
   }))
-  sink.records(records, isTransactional(header) ? header.producerId : null)
+  sink.records(records, isTransactional(header) ? header.producerId : null, header.baseOffset)
 }

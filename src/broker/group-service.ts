@@ -11,6 +11,7 @@ import {
 import { hashTopic } from '../coordinator/group/consumer/metadata-hash.ts'
 import type { ClusterTopics } from '../coordinator/request-context.ts'
 import { GroupCoordinator } from '../coordinator/runtime.ts'
+import type { SharePersister } from '../coordinator/share-state/persister.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
 import { CONSUMER_ASSIGNORS } from '../metadata/config-definitions/broker-groups.ts'
 import type { ImageChange, MetadataImage, TopicImage } from '../metadata/image.ts'
@@ -29,6 +30,8 @@ export interface GroupServiceOptions {
   readonly image: MetadataImage
   /** Follows the image already: its listeners run before the ones of here. */
   readonly partitions: Partitions
+  /** For the states of share groups. */
+  readonly persister: SharePersister
   readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
@@ -44,14 +47,16 @@ export class GroupService {
   readonly #ledPartitions: LedPartitions
 
   constructor(options: GroupServiceOptions) {
-    const { nodeId, config, image, partitions, clock, timers, random, logger } = options
+    const { nodeId, config, image, partitions, persister, clock, timers, random, logger } = options
     this.#topics = new TopicsOfImage(image)
     this.groups = new GroupCoordinator({
       config: coordinatorConfig(config),
       log: new CoordinatorTopicLog(partitions, OFFSETS_TOPIC),
       metadata: this.#topics,
       compilePattern: compileTopicPattern,
-      consumerSettings: (groupId) => consumerSettings(config, image, groupId),
+      consumerSettings: (groupId) => groupSettings(config, image, 'consumer', groupId),
+      shareSettings: (groupId) => groupSettings(config, image, 'share', groupId),
+      persister,
       clock,
       timers,
       random,
@@ -69,8 +74,8 @@ export class GroupService {
 
   #follow(change: ImageChange): void {
     this.#topics.follow(change)
-    for (const { name } of change.deleted) {
-      if (name !== OFFSETS_TOPIC) this.groups.topicDeleted(name)
+    for (const { name, topicId } of change.deleted) {
+      if (name !== OFFSETS_TOPIC) this.groups.topicDeleted(name, topicId)
     }
     const changed = [...change.created, ...change.deleted, ...change.changed]
     if (changed.length > 0) this.groups.topicsChanged(new Set(changed.map(({ name }) => name)))
@@ -93,20 +98,29 @@ function coordinatorConfig(config: BrokerConfig): GroupCoordinatorConfig {
       migration: config.string('group.consumer.migration.policy').toLowerCase() as MigrationPolicy,
       regexRefreshIntervalMs: config.number('group.consumer.regex.refresh.interval.ms'),
     },
+    share: {
+      membersMax: config.number('group.share.max.size'),
+      initializeRetryIntervalMs: config.number('group.share.initialize.retry.interval.ms'),
+    },
   }
 }
 
 /** What is set for the group, else for all of them. */
-function consumerSettings(config: BrokerConfig, image: MetadataImage, groupId: string): ConsumerGroupSettings {
+function groupSettings(
+  config: BrokerConfig,
+  image: MetadataImage,
+  type: 'consumer' | 'share',
+  groupId: string,
+): ConsumerGroupSettings {
   const { values } = image.config('group', groupId)
   const setting = (name: string): number => {
     const own = values.get(name)
     return own === undefined ? config.number(`group.${name}`) : Number(own)
   }
   return {
-    sessionTimeoutMs: setting('consumer.session.timeout.ms'),
-    heartbeatIntervalMs: setting('consumer.heartbeat.interval.ms'),
-    assignmentIntervalMs: setting('consumer.assignment.interval.ms'),
+    sessionTimeoutMs: setting(`${type}.session.timeout.ms`),
+    heartbeatIntervalMs: setting(`${type}.heartbeat.interval.ms`),
+    assignmentIntervalMs: setting(`${type}.assignment.interval.ms`),
   }
 }
 

@@ -90,3 +90,10 @@ export const TELEMETRY_METRICS_MAX = 1_000
 
 /** What one push may expand to. */
 export const TELEMETRY_DECOMPRESSED_BYTES_MAX = 8 * MIB
+
+/** How often the share coordinator is asked the same before its silence is an answer; about ten seconds in all. */
+export const SHARE_STATE_ATTEMPTS_MAX = 16
+
+/** Before it is asked again the first time; twice as long each further time. */
+export const SHARE_STATE_RETRY_MS = 10
+export const SHARE_STATE_RETRY_MS_MAX = 1_000

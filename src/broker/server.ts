@@ -23,6 +23,7 @@ import { Listener } from './listener.ts'
 import { type Closer, chooseEnvironment, type DataOptions, type Environment, openData } from './open-data.ts'
 import { Partitions } from './partitions.ts'
 import { Quotas } from './quotas.ts'
+import { ShareService } from './share-service.ts'
 import { BrokerStartError } from './start-error.ts'
 import { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import { TransactionService } from './transaction-service.ts'
@@ -136,7 +137,10 @@ export async function openServices(options: BrokerOptions, closers: Closer[], li
   const partitions = new Partitions({ nodeId, image, logs, logger })
   closers.push(() => partitions.close())
   configs.onTopicSettingsChange((changed) => partitions.updateConfigs(changed))
-  const groupService = new GroupService({ nodeId, config, image, partitions, clock, timers, random, logger })
+  const shareService = new ShareService({ nodeId, config, image, topics, partitions, clock, timers, logger })
+  closers.push(() => shareService.close())
+  const { persister } = shareService
+  const groupService = new GroupService({ nodeId, config, image, partitions, persister, clock, timers, random, logger })
   closers.push(() => groupService.close())
   const transactionService = new TransactionService({
     nodeId,
@@ -161,6 +165,7 @@ export async function openServices(options: BrokerOptions, closers: Closer[], li
     partitions,
     logs,
     groups: groupService.groups,
+    shareCoordinator: shareService.coordinator,
     transactions: transactionService.coordinator,
     transactionVerifier: transactionService.verifier,
     markers: transactionService.markers,

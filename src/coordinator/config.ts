@@ -18,6 +18,15 @@ export interface GroupCoordinatorConfig {
   /** offsets.topic.num.partitions: used until the topic exists */
   readonly offsetsTopicPartitions: number
   readonly consumer: ConsumerGroupConfig
+  readonly share: ShareGroupConfig
+}
+
+/** Of share groups (KIP-932). */
+export interface ShareGroupConfig {
+  /** group.share.max.size */
+  readonly membersMax: number
+  /** group.share.initialize.retry.interval.ms: states that the share coordinator did not confirm are asked for again. */
+  readonly initializeRetryIntervalMs: number
 }
 
 /** Of groups that speak the consumer protocol (KIP-848). */
@@ -35,13 +44,13 @@ export interface ConsumerGroupConfig {
 /** Which way groups with members may change their protocol. */
 export type MigrationPolicy = 'disabled' | 'upgrade' | 'downgrade' | 'bidirectional'
 
-/** What can be set for a single group, and be changed while the broker runs. */
+/** What can be set for a single consumer or share group, and be changed while the broker runs. */
 export interface ConsumerGroupSettings {
-  /** consumer.session.timeout.ms */
+  /** consumer.session.timeout.ms, share.session.timeout.ms */
   readonly sessionTimeoutMs: number
-  /** consumer.heartbeat.interval.ms */
+  /** consumer.heartbeat.interval.ms, share.heartbeat.interval.ms */
   readonly heartbeatIntervalMs: number
-  /** consumer.assignment.interval.ms: the shortest time between two assignments. */
+  /** consumer.assignment.interval.ms, share.assignment.interval.ms: the shortest time between two assignments. */
   readonly assignmentIntervalMs: number
 }
 
@@ -66,6 +75,7 @@ export const GROUP_COORDINATOR_DEFAULTS: GroupCoordinatorConfig = {
     migration: 'bidirectional',
     regexRefreshIntervalMs: 600_000,
   },
+  share: { membersMax: 200, initializeRetryIntervalMs: 30_000 },
 }
 
 export const OFFSETS_TOPIC = '__consumer_offsets'

@@ -18,6 +18,7 @@ export interface LoadSink {
   records(
     batch: readonly { readonly key: Buffer | null; readonly value: Buffer | null }[],
     producerId: number | null,
+    baseOffset: number,
   ): void
   /** The producer's transaction ends here. */
   marker(producerId: number, committed: boolean): void
@@ -27,6 +28,8 @@ export interface LoadSink {
 export interface CoordinatorAppendOptions {
   readonly nowMs: number
   readonly done: (errorCode: ErrorCode) => void
+  /** Told the offset of the first record, from within the call, if the batch was queued. */
+  readonly queued?: (baseOffset: number) => void
   /** Left out: the records hold at once. */
   readonly producer?: TransactionalProducer
 }

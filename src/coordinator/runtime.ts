@@ -46,6 +46,8 @@ import { describeGroup, listFilters, listGroups } from './group/describe.ts'
 import { commitOffsets } from './group/offsets/commit.ts'
 import { deleteGroup, deleteOffsets, forgetLostTopics, forgetTopic } from './group/offsets/delete.ts'
 import { commitInTransaction } from './group/offsets/txn-commit.ts'
+import { forgetLostShareTopics, forgetShareTopics } from './group/share/offsets.ts'
+import type { Group } from './group/state.ts'
 import type { Turn, TurnInputs, Waiter } from './group/turn.ts'
 import {
   FETCH_MANY_GROUPS_VERSION,
@@ -76,6 +78,8 @@ import {
   undescribedGroup,
 } from './responses.ts'
 import { GroupShard, type ShardDependencies } from './shard.ts'
+import { ShareGroupRequests } from './share-requests.ts'
+import type { SharePersister } from './share-state/persister.ts'
 
 export type HeartbeatAnswer = Input<typeof HeartbeatResponse>
 export type ListGroupsAnswer = Input<typeof ListGroupsResponse>
@@ -90,7 +94,21 @@ export interface GroupCoordinatorDependencies {
   readonly metadata: ClusterTopics
   readonly compilePattern: CompileTopicPattern
   readonly consumerSettings: TurnInputs['consumerSettings']
+  readonly shareSettings: TurnInputs['shareSettings']
+  readonly persister: SharePersister
   readonly logger: Logger
+}
+
+/** Whether these may be the positions that a member asks for. */
+function checkFetcher(group: Group, fetcher: GroupToFetch): ErrorCode {
+  switch (group.type) {
+    case 'classic':
+      return ErrorCode.NONE
+    case 'consumer':
+      return checkConsumerFetch(group, fetcher)
+    case 'share':
+      return ErrorCode.GROUP_ID_NOT_FOUND
+  }
 }
 
 /** The rebalance timeout came with JoinGroup v1; a version 0 client's session timeout serves for both. */
@@ -104,9 +122,12 @@ export class GroupCoordinator {
   readonly #shardDependencies: ShardDependencies
   readonly #shards = new Map<number, GroupShard>()
   #isStopping = false
+  /** Requests about share groups. */
+  readonly share: ShareGroupRequests
 
   constructor(dependencies: GroupCoordinatorDependencies) {
-    const { config, log, timers, clock, random, metadata, logger, compilePattern, consumerSettings } = dependencies
+    const { config, log, timers, clock, random, metadata, logger, compilePattern } = dependencies
+    const { consumerSettings, shareSettings, persister } = dependencies
     this.#config = config
     this.#metadata = metadata
     this.#shardDependencies = {
@@ -116,9 +137,13 @@ export class GroupCoordinator {
       clock,
       random,
       logger,
-      consumers: { topics: metadata, compilePattern, consumerSettings },
-      afterLoad: (state, turn) => forgetLostTopics(state, turn, metadata, ZERO_UUID),
+      consumers: { topics: metadata, compilePattern, consumerSettings, shareSettings },
+      afterLoad: (state, turn) => {
+        forgetLostTopics(state, turn, metadata, ZERO_UUID)
+        forgetLostShareTopics(state, turn)
+      },
     }
+    this.share = new ShareGroupRequests({ persister, run: (...operation) => this.#run(...operation) })
   }
 
   // Partitions of the offsets topic
@@ -154,15 +179,20 @@ export class GroupCoordinator {
   }
 
   /** All positions in the topic are forgotten, by tombstones. */
-  topicDeleted(name: string): void {
-    for (const shard of this.#shards.values()) shard.runLater((state, turn) => forgetTopic(state, turn, name))
+  topicDeleted(name: string, topicId: string): void {
+    for (const shard of this.#shards.values()) {
+      shard.runLater((state, turn) => {
+        forgetTopic(state, turn, name)
+        forgetShareTopics(state, turn, new Set([topicId]))
+      })
+    }
   }
 
   /** Topics came, went or have other partitions: groups that subscribe to them look at their next heartbeat what it means. */
   topicsChanged(names: ReadonlySet<string>): void {
     for (const shard of this.#shards.values()) {
       for (const group of shard.groups.values()) {
-        if (group.type !== 'consumer' || group.isMetadataStale) continue
+        if (group.type === 'classic' || group.isMetadataStale) continue
         for (const name of group.topicCounts.keys()) if (names.has(name)) group.isMetadataStale = true
       }
     }
@@ -394,7 +424,7 @@ export class GroupCoordinator {
     }
     this.#run(group.groupId, waiter, (state, turn) => {
       const known = state.groups.get(group.groupId)
-      const errorCode = known?.type === 'consumer' ? checkConsumerFetch(known, group) : ErrorCode.NONE
+      const errorCode = known === undefined ? ErrorCode.NONE : checkFetcher(known, group)
       if (errorCode !== ErrorCode.NONE) turn.answer(waiter, failedGroup(group, errorCode, context.apiVersion))
       else turn.answer(waiter, fetchGroup(context, group, this.#metadata, state.durable))
     })
@@ -509,7 +539,10 @@ export class GroupCoordinator {
         continue
       }
       const options = { recordsOnly: true, splittable: true }
-      this.#run(groupId, waiter, (state, turn) => deleteGroup(state, turn, groupId, waiter), options)
+      this.share.deleteStates(groupId, (errorCode) => {
+        if (errorCode !== ErrorCode.NONE) waiter.refuse(errorCode)
+        else this.#run(groupId, waiter, (state, turn) => deleteGroup(state, turn, groupId, waiter), options)
+      })
     }
   }
 

@@ -31,8 +31,8 @@ export interface ShardDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** What operations on consumer groups look at. */
-  readonly consumers: Pick<TurnInputs, 'topics' | 'compilePattern' | 'consumerSettings'>
+  /** What operations on consumer and share groups look at. */
+  readonly consumers: Pick<TurnInputs, 'topics' | 'compilePattern' | 'consumerSettings' | 'shareSettings'>
   /** Called when a load is complete, before the first request: repairs that need the cluster's metadata. */
   readonly afterLoad: (state: GroupState, turn: Turn) => void
 }
@@ -402,7 +402,7 @@ export class GroupShard {
 /** Whoever waits for other members is sent to look for the coordinator again. */
 function refuseParked(groups: GroupState['groups']): void {
   for (const group of groups.values()) {
-    // In consumer groups nobody waits.
+    // In groups of the newer protocols nobody waits.
     if (group.type !== 'classic') continue
     for (const member of group.members) {
       group.takeJoin(member)?.refuse(ErrorCode.NOT_COORDINATOR)

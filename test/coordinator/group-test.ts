@@ -19,6 +19,14 @@ import { decodeRecord, type GroupRecord, type KeyValue } from '../../src/coordin
 import type { ClusterTopics, GroupRequestContext } from '../../src/coordinator/request-context.ts'
 import { GroupCoordinator } from '../../src/coordinator/runtime.ts'
 import type { GroupShard } from '../../src/coordinator/shard.ts'
+import type {
+  ReadState,
+  SharePartitionKey,
+  SharePersister,
+  StateFailure,
+  StateSummary,
+} from '../../src/coordinator/share-state/persister.ts'
+import { shareKeyName } from '../../src/coordinator/share-state/shard.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import type { OffsetCommitRequest } from '../../src/protocol/messages/08-offset-commit.ts'
 import type { OffsetFetchRequest } from '../../src/protocol/messages/09-offset-fetch.ts'
@@ -69,7 +77,11 @@ export class TestLog implements CoordinatorLog {
     let live = true
     const run = () => {
       if (!live) return
-      for (const batch of this.partitions.get(partition) ?? []) sink.records(batch, null)
+      let offset = 0
+      for (const batch of this.partitions.get(partition) ?? []) {
+        sink.records(batch, null, offset)
+        offset += batch.length
+      }
       sink.ended(null)
     }
     if (this.areLoadsHeld) this.#heldLoads.push(run)
@@ -183,6 +195,39 @@ interface GroupTestOptions {
   readonly logger?: Logger
 }
 
+const ACCEPTED: StateFailure = { errorCode: ErrorCode.NONE, errorMessage: null }
+
+/** A share coordinator that never fails, unless told to: what it was asked for, by group, topic and partition. */
+export class TestPersister implements SharePersister {
+  readonly startOffsets = new Map<string, number>()
+  /** What the next questions are answered with. */
+  outcome: StateFailure = ACCEPTED
+
+  initialize(key: SharePartitionKey, state: { startOffset: number }, done: (result: StateFailure) => void): void {
+    if (this.outcome.errorCode === ErrorCode.NONE) this.startOffsets.set(shareKeyName(key), state.startOffset)
+    done(this.outcome)
+  }
+
+  delete(key: SharePartitionKey, done: (result: StateFailure) => void): void {
+    if (this.outcome.errorCode === ErrorCode.NONE) this.startOffsets.delete(shareKeyName(key))
+    done(this.outcome)
+  }
+
+  summarize(key: SharePartitionKey, done: (result: StateSummary) => void): void {
+    const startOffset = this.startOffsets.get(shareKeyName(key)) ?? -1
+    done({ ...this.outcome, stateEpoch: 0, leaderEpoch: 0, startOffset, deliveryCompleteCount: 0 })
+  }
+
+  read(key: SharePartitionKey, _leaderEpoch: number, done: (result: ReadState) => void): void {
+    const startOffset = this.startOffsets.get(shareKeyName(key)) ?? -1
+    done({ ...this.outcome, stateEpoch: 0, startOffset, batches: [] })
+  }
+
+  write(_key: SharePartitionKey, _state: unknown, done: (result: StateFailure) => void): void {
+    done(this.outcome)
+  }
+}
+
 export class GroupTest {
   readonly clock = new ManualClock()
   readonly timers = new ManualTimers(this.clock)
@@ -193,6 +238,8 @@ export class GroupTest {
   /** What is set for single groups. */
   readonly settings = new Map<string, Partial<ConsumerGroupSettings>>()
   topicsVersion = 1
+  /** Takes every state of share partitions and answers at once. */
+  readonly persister = new TestPersister()
   coordinator: GroupCoordinator
   /** Topics and groups that the principal may not use. */
   readonly forbidden = new Set<string>()
@@ -214,6 +261,8 @@ export class GroupTest {
       metadata: this.#clusterTopics(partitionCount),
       compilePattern: compileTopicPattern,
       consumerSettings: (groupId) => ({ ...CONSUMER_GROUP_SETTINGS, ...this.settings.get(groupId) }),
+      shareSettings: (groupId) => ({ ...CONSUMER_GROUP_SETTINGS, ...this.settings.get(groupId) }),
+      persister: this.persister,
       logger: this.#options.logger ?? silentLogger,
     })
     for (let partition = 0; partition < partitionCount; partition++) coordinator.load(partition)

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
 import { encodeRecord } from '../../src/coordinator/group/records.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
-import { GroupTest } from './group-test.ts'
+import { GroupTest, TOPICS } from './group-test.ts'
 
 describe('loading', () => {
   test('a group with members comes back Stable, with generation, leader and assignments', () => {
@@ -81,7 +81,7 @@ describe('loading', () => {
     groups.crash()
     expect(groups.describe()).toMatchObject({ groupState: 'Empty', protocolType: '' })
     expect(groups.committed()).toEqual({ 'orders/0': 3 })
-    groups.coordinator.topicDeleted('orders')
+    groups.coordinator.topicDeleted('orders', TOPICS.orders!.id)
     groups.log.flush()
     expect(groups.state()).toBe('Dead')
   })

@@ -62,6 +62,8 @@ import getTelemetrySubscriptions from './71-get-telemetry-subscriptions.ts'
 import pushTelemetry from './72-push-telemetry.ts'
 import listConfigResources from './74-list-config-resources.ts'
 import describeTopicPartitions from './75-describe-topic-partitions.ts'
+import shareGroupHeartbeat from './76-share-group-heartbeat.ts'
+import shareGroupDescribe from './77-share-group-describe.ts'
 import addRaftVoter from './80-add-raft-voter.ts'
 import removeRaftVoter from './81-remove-raft-voter.ts'
 
@@ -125,6 +127,8 @@ export const APIS: readonly Api[] = [
   pushTelemetry,
   listConfigResources,
   describeTopicPartitions,
+  shareGroupHeartbeat,
+  shareGroupDescribe,
   addRaftVoter,
   removeRaftVoter,
 ]

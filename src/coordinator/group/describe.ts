@@ -1,7 +1,7 @@
 /** DescribeGroups and ListGroups: what is shown of a group. Reading only. */
 import { EMPTY_BYTES } from './classic/group.ts'
 import { CONSUMER_PROTOCOL_TYPE } from './consumer-protocol.ts'
-import type { GroupState } from './state.ts'
+import type { Group, GroupState } from './state.ts'
 
 export interface DescribedMember {
   readonly memberId: string
@@ -57,13 +57,24 @@ export interface ListedGroup {
   readonly groupType: string
 }
 
+function protocolTypeOf(group: Group): string {
+  switch (group.type) {
+    case 'classic':
+      return group.protocolType
+    case 'consumer':
+      return CONSUMER_PROTOCOL_TYPE
+    case 'share':
+      return group.type
+  }
+}
+
 export function listGroups(state: GroupState, filters: ListFilters): ListedGroup[] {
   const listed: ListedGroup[] = []
   for (const group of state.groups.values()) {
     const { groupId, type: groupType, state: groupState } = group
     if (filters.types.size > 0 && !filters.types.has(groupType)) continue
     if (filters.states.size > 0 && !filters.states.has(groupState.toLowerCase())) continue
-    const protocolType = group.type === 'classic' ? group.protocolType : CONSUMER_PROTOCOL_TYPE
+    const protocolType = protocolTypeOf(group)
     listed.push({ groupId, protocolType, groupState, groupType })
   }
   return listed

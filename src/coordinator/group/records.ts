@@ -1,7 +1,7 @@
 /**
  * The records of `__consumer_offsets`, as Kafka writes and reads them: key = int16 type and fields, value = int16 version
  * and fields, null value = tombstone. Written here: offset commits (version 4, or 1 with an expiry of their own) and classic
- * group metadata (version 3); those of consumer groups in `consumer/records.ts`. What belongs to other group protocols the loader passes over,
+ * group metadata (version 3); those of consumer groups in `consumer/records.ts`, of share groups in `share/records.ts`. What belongs to other group protocols the loader passes over,
  * and it stays in the log.
  */
 import { ZERO_UUID } from '../../protocol/schema.ts'
@@ -14,6 +14,14 @@ import {
   isConsumerKey,
   isConsumerRecord,
 } from './consumer/records.ts'
+import {
+  decodeShareRecord,
+  encodeShareKey,
+  encodeShareValue,
+  isShareKey,
+  isShareRecord,
+  type ShareRecord,
+} from './share/records.ts'
 import type { CommittedOffset, GroupMetadata, MemberMetadata } from './state.ts'
 
 export type GroupRecord =
@@ -26,6 +34,7 @@ export type GroupRecord =
     }
   | { readonly type: 'group-metadata'; readonly group: string; readonly value: GroupMetadata | null }
   | ConsumerRecord
+  | ShareRecord
 
 export interface SkippedRecord {
   readonly type: 'skipped'
@@ -46,6 +55,7 @@ const UUID_BYTES = 16
 
 export function encodeRecord(record: GroupRecord): KeyValue {
   if (isConsumerRecord(record)) return { key: encodeConsumerKey(record), value: encodeConsumerValue(record) }
+  if (isShareRecord(record)) return { key: encodeShareKey(record), value: encodeShareValue(record) }
   if (record.type === 'group-metadata') {
     const groupBytes = Buffer.byteLength(record.group)
     const key = new FieldWriter(4 + groupBytes)
@@ -154,10 +164,7 @@ export function decodeRecord(key: Buffer | null, value: Buffer | null): GroupRec
         return { type: 'group-metadata', group, value: decoded }
       }
       default: {
-        if (!isConsumerKey(type)) {
-          return { type: 'skipped', reason: `record type ${type} belongs to another group protocol` }
-        }
-        const decoded = decodeConsumerRecord(type, reader, value === null ? null : new FieldReader(value))
+        const decoded = decodeProtocolRecord(type, reader, value)
         return typeof decoded === 'string' ? { type: 'skipped', reason: decoded } : decoded
       }
     }
@@ -165,6 +172,13 @@ export function decodeRecord(key: Buffer | null, value: Buffer | null): GroupRec
     if (error instanceof MalformedRecord) return { type: 'skipped', reason: `malformed: ${error.message}` }
     throw error
   }
+}
+
+/** Of the new group protocols. */
+function decodeProtocolRecord(type: number, key: FieldReader, value: Buffer | null): GroupRecord | string {
+  if (isConsumerKey(type)) return decodeConsumerRecord(type, key, value === null ? null : new FieldReader(value))
+  if (isShareKey(type)) return decodeShareRecord(type, key, value)
+  return `record type ${type} belongs to another group protocol`
 }
 
 function decodeOffsetCommit(value: Buffer): CommittedOffset | string {

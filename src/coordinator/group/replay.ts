@@ -7,11 +7,15 @@ import { newMember } from './consumer/member.ts'
 import { type ConsumerRecord, isConsumerRecord } from './consumer/records.ts'
 import { PendingOffsets } from './offsets/pending.ts'
 import type { GroupRecord } from './records.ts'
+import type { ShareGroup } from './share/group.ts'
+import { isShareRecord } from './share/records.ts'
+import { replayShareRecord } from './share/replay.ts'
 import type { CommittedOffset, DurableState, GroupMetadata } from './state.ts'
 
 interface MutableDurableState {
   readonly metadata: Map<string, GroupMetadata>
   readonly consumerGroups: Map<string, ConsumerGroup>
+  readonly shareGroups: Map<string, ShareGroup>
   readonly offsets: Map<string, Map<string, Map<number, CommittedOffset>>>
   readonly pending: PendingOffsets
 }
@@ -20,6 +24,7 @@ export function emptyDurableState(): DurableState {
   const state: MutableDurableState = {
     metadata: new Map(),
     consumerGroups: new Map(),
+    shareGroups: new Map(),
     offsets: new Map(),
     pending: new PendingOffsets(),
   }
@@ -39,6 +44,10 @@ export function replay(state: DurableState, record: GroupRecord): void {
   }
   if (isConsumerRecord(record)) {
     replayConsumerRecord(mutable, record)
+    return
+  }
+  if (isShareRecord(record)) {
+    replayShareRecord(mutable.shareGroups, record)
     return
   }
   const { group, topic, partition, value } = record

@@ -5,12 +5,14 @@
 import { ClassicGroup } from './classic/group.ts'
 import { extendSession } from './classic/session.ts'
 import type { ConsumerGroup } from './consumer/group.ts'
+import type { ShareGroup } from './share/group.ts'
 import type { DurableState, Group, GroupState } from './state.ts'
 import { type Turn, timerNames } from './turn.ts'
 
 export function restoreGroups(durable: DurableState, turn: Turn): GroupState {
   const state: GroupState = { durable, groups: new Map() }
   for (const group of durable.consumerGroups.values()) restoreConsumerGroup(state, turn, group)
+  for (const group of durable.shareGroups.values()) restoreShareGroup(state, turn, group)
   for (const groupId of durable.metadata.keys()) restoreClassicGroup(state, turn, groupId)
   for (const groupId of durable.offsets.keys()) restoreClassicGroup(state, turn, groupId)
   for (const groupId of durable.pending.groups()) restoreClassicGroup(state, turn, groupId)
@@ -22,13 +24,13 @@ export function restoreGroups(durable: DurableState, turn: Turn): GroupState {
  * a group, there is none.
  */
 export function followGroup(state: GroupState, turn: Turn, groupId: string): void {
-  const { metadata, consumerGroups, offsets, pending } = state.durable
+  const { metadata, consumerGroups, shareGroups, offsets, pending } = state.durable
   const group = state.groups.get(groupId)
-  const consumerGroup = consumerGroups.get(groupId)
-  if (consumerGroup !== undefined) {
-    if (group === consumerGroup) return
+  const durableGroup = consumerGroups.get(groupId) ?? shareGroups.get(groupId)
+  if (durableGroup !== undefined) {
+    if (group === durableGroup) return
     abandon(turn, group)
-    state.groups.set(groupId, consumerGroup)
+    state.groups.set(groupId, durableGroup)
     return
   }
   const exists = metadata.has(groupId) || offsets.has(groupId) || pending.hasGroup(groupId)
@@ -62,4 +64,12 @@ function restoreConsumerGroup(state: GroupState, turn: Turn, group: ConsumerGrou
     if (memberState !== 'unrevoked') continue
     turn.schedule({ kind: 'consumer-rebalance', groupId, memberId, memberEpoch }, rebalanceTimeoutMs)
   }
+}
+
+function restoreShareGroup(state: GroupState, turn: Turn, group: ShareGroup): void {
+  const { groupId } = group
+  state.groups.set(groupId, group)
+  const { sessionTimeoutMs } = turn.shareSettings(groupId)
+  for (const memberId of group.members.keys())
+    turn.schedule({ kind: 'share-member', groupId, memberId }, sessionTimeoutMs)
 }

@@ -3,12 +3,13 @@
  * only `replay.ts` changes it, with the records that were written or read. `GroupState.groups` is the soft part (states of
  * rebalances, parked calls), built from the durable part after a load and lost with the process.
  *
- * What must hold: a group exists in `groups` exactly if it has metadata, a consumer group or offsets in `durable`, pending ones included, once
- * an operation is over. It has metadata or a consumer group, never both; the consumer group is the object in `groups` then.
+ * What must hold: a group exists in `groups` exactly if it has metadata, a consumer or share group, or offsets in `durable`, pending ones
+ * included, once an operation is over. It has metadata or a consumer or share group, never two of them; the latter is the object in `groups`.
  */
 import type { ClassicGroup } from './classic/group.ts'
 import type { ConsumerGroup } from './consumer/group.ts'
 import type { PendingOffsets } from './offsets/pending.ts'
+import type { ShareGroup } from './share/group.ts'
 
 export interface CommittedOffset {
   readonly offset: number
@@ -52,6 +53,7 @@ export interface DurableState {
   /** Of classic groups. */
   readonly metadata: ReadonlyMap<string, GroupMetadata>
   readonly consumerGroups: ReadonlyMap<string, ConsumerGroup>
+  readonly shareGroups: ReadonlyMap<string, ShareGroup>
   /** By group, topic, partition. No empty inner maps. */
   readonly offsets: ReadonlyMap<string, GroupOffsets>
   /** Commits of transactions that are open. */
@@ -64,7 +66,7 @@ export interface GroupState {
   readonly groups: Map<string, Group>
 }
 
-export type Group = ClassicGroup | ConsumerGroup
+export type Group = ClassicGroup | ConsumerGroup | ShareGroup
 
 /** Looks a commit up. */
 export function committedOffset(

@@ -47,6 +47,8 @@ export type TimerEvent =
   | { readonly kind: 'session'; readonly groupId: string; readonly memberId: string }
   | { readonly kind: 'pending-join'; readonly groupId: string; readonly memberId: string }
   | ConsumerTimerEvent
+  /** A member of a share group was silent for too long. */
+  | { readonly kind: 'share-member'; readonly groupId: string; readonly memberId: string }
 
 /** Of groups that speak the consumer protocol. */
 export type ConsumerTimerEvent =
@@ -92,6 +94,7 @@ export const timerNames = {
   consumer: (what: 'session' | 'rebalance' | 'join' | 'sync', groupId: string, memberId: string) =>
     `consumer-${what}/${groupId.length}/${groupId}/${memberId}`,
   regex: (groupId: string) => `consumer-regex/${groupId}`,
+  share: (groupId: string, memberId: string) => `share-session/${groupId.length}/${groupId}/${memberId}`,
 }
 
 export function timerName(event: TimerEvent): string {
@@ -112,6 +115,8 @@ export function timerName(event: TimerEvent): string {
       return timerNames.consumer('rebalance', event.groupId, event.memberId)
     case 'consumer-regex':
       return timerNames.regex(event.groupId)
+    case 'share-member':
+      return timerNames.share(event.groupId, event.memberId)
   }
 }
 
@@ -128,6 +133,7 @@ export interface TurnInputs {
   readonly compilePattern: CompileTopicPattern
   /** As they are set for this group now. */
   consumerSettings(groupId: string): ConsumerGroupSettings
+  shareSettings(groupId: string): ConsumerGroupSettings
 }
 
 export class Turn implements TurnInputs {
@@ -156,6 +162,10 @@ export class Turn implements TurnInputs {
 
   consumerSettings(groupId: string): ConsumerGroupSettings {
     return this.#inputs.consumerSettings(groupId)
+  }
+
+  shareSettings(groupId: string): ConsumerGroupSettings {
+    return this.#inputs.shareSettings(groupId)
   }
 
   write(record: GroupRecord): void {

@@ -20,6 +20,7 @@ function decide(state: GroupState, turn: Turn, input: HeartbeatInput): ErrorCode
   const group = state.groups.get(input.groupId)
   if (group === undefined) return ErrorCode.UNKNOWN_MEMBER_ID
   if (group.type === 'consumer') return heartbeatConsumerGroup(turn, group, input)
+  if (group.type !== 'classic') return ErrorCode.UNKNOWN_MEMBER_ID
   const errorCode = group.checkMember(input.memberId, input.groupInstanceId)
   if (errorCode !== ErrorCode.NONE) return errorCode
   const member = group.member(input.memberId)

@@ -47,6 +47,10 @@ export function joinGroup(state: GroupState, turn: Turn, input: JoinInput, waite
     joinConsumerGroup(state, turn, existing, input, waiter)
     return
   }
+  if (existing?.type === 'share') {
+    turn.answer(waiter, joinFailure(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, ''))
+    return
+  }
   // A consumer group without members gives way to the classic one.
   const known = existing?.type === 'classic' ? existing : undefined
   if (known === undefined && input.memberId !== '') {

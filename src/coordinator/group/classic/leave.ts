@@ -25,15 +25,15 @@ export function leaveGroup(
   waiter: Waiter<readonly ErrorCode[]>,
 ): void {
   const group = state.groups.get(input.groupId)
-  if (group === undefined) {
+  if (group?.type === 'consumer') {
+    turn.answer(waiter, leaveConsumerGroupAsClassic(state, turn, group, input))
+    return
+  }
+  if (group?.type !== 'classic') {
     turn.answer(
       waiter,
       input.members.map(() => ErrorCode.UNKNOWN_MEMBER_ID),
     )
-    return
-  }
-  if (group.type === 'consumer') {
-    turn.answer(waiter, leaveConsumerGroupAsClassic(state, turn, group, input))
     return
   }
   const errorCodes = input.members.map((identity) => leave(group, turn, identity))

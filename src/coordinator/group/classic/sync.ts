@@ -25,11 +25,12 @@ export interface SyncInput {
 }
 
 export function syncGroup(state: GroupState, turn: Turn, input: SyncInput, waiter: Waiter<SyncResult>): void {
-  const group = state.groups.get(input.groupId)
-  if (group?.type === 'consumer') {
-    syncConsumerGroup(turn, group, input, waiter)
+  const existing = state.groups.get(input.groupId)
+  if (existing?.type === 'consumer') {
+    syncConsumerGroup(turn, existing, input, waiter)
     return
   }
+  const group = existing?.type === 'classic' ? existing : undefined
   const member = group?.member(input.memberId)
   const errorCode = group === undefined ? ErrorCode.UNKNOWN_MEMBER_ID : checkSync(group, input)
   if (group === undefined || member === undefined || errorCode !== ErrorCode.NONE) {

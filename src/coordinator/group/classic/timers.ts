@@ -4,6 +4,7 @@
  */
 import { ErrorCode } from '../../../protocol/errors.ts'
 import { consumerTimerFired } from '../consumer/timers.ts'
+import { shareMemberTimedOut } from '../share/heartbeat.ts'
 import type { GroupState } from '../state.ts'
 import type { TimerEvent, Turn } from '../turn.ts'
 import type { ClassicGroup } from './group.ts'
@@ -20,6 +21,10 @@ import { extendSession } from './session.ts'
 export function timerFired(state: GroupState, turn: Turn, event: TimerEvent): void {
   if (event.kind === 'consumer-member' || event.kind === 'consumer-rebalance' || event.kind === 'consumer-regex') {
     consumerTimerFired(state, turn, event)
+    return
+  }
+  if (event.kind === 'share-member') {
+    shareMemberTimedOut(state, turn, event.groupId, event.memberId)
     return
   }
   const group = state.groups.get(event.groupId)

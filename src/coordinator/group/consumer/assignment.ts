@@ -96,6 +96,10 @@ export function listedHeld(held: HeldPartitions): TopicPartitionList[] {
   return Array.from(held, ([topicId, partitions]) => ({ topicId, partitions: ascending(partitions.keys()) }))
 }
 
+export function listedSet(set: PartitionSet): TopicPartitionList[] {
+  return Array.from(set, ([topicId, partitions]) => ({ topicId, partitions: ascending(partitions) }))
+}
+
 export function ascending(partitions: Iterable<number>): number[] {
   return [...partitions].sort((one, other) => one - other)
 }

@@ -49,7 +49,7 @@ function describeMember(group: ConsumerGroup, member: ConsumerMember, topics: Cl
 }
 
 /** Topics that are gone have no name and are left out. */
-function describePartitions(set: PartitionSet, topics: ClusterTopics): DescribedPartitions[] {
+export function describePartitions(set: PartitionSet, topics: ClusterTopics): DescribedPartitions[] {
   const described: DescribedPartitions[] = []
   for (const [topicId, partitions] of set) {
     const topicName = topics.topicName(topicId)

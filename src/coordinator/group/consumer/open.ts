@@ -34,7 +34,9 @@ export function openConsumerGroup(
     return new Refusal(ErrorCode.GROUP_ID_NOT_FOUND, `Consumer group ${groupId} not found.`)
   }
   if (group.type === 'consumer') return group
-  if (!mayCreate) return new Refusal(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} is not a consumer group.`)
+  if (!mayCreate || group.type !== 'classic') {
+    return new Refusal(ErrorCode.GROUP_ID_NOT_FOUND, `Group ${groupId} is not a consumer group.`)
+  }
   if (group.state !== 'Empty') return upgrade(draft, group)
   draft.write({ type: 'group-metadata', group: groupId, value: null })
   draft.effect(() => dissolve(draft, group))

@@ -67,6 +67,7 @@ function createSimpleGroup(turn: Turn, groupId: string): void {
 
 function checkCommitter(group: Group, turn: Turn, input: CommitInput): ErrorCode {
   if (group.type === 'classic') return checkClassicCommitter(group, turn, input)
+  if (group.type === 'share') return ErrorCode.GROUP_ID_NOT_FOUND
   const { memberId, groupInstanceId, generation: memberEpoch, apiVersion } = input
   const partitions = input.partitions.map(({ topic, partition }) => ({
     topicId: turn.topics.topicId(topic),

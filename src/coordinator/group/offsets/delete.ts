@@ -1,7 +1,10 @@
 /** OffsetDelete, DeleteGroups and the deletion of topics: everything that ends as tombstones of commits. */
 import { ErrorCode } from '../../../protocol/errors.ts'
+import type { ClassicGroup } from '../classic/group.ts'
 import { groupTombstones } from '../consumer/removal.ts'
 import { CONSUMER_PROTOCOL_TYPE, parseSubscribedTopics } from '../consumer-protocol.ts'
+import type { GroupRecord } from '../records.ts'
+import { shareGroupTombstones } from '../share/removal.ts'
 import { committedOffset, type DurableState, type Group, type GroupState } from '../state.ts'
 import type { Turn, Waiter } from '../turn.ts'
 
@@ -10,7 +13,7 @@ import type { Turn, Waiter } from '../turn.ts'
  * consumers) or none does (for other protocols, which do not subscribe in this sense).
  */
 export function subscribedTopics(group: Group): ReadonlySet<string> | null {
-  if (group.type === 'consumer') return new Set(group.topicCounts.keys())
+  if (group.type !== 'classic') return new Set(group.topicCounts.keys())
   if (group.protocolType !== CONSUMER_PROTOCOL_TYPE) return null
   const topics = new Set<string>()
   for (const member of group.members) {
@@ -43,7 +46,8 @@ export function deleteOffsets(
   waiter: Waiter<OffsetDeleteResult>,
 ): void {
   const group = state.groups.get(input.groupId)
-  if (group === undefined) {
+  // Share groups have no positions of this kind.
+  if (group === undefined || group.type === 'share') {
     turn.answer(waiter, ErrorCode.GROUP_ID_NOT_FOUND)
     return
   }
@@ -87,10 +91,14 @@ export function deleteGroup(state: GroupState, turn: Turn, groupId: string, wait
     }
     // An open transaction must not bring the group back.
     for (const { topic, partition } of state.durable.pending.ofGroup(groupId)) tombstone(topic, partition)
-    if (group.type === 'consumer') for (const record of groupTombstones(group)) turn.write(record)
-    else turn.write({ type: 'group-metadata', group: groupId, value: null })
+    if (group.type === 'classic') turn.write({ type: 'group-metadata', group: groupId, value: null })
+    else for (const record of tombstonesOf(group)) turn.write(record)
     turn.answer(waiter, ErrorCode.NONE)
   }
+}
+
+function tombstonesOf(group: Exclude<Group, ClassicGroup>): GroupRecord[] {
+  return group.type === 'consumer' ? groupTombstones(group) : shareGroupTombstones(group)
 }
 
 /** The topic is gone: so are all groups' positions in it. */

@@ -15,15 +15,20 @@
 
 import { groupTombstones } from '../consumer/removal.ts'
 import { CONSUMER_PROTOCOL_TYPE } from '../consumer-protocol.ts'
+import type { ShareGroup } from '../share/group.ts'
 import type { CommittedOffset, Group, GroupState } from '../state.ts'
 import type { Turn } from '../turn.ts'
 import { subscribedTopics } from './delete.ts'
+
+type ExpiringGroup = Exclude<Group, ShareGroup>
 
 /** The base time of a commit; null: it does not expire. */
 type BaseTime = (topic: string, committed: CommittedOffset) => number | null
 
 export function expireOffsets(state: GroupState, turn: Turn): void {
   for (const group of state.groups.values()) {
+    // They have no commits, and stay until they are deleted.
+    if (group.type === 'share') continue
     const left = expireGroup(state, turn, group)
     // Somebody who holds a pending member id is on the way in.
     if (left > 0 || group.state !== 'Empty') continue
@@ -36,7 +41,7 @@ export function expireOffsets(state: GroupState, turn: Turn): void {
 }
 
 /** How many commits stay, or 1 if all that there is waits for the end of a transaction. */
-function expireGroup(state: GroupState, turn: Turn, group: Group): number {
+function expireGroup(state: GroupState, turn: Turn, group: ExpiringGroup): number {
   const { pending } = state.durable
   const offsets = state.durable.offsets.get(group.groupId)
   if (offsets === undefined) return pending.hasGroup(group.groupId) ? 1 : 0
@@ -59,7 +64,7 @@ function isExpired(turn: Turn, committed: CommittedOffset, baseTimeMs: number | 
   return turn.nowMs - baseTimeMs >= turn.config.offsetsRetentionMs
 }
 
-function baseTimeFor(group: Group): BaseTime {
+function baseTimeFor(group: ExpiringGroup): BaseTime {
   if (group.type === 'consumer') {
     return (topic, committed) => (group.subscribesTo(topic) ? null : committed.commitTimestampMs)
   }

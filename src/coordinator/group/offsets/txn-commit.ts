@@ -26,6 +26,7 @@ function checkMembership(state: GroupState, turn: Turn, input: TxnCommitInput): 
   const { generation, memberId, groupInstanceId } = input
   const group = state.groups.get(input.groupId)
   if (group === undefined) return generation >= 0 ? ErrorCode.ILLEGAL_GENERATION : ErrorCode.NONE
+  if (group.type === 'share') return ErrorCode.GROUP_ID_NOT_FOUND
   if (group.type === 'consumer') {
     const partitions = input.partitions.map(({ topic, partition }) => ({
       topicId: turn.topics.topicId(topic),

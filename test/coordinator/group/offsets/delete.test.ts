@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ErrorCode } from '../../../../src/protocol/errors.ts'
-import { Call, GroupTest, subscription } from '../../group-test.ts'
+import { Call, GroupTest, subscription, TOPICS } from '../../group-test.ts'
 
 function offsetDelete(groups: GroupTest, partitions: readonly string[], groupId = 'group') {
   const topics = partitions.map((key) => {
@@ -122,7 +122,7 @@ describe('a topic is deleted', () => {
       groups.commit({ groupId, offsets: { 'orders/0': 1, 'payments/0': 2 } })
     }
     groups.topics.delete('orders')
-    groups.coordinator.topicDeleted('orders')
+    groups.coordinator.topicDeleted('orders', TOPICS.orders!.id)
     groups.log.flush()
     for (const groupId of ['a', 'b', 'c', 'd']) expect(groups.committed(groupId)).toEqual({ 'payments/0': 2 })
     groups.crash()
@@ -134,7 +134,7 @@ describe('a topic is deleted', () => {
     groups.commit({ offsets: { 'orders/0': 1, 'payments/0': 2 } })
     groups.log.areLoadsHeld = true
     groups.crash()
-    groups.coordinator.topicDeleted('orders')
+    groups.coordinator.topicDeleted('orders', TOPICS.orders!.id)
     groups.log.releaseLoads()
     groups.log.flush()
     expect(groups.committed()).toEqual({ 'payments/0': 2 })

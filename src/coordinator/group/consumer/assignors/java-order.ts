@@ -10,16 +10,22 @@ import { UUID_BYTES } from '../../../../protocol/strings.ts'
 
 const BUCKETS_MIN = 16
 
-function bucketCount(keys: number): number {
-  let buckets = BUCKETS_MIN
+function bucketCount(keys: number, capacity: number): number {
+  let buckets = 1
+  while (buckets < capacity) buckets *= 2
   while (keys > buckets * 0.75) buckets *= 2
   return buckets
 }
 
-/** `hash` is the key's hashCode(). */
-export function inJavaOrder<Key>(keys: Iterable<Key>, hash: (key: Key) => number): Key[] {
+/** What a map is made for that is to hold so many keys (`AssignorHelpers.newHashMap`). */
+export function capacityFor(expected: number): number {
+  return Math.floor((expected + 1) / 0.75 + 1)
+}
+
+/** `hash` is the key's hashCode(); `capacity` is what the map was made for. */
+export function inJavaOrder<Key>(keys: Iterable<Key>, hash: (key: Key) => number, capacity = BUCKETS_MIN): Key[] {
   const all = [...keys]
-  const mask = bucketCount(all.length) - 1
+  const mask = bucketCount(all.length, capacity) - 1
   const placed = all.map((key) => {
     const code = hash(key)
     return { key, bucket: (code ^ (code >>> 16)) & mask }

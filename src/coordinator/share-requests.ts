@@ -1,0 +1,226 @@
+/**
+ * The requests about share groups: what can be said of one without its group, which operation it becomes, what has to be asked of the share
+ * coordinator before or after, and how results are written. A part of `GroupCoordinator`, with the same rule: a reply comes
+ * exactly once, when what it rests on is durable.
+ */
+import { ErrorCode } from '../protocol/errors.ts'
+import type {
+  ShareGroupHeartbeatRequest,
+  ShareGroupHeartbeatResponse,
+} from '../protocol/messages/76-share-group-heartbeat.ts'
+import type { ShareGroupDescribeResponse } from '../protocol/messages/77-share-group-describe.ts'
+import type { Input } from '../protocol/schema.ts'
+import { type PartitionSet, setOfList } from './group/consumer/assignment.ts'
+import { type DescribedShareGroup, describeShareGroup } from './group/share/describe.ts'
+import { type ShareHeartbeatResult, shareHeartbeat, shareHeartbeatFailure } from './group/share/heartbeat.ts'
+import { LEAVE_EPOCH } from './group/share/member.ts'
+import { beginGroupDeletion, statesInitialized, statesNotInitialized } from './group/share/offsets.ts'
+import type { GroupState } from './group/state.ts'
+import type { Turn, Waiter } from './group/turn.ts'
+import { Gather, ReplyWaiter, refusalWithoutSize } from './replies.ts'
+import type { GroupRequestContext } from './request-context.ts'
+import type { SharePersister, StateFailure } from './share-state/persister.ts'
+
+export type ShareHeartbeatAnswer = Input<typeof ShareGroupHeartbeatResponse>
+export type ShareGroupAnswer = Input<typeof ShareGroupDescribeResponse>['groups'][number]
+
+/** The one assignor there is. */
+const ASSIGNOR = 'simple'
+
+/** Runs an operation in the shard of the group, or refuses the waiter. */
+export type RunInGroup = <Result>(
+  groupId: string,
+  waiter: Waiter<Result>,
+  operation: (state: GroupState, turn: Turn) => void,
+  options?: { readonly recordsOnly?: boolean },
+) => void
+
+export interface ShareGroupDependencies {
+  readonly persister: SharePersister
+  readonly run: RunInGroup
+}
+
+const RECORDS_ONLY = { recordsOnly: true }
+
+/** For operations that nobody waits for. */
+const NOBODY: Waiter<void> = { answer: () => {}, refuse: () => {} }
+
+export class ShareGroupRequests {
+  readonly #persister: SharePersister
+  readonly #run: RunInGroup
+
+  constructor({ persister, run }: ShareGroupDependencies) {
+    this.#persister = persister
+    this.#run = run
+  }
+
+  heartbeat(
+    context: GroupRequestContext,
+    request: ShareGroupHeartbeatRequest,
+    reply: (answer: ShareHeartbeatAnswer) => void,
+  ): void {
+    const { groupId, memberId, memberEpoch, rackId, subscribedTopicNames } = request
+    const waiter = new ReplyWaiter<ShareHeartbeatResult, ShareHeartbeatResult>(
+      (result) => result,
+      (errorCode) => shareHeartbeatFailure(refusalWithoutSize(errorCode), null),
+      (result) => {
+        reply(heartbeatAnswer(result))
+        if (result.initialize !== null) this.#initialize(groupId, result.initialize)
+      },
+    )
+    const problem = checkShareHeartbeat(request)
+    if (problem !== null) {
+      waiter.answer(shareHeartbeatFailure(ErrorCode.INVALID_REQUEST, problem))
+      return
+    }
+    const client = { clientId: context.clientId ?? '', clientHost: context.clientHost }
+    const input = { groupId, memberId, memberEpoch, ...client, rackId, topicNames: subscribedTopicNames }
+    this.#run(groupId, waiter, (state, turn) => shareHeartbeat(state, turn, input, waiter))
+  }
+
+  describe(
+    context: GroupRequestContext,
+    groupIds: readonly string[],
+    reply: (groups: ShareGroupAnswer[]) => void,
+  ): void {
+    const gather = new Gather<ShareGroupAnswer>(groupIds.length, reply)
+    for (const [index, groupId] of groupIds.entries()) {
+      const waiter = new ReplyWaiter(
+        (described: ShareGroupAnswer) => described,
+        (errorCode) => undescribedShareGroup(groupId, refusalWithoutSize(errorCode)),
+        (described) => gather.put(index, described),
+      )
+      if (!context.allowed('DESCRIBE', 'GROUP', groupId)) waiter.refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
+      else if (groupId === '') waiter.refuse(ErrorCode.INVALID_GROUP_ID)
+      else {
+        this.#run(groupId, waiter, (state, turn) => {
+          turn.answer(waiter, describedShareGroup(context, groupId, describeShareGroup(state, turn, groupId)))
+        })
+      }
+    }
+  }
+
+  /** Takes away what the share coordinator keeps of the group. Anything but NONE: the group must stay. */
+  deleteStates(groupId: string, done: (errorCode: ErrorCode) => void): void {
+    const waiter = new ReplyWaiter<PartitionSet | ErrorCode, PartitionSet | ErrorCode>(
+      (states) => states,
+      refusalWithoutSize,
+      (states) => {
+        if (typeof states === 'number') done(states)
+        else this.#deleteAll(groupId, states, ({ errorCode }) => done(errorCode))
+      },
+    )
+    this.#run(groupId, waiter, (state, turn) => beginGroupDeletion(state, turn, groupId, waiter), RECORDS_ONLY)
+  }
+
+  #deleteAll(groupId: string, states: PartitionSet, done: (result: StateFailure) => void): void {
+    const keys = [...states].flatMap(([topicId, partitions]) => {
+      return Array.from(partitions, (partition) => ({ groupId, topicId, partition }))
+    })
+    const gather = new Gather<StateFailure>(keys.length, (results) => done(firstFailure(results)))
+    for (const [index, key] of keys.entries()) this.#persister.delete(key, (result) => gather.put(index, result))
+  }
+
+  /** Has the share coordinator make the states that the group needs, and lets the group know. */
+  #initialize(groupId: string, { stateEpoch, topics }: NonNullable<ShareHeartbeatResult['initialize']>): void {
+    const offsets = new Map<string, ReadonlyMap<number, number>>()
+    for (const [topicId, { partitions }] of topics) {
+      offsets.set(topicId, new Map(Array.from(partitions, (partition) => [partition, -1])))
+    }
+    this.#initializeAt(groupId, stateEpoch, offsets, () => {})
+  }
+
+  #initializeAt(
+    groupId: string,
+    stateEpoch: number,
+    startOffsets: ReadonlyMap<string, ReadonlyMap<number, number>>,
+    done: (results: ReadonlyMap<string, StateFailure>) => void,
+  ): void {
+    const wanted = [...startOffsets].flatMap(([topicId, offsets]) => {
+      return Array.from(offsets, ([partition, startOffset]) => ({ topicId, partition, startOffset }))
+    })
+    const set: PartitionSet = setOfList(
+      Array.from(startOffsets, ([topicId, offsets]) => ({ topicId, partitions: [...offsets.keys()] })),
+    )
+    const gather = new Gather<StateFailure>(wanted.length, (results) => {
+      const failed = firstFailure(results).errorCode !== ErrorCode.NONE
+      const outcome = failed ? statesNotInitialized : statesInitialized
+      this.#run(groupId, NOBODY, (state, turn) => outcome(state, turn, groupId, set), RECORDS_ONLY)
+      done(new Map(wanted.map(({ topicId, partition }, index) => [`${partition}/${topicId}`, results[index]!])))
+    })
+    for (const [index, { topicId, partition, startOffset }] of wanted.entries()) {
+      const key = { groupId, topicId, partition }
+      this.#persister.initialize(key, { stateEpoch, startOffset }, (result) => gather.put(index, result))
+    }
+  }
+}
+
+const SUCCESS: StateFailure = { errorCode: ErrorCode.NONE, errorMessage: null }
+
+function firstFailure(results: readonly StateFailure[]): StateFailure {
+  return results.find(({ errorCode }) => errorCode !== ErrorCode.NONE) ?? SUCCESS
+}
+
+/** Why the request cannot be meant, whatever the group; null: nothing is wrong with it. */
+function checkShareHeartbeat(request: ShareGroupHeartbeatRequest): string | null {
+  const { memberId, groupId, rackId, memberEpoch, subscribedTopicNames } = request
+  if (!isShareMemberId(memberId)) return 'Invalid member id in the request.'
+  if (memberId.trim() === '') return "MemberId can't be empty."
+  if (groupId.trim() === '') return "GroupId can't be empty."
+  if (rackId !== null && rackId.trim() === '') return "RackId can't be empty."
+  if (memberEpoch < LEAVE_EPOCH) return 'MemberEpoch is invalid.'
+  if (memberEpoch === 0 && (subscribedTopicNames === null || subscribedTopicNames.length === 0)) {
+    return 'SubscribedTopicNames must be set in first request.'
+  }
+  return null
+}
+
+/** Members make their ids themselves: a UUID as text, or anything that is not longer. */
+const MEMBER_ID_CHARACTERS_MAX = 36
+
+export function isShareMemberId(memberId: string | null): memberId is string {
+  return memberId !== null && memberId !== '' && memberId.length <= MEMBER_ID_CHARACTERS_MAX
+}
+
+function heartbeatAnswer({ initialize: _, assignment, ...rest }: ShareHeartbeatResult): ShareHeartbeatAnswer {
+  return { throttleTimeMs: 0, ...rest, assignment: assignment === null ? null : { topicPartitions: [...assignment] } }
+}
+
+function describedShareGroup(
+  context: GroupRequestContext,
+  groupId: string,
+  described: DescribedShareGroup | string,
+): ShareGroupAnswer {
+  if (typeof described === 'string') return undescribedShareGroup(groupId, ErrorCode.GROUP_ID_NOT_FOUND, described)
+  const shown = described.members.flatMap(({ assignment }) => assignment)
+  if (!shown.every(({ topicName }) => context.allowed('DESCRIBE', 'TOPIC', topicName))) {
+    const message = 'The group has described topic(s) that the client is not authorized to describe.'
+    return undescribedShareGroup(groupId, ErrorCode.TOPIC_AUTHORIZATION_FAILED, message)
+  }
+  return {
+    errorCode: ErrorCode.NONE,
+    groupId,
+    groupState: described.state,
+    groupEpoch: described.epoch,
+    assignmentEpoch: described.assignmentEpoch,
+    assignorName: ASSIGNOR,
+    members: described.members.map(({ member, assignment }) => ({
+      memberId: member.memberId,
+      rackId: member.rackId,
+      memberEpoch: member.memberEpoch,
+      clientId: member.clientId,
+      clientHost: member.clientHost,
+      subscribedTopicNames: [...member.topicNames],
+      assignment: { topicPartitions: [...assignment] },
+    })),
+  }
+}
+
+export function undescribedShareGroup(
+  groupId: string,
+  errorCode: ErrorCode,
+  errorMessage: string | null = null,
+): ShareGroupAnswer {
+  const nothing = { groupState: '', groupEpoch: 0, assignmentEpoch: 0, assignorName: '', members: [] }
+  return { errorCode, errorMessage, groupId, ...nothing }
+}
