@@ -43,16 +43,19 @@ export interface PartitionView {
   readonly offlineReplicas: readonly number[]
 }
 
-export function describePartition(broker: BrokerContext, partition: PartitionImage): PartitionView {
+export function describePartition(broker: BrokerContext, topic: string, partition: PartitionImage): PartitionView {
   const isLive = (id: number): boolean => id === broker.nodeId || broker.image.broker(id) !== undefined
-  const hasLeader = isLive(partition.leader)
+  // A replica whose log cannot be used, as when its data folder is offline, is no replica for the time being.
+  const hasNoLog = broker.logs.failureOf(topic, partition.index) !== null
+  const isOffline = (id: number): boolean => !isLive(id) || (hasNoLog && id === broker.nodeId)
+  const hasLeader = !isOffline(partition.leader)
   return {
     errorCode: hasLeader ? ErrorCode.NONE : ErrorCode.LEADER_NOT_AVAILABLE,
     partitionIndex: partition.index,
     leaderId: hasLeader ? partition.leader : -1,
     leaderEpoch: partition.leaderEpoch,
     replicaNodes: partition.replicas,
-    isrNodes: partition.isr,
-    offlineReplicas: partition.replicas.filter((id) => !isLive(id)),
+    isrNodes: hasNoLog ? partition.isr.filter((id) => !isOffline(id)) : partition.isr,
+    offlineReplicas: partition.replicas.filter(isOffline),
   }
 }

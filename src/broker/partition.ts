@@ -64,7 +64,7 @@ export class Partition {
   leaderEpoch: number
   replicas: readonly number[]
   isr: readonly number[]
-  /** Null when this broker keeps no replica, or its log could not be opened. */
+  /** Null when this broker keeps no replica, its log could not be opened, or its data folder is offline. */
   log: Log | null = null
   isDeleted = false
 
@@ -107,6 +107,13 @@ export class Partition {
     this.log = log
     log.onAppended = () => this.wake()
     if (this.isLeader) log.assignEpoch(this.leaderEpoch)
+  }
+
+  /** The folder that the log lies in has failed. */
+  logFailed(): void {
+    if (this.log !== null) this.log.onAppended = null
+    this.log = null
+    this.wake()
   }
 
   detachLog(): void {

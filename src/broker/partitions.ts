@@ -5,6 +5,7 @@
  * What must hold: the image changes first, then this, then the committing request is answered, so that a client that was
  * told about a topic finds its partitions.
  */
+import type { Log } from '../log/log.ts'
 import type { LogManager } from '../log/log-manager.ts'
 import type { ImageChange, MetadataImage, TopicImage } from '../metadata/image.ts'
 import type { Logger } from '../storage/logger.ts'
@@ -29,9 +30,10 @@ export class Partitions {
     this.#nodeId = options.nodeId
     this.#logs = options.logs
     this.#logger = options.logger
-    for (const topic of options.image.topics()) this.#update(topic)
+    for (const topic of options.image.topics()) this.#update(topic, { isNew: false })
     this.#setStraysAside(options.image)
     this.#stopFollowing = options.image.onChange((change) => this.#follow(change))
+    options.logs.onFolderFailed(({ logs }) => this.#logsFailed(logs))
   }
 
   get(topic: string, index: number): Partition | undefined {
@@ -63,17 +65,26 @@ export class Partitions {
     }
   }
 
+  /** The folder that these logs lie in has failed; the partitions answer KAFKA_STORAGE_ERROR until the next start. */
+  #logsFailed(logs: readonly Log[]): void {
+    for (const log of logs) {
+      const partition = this.get(log.topic, log.partition)
+      if (partition?.log === log) partition.logFailed()
+    }
+  }
+
   close(): void {
     this.#stopFollowing()
   }
 
   #follow(change: ImageChange): void {
     for (const topic of change.deleted) this.#delete(topic)
-    for (const topic of change.created) this.#update(topic)
-    for (const topic of change.changed) this.#update(topic)
+    for (const topic of change.created) this.#update(topic, { isNew: true })
+    for (const topic of change.changed) this.#update(topic, { isNew: true })
   }
 
-  #update(topic: TopicImage): void {
+  /** A partition that is not new may have its log in a data folder that is offline. */
+  #update(topic: TopicImage, { isNew }: { isNew: boolean }): void {
     let partitions = this.#byName.get(topic.name)
     if (partitions === undefined) {
       partitions = []
@@ -88,16 +99,16 @@ export class Partitions {
       }
       const partition = new Partition(this.#nodeId, topic, image)
       partitions[image.index] = partition
-      if (image.replicas.includes(this.#nodeId)) this.#openLog(partition)
+      if (image.replicas.includes(this.#nodeId)) this.#openLog(partition, isNew)
     }
   }
 
   /** A log that cannot be opened makes this one partition unavailable, nothing else. */
-  #openLog(partition: Partition): void {
+  #openLog(partition: Partition, isNew: boolean): void {
     const { topic, topicId, index } = partition
     try {
       // An existing log of this topic id is opened, one of another id set aside.
-      partition.attachLog(this.#logs.create({ topic, topicId, partition: index }))
+      partition.attachLog(this.#logs.create({ topic, topicId, partition: index, isNew }))
     } catch (error) {
       this.#logger.error('partition is unavailable: its log cannot be opened', { topic, partition: index, error })
     }
@@ -108,9 +119,8 @@ export class Partitions {
     this.#byName.delete(topic.name)
     this.#byId.delete(topic.topicId)
     for (const partition of partitions) {
-      const hadLog = partition.log !== null
       partition.detachLog()
-      if (hadLog) this.#logs.delete(partition.topic, partition.index)
+      this.#logs.delete(partition.topic, partition.index)
     }
   }
 

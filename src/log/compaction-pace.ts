@@ -1,23 +1,24 @@
-// How fast the cleaner goes: in short slices of the event loop's time, with a rest after each one where the loop has other work, and within
-// `log.cleaner.io.max.bytes.per.second`.
+// How fast work in the background goes (cleaning, moving a replica): in short slices of the event loop's time, with a rest after each one
+// where the loop has other work, and within a rate.
 
 import { type Clock, elapsedMs } from '../storage/clock.ts'
 import type { Timers } from '../storage/timers.ts'
 
 /** The event loop is kept for so long at most, one large compressed batch aside. */
 const SLICE_MS = 0.5
-/** A turn that took longer than this without the cleaner had others to serve. */
+/** A turn that took longer than this without the work had others to serve. */
 const BUSY_TURN_MS = 0.1
-/** Then the cleaner stands back for so long, and takes a fifth of a busy loop: a request rarely finds it at work twice. */
+/** Then the work stands back for so long, and takes a fifth of a busy loop: a request rarely finds it at work twice. */
 const REST_MS = 2
 /** The rate is kept as an average of so much time at least. */
 const SHORTEST_WAIT_MS = 20
-const TIMER = 'log/cleaner/rest'
 
 export interface PaceOptions {
   readonly clock: Clock
   readonly timers: Timers
-  /** `log.cleaner.io.max.bytes.per.second`, asked at every use. */
+  /** Name of the timer, which is nobody else's. */
+  readonly timer: string
+  /** Asked at every use. */
   readonly bytesPerSecond: () => number
 }
 
@@ -63,15 +64,15 @@ export class Pace {
 
   /** Ends a rest that is under way. */
   wake(): void {
-    this.#options.timers.cancel(TIMER)
+    this.#options.timers.cancel(this.#options.timer)
     this.#wake?.()
   }
 
   async #sleep(ms: number): Promise<void> {
-    const { clock, timers } = this.#options
+    const { clock, timers, timer } = this.#options
     await new Promise<void>((resolve) => {
       this.#wake = resolve
-      timers.schedule(TIMER, clock.now() + ms, resolve)
+      timers.schedule(timer, clock.now() + ms, resolve)
     })
     this.#wake = null
   }

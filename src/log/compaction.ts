@@ -72,7 +72,12 @@ export class Cleaner {
   constructor(host: CleanerHost) {
     this.#host = host
     const { clock, timers } = host
-    this.#pace = new Pace({ clock, timers, bytesPerSecond: () => host.settings().ioMaxBytesPerSecond })
+    this.#pace = new Pace({
+      clock,
+      timers,
+      timer: 'log/cleaner/rest',
+      bytesPerSecond: () => host.settings().ioMaxBytesPerSecond,
+    })
   }
 
   start(): void {
@@ -130,6 +135,8 @@ export class Cleaner {
     let best: Candidate | null = null
     for (const { log, services } of this.#host.logs()) {
       if (log.closed || !log.config.cleanupPolicy.compact || this.#uncleanable.has(log)) continue
+      // What is being copied to another folder stays as it is.
+      if (log.moving !== null) continue
       try {
         const plan = planFor(log, services)
         if (plan.restarted) this.#restart(log, plan)

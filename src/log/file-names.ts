@@ -10,6 +10,8 @@ export const CLEANED_SUFFIX = '.cleaned'
 export const SWAP_SUFFIX = '.swap'
 export const LEADER_EPOCHS_FILE = 'leader-epoch-checkpoint'
 export const PARTITION_METADATA_FILE = 'partition.metadata'
+/** In a partition's folder that has come from another data folder, where the old one may still be: see log-move.ts. Kafka ignores it. */
+export const MOVED_FILE = 'samsa-moved'
 
 export const SEGMENT_SUFFIXES = [LOG_SUFFIX, OFFSET_INDEX_SUFFIX, TIME_INDEX_SUFFIX, TXN_INDEX_SUFFIX] as const
 
@@ -52,6 +54,16 @@ export function parsePartitionFolder(name: string): PartitionFolder | null {
   if (suffixed === null && !/^[a-zA-Z0-9._-]+$/.test(topic)) return null
   const state = (suffixed?.[2] ?? 'live') as FolderState
   return { topic, partition: Number(digits), state }
+}
+
+/** The folder of a replica on its way to another data folder. Not cut, as the other names are: a topic's name may be too long for it. */
+export function futureFolderName(topic: string, partition: number, uuidHex: string): string {
+  return `${topic}-${partition}.${uuidHex}-future`
+}
+
+/** Whether the partition can have such a folder at all. */
+export function hasFutureFolderName(topic: string, partition: number): boolean {
+  return futureFolderName(topic, partition, '0'.repeat(32)).length <= LONGEST_NAME
 }
 
 export function partitionFolderName(topic: string, partition: number): string {

@@ -64,7 +64,7 @@ const NO_APPENDS: readonly Waiting[] = []
 
 export class LogWriter {
   readonly #log: Log
-  readonly #services: LogServices
+  #services: LogServices
   readonly #ownGate: WriteGate
   /** Next offset to be assigned. */
   endOffset: number
@@ -85,6 +85,8 @@ export class LogWriter {
   #completionAsked = false
   /** The log went away: its path may be another log's by now. */
   #isAbandoned = false
+  /** Nothing is to be written for the moment; whoever asked for that is told if it has to be. */
+  #hold: (() => void) | null = null
 
   constructor(log: Log, services: LogServices, endOffset: number) {
     this.#log = log
@@ -102,6 +104,10 @@ export class LogWriter {
   /** A write is under way beyond the end of the file: it must not be cut there. */
   get isFlying(): boolean {
     return this.#flight !== null
+  }
+
+  get isHeld(): boolean {
+    return this.#hold !== null
   }
 
   get hasWork(): boolean {
@@ -285,7 +291,7 @@ export class LogWriter {
 
   /** Writes what is queued: by a call, or by a direct write as soon as the one before has landed. */
   startWriting(): void {
-    if (this.#flight !== null || this.#queued.length === 0) return
+    if (this.#flight !== null || this.#queued.length === 0 || this.#hold !== null) return
     if (this.#queuedBytes < this.#services.directWriteBytesMin || !this.#takeOff()) this.writeNow()
   }
 
@@ -366,6 +372,7 @@ export class LogWriter {
 
   /** Writes everything queued or in flight; false if that failed and everything unwritten was taken back. */
   writeNow(): boolean {
+    this.#breakHold()
     this.#giveUpFlight()
     if (this.#queued.length === 0) return true
     const bytes = this.#queuedBytes
@@ -423,6 +430,7 @@ export class LogWriter {
     const gate = full ? this.#services.gate : this.#ownGate
     gate.failed(error, this.#services.clock.now(), { file: active.path, position: active.sizeBytes })
     this.#tryCut()
+    if (!full) this.#services.failed(error)
   }
 
   /** A cut that fails stays due: no write happens before it has succeeded. */
@@ -465,6 +473,33 @@ export class LogWriter {
       if (append.producerId === NONE) continue
       this.#log.producers.undo(append.producerId, append.previousProducer, append.baseOffset)
     }
+  }
+
+  // ---- holding ------------------------------------------------------------------------------------------------
+
+  /** Writes what is queued, and after that nothing until `release`; false while a write is under way. */
+  hold(broken: () => void): boolean {
+    if (this.#flight !== null || this.#givenUp > 0 || this.#mustCut || this.#hold !== null) return false
+    if (!this.writeNow()) return false
+    this.#hold = broken
+    return true
+  }
+
+  release(): void {
+    if (this.#hold === null) return
+    this.#hold = null
+    this.startWriting()
+  }
+
+  #breakHold(): void {
+    const broken = this.#hold
+    this.#hold = null
+    broken?.()
+  }
+
+  /** The log lies in another folder from now on. */
+  useServices(services: LogServices): void {
+    this.#services = services
   }
 
   // ---- completing ---------------------------------------------------------------------------------------------

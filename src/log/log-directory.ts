@@ -1,7 +1,7 @@
 // One data folder: its lock, its identity, the checkpoint files in it. Owned by the LogManager. What is in the files is read once at the
 // start; afterwards they are only written.
 
-import type { Disk, Lock } from '../storage/disk.ts'
+import { type Disk, DiskError, type Lock } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import {
@@ -43,6 +43,17 @@ export class LogDirectoryError extends Error {
     this.name = 'LogDirectoryError'
     this.directory = directory
     this.isLocked = options?.isLocked ?? false
+  }
+}
+
+/** The cluster that a folder says it belongs to; null if it says nothing, or nothing that can be read. */
+export function clusterIdIn(disk: Disk, path: string): string | null {
+  try {
+    const parsed = parseMetaProperties(disk.readWhole(`${path}/${META_FILE}`)?.toString() ?? '')
+    return parsed.ok ? parsed.value.clusterId : null
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    return null
   }
 }
 

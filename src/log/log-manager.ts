@@ -1,32 +1,33 @@
-// All logs of this broker: opens the data folders, hands out logs, and does by timers what no request asks for: syncing, checkpoints,
-// retention, forgetting producers. Owned by the broker; nobody else creates or closes a log.
+// All logs of this broker: opens the data folders, hands out logs, says which folder a log lies in, and does by timers what no request asks
+// for: syncing, checkpoints, retention, forgetting producers. Owned by the broker; nobody else creates or closes a log. What concerns one
+// folder alone is served-directory.ts; moving a log from one to another is replica-moves.ts.
 //
 // The turn: an append only queues. Whoever queues first in a turn of the event loop has the end of the turn scheduled; there every log that
 // queued something is written with one call, and only then are the waiting answers released.
 
+import { ErrorCode } from '../protocol/errors.ts'
 import { BufferPool } from '../storage/buffer-pool.ts'
-import { type Clock, elapsedMs } from '../storage/clock.ts'
+import type { Clock } from '../storage/clock.ts'
 import { type Disk, DiskError } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { Timers } from '../storage/timers.ts'
-import { CHECKPOINT_FILES, logStartEntries } from './checkpoint-entries.ts'
-import { formatPartitionMetadata, type SegmentFactsEntry } from './checkpoints.ts'
 import { Cleaner, type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './compaction.ts'
-import { PARTITION_METADATA_FILE, partitionFolderName, retiredFolderName, uuidHex } from './file-names.ts'
-import { LeaderEpochs } from './leader-epochs.ts'
-import { Log } from './log.ts'
-import { LOG_STARTS_FILE, LogDirectory, LogDirectoryError } from './log-directory.ts'
-import { loadLog } from './log-loader.ts'
+import { hasFutureFolderName, partitionFolderName, retiredFolderName, uuidHex } from './file-names.ts'
+import { type LoadProgress, loadDirectories, type PartitionFolderIn } from './load-directories.ts'
+import type { Log } from './log.ts'
+import { LogDirectoryError } from './log-directory.ts'
+import type { LogMove } from './log-move.ts'
 import { OpenFiles } from './open-files.ts'
-import { ProducerState } from './producer-state.ts'
+import { type PlacedLog, PlacedLogs } from './placed-logs.ts'
 import { Removals } from './removals.ts'
-import { Segment } from './segment.ts'
-import { SegmentList } from './segment-list.ts'
+import { ReplicaMoves } from './replica-moves.ts'
+import { type NewLog, ServedDirectory, type SharedServices } from './served-directory.ts'
 import type { LogServices } from './services.ts'
-import { Syncer, syncLog } from './syncer.ts'
+import { Syncer } from './syncer.ts'
+import { type OfflineDirectory, type TakenDirectories, takeDirectories } from './take-directories.ts'
 import type { Durability, LogConfig } from './types.ts'
-import { chooseWriteMode, DIRECT_WRITE_BYTES_MIN, type WantedWriteMode } from './write-mode.ts'
+import { DIRECT_WRITE_BYTES_MIN, type WantedWriteMode } from './write-mode.ts'
 
 const MOST_ACTIVE_FILES = 4096
 const MOST_SEALED_FILES = 512
@@ -42,20 +43,9 @@ const CHECKPOINT_EVERY_LOGS = 32
 const FIRST_RETENTION_DELAY_MS = 30_000
 const RETENTION_INTERVAL_MS = 5 * 60 * 1000
 const PRODUCER_EXPIRY_INTERVAL_MS = 10 * 60 * 1000
-/** During a long recovery the event loop gets a turn after so many bytes. */
-const SCAN_BYTES_PER_TURN = 64 * 1024 * 1024
-const CLOSING_SYNCS = 4
-/** At a clean stop with more to sync than this, the whole file system is synced: one by one, ten thousand logs take longer than a stop may. */
-const SYNC_TOGETHER_FROM_LOGS = 256
+/** Wishes for partitions that never come must not pile up. */
+const MOST_WISHES = 10_000
 const REPEATING_TIMERS = ['log/retention', 'log/producers', 'log/sync', 'log/checkpoint'] as const
-/** KRaft's own log in a folder that Kafka used: not a topic of ours. */
-const KRAFT_LOG = '__cluster_metadata'
-
-export interface LoadProgress {
-  readonly logsDone: number
-  readonly logsTotal: number
-  readonly bytesScanned: number
-}
 
 export interface LogManagerOptions {
   readonly disk: Disk
@@ -63,12 +53,19 @@ export interface LogManagerOptions {
   readonly timers: Timers
   readonly random: Random
   readonly logger: Logger
+  /** In this order; every one is a folder that is nobody else's. */
   readonly directories: readonly string[]
+  /** The folder without which the broker cannot go on, if that is one of them: it holds the metadata. */
+  readonly indispensable?: string
   readonly durability: Durability
   readonly nodeId: number
   /** Identity of the cluster for a fresh folder; a folder that has another one is refused. */
   readonly clusterId?: string
   readonly configFor: (topic: string) => LogConfig
+  /** Asked before a new log, or a moved one, goes to a folder: `cordoned.log.dirs`. */
+  readonly isCordoned?: (directory: string) => boolean
+  /** `replica.alter.log.dirs.io.max.bytes.per.second` */
+  readonly moveBytesPerSecond?: () => number
   readonly onProgress?: (progress: LoadProgress) => void
   /** Called once the folders are locked and before anything in them is loaded; `configFor` is not asked earlier. */
   readonly foldersTaken?: () => Promise<void>
@@ -92,24 +89,49 @@ export interface LogTotals {
   readonly bytes: number
 }
 
-interface HeldLog {
-  readonly log: Log
-  readonly directory: LogDirectory
+/** A folder's device has failed while it was served. */
+export interface FolderFailure {
+  readonly path: string
+  /** That were in it. */
+  readonly logs: readonly Log[]
+  /** There is nothing left that the broker could go on with. */
+  readonly isLast: boolean
+}
+
+export interface DirectoryView {
+  readonly path: string
+  readonly directoryId: string | null
+  readonly isOnline: boolean
+  readonly isCordoned: boolean
+}
+
+/** A replica in a folder; `lag` offsets behind the log if it is on its way there. */
+export interface ReplicaView {
+  readonly topic: string
+  readonly partition: number
+  readonly sizeBytes: number
+  readonly offsetLag: number
+  readonly isFuture: boolean
 }
 
 export class LogManager {
   readonly pool: BufferPool
   readonly #options: LogManagerOptions
-  readonly #directories: LogDirectory[] = []
-  readonly #logs = new Map<string, (HeldLog | undefined)[]>()
-  readonly #failed = new Map<string, string>()
-  readonly #services = new Map<LogDirectory, LogServices>()
+  readonly #directories: ServedDirectory[] = []
+  /** Folders that could not be taken, and those that have failed since. */
+  readonly #offline: OfflineDirectory[] = []
+  readonly #logs = new PlacedLogs()
+  /** Where partitions are to go that do not exist yet. */
+  readonly #wishes = new Map<string, string>()
   readonly #syncer: Syncer
   readonly #activeFiles: OpenFiles
   readonly #sealedFiles: OpenFiles
   readonly #flushTurn = (): void => this.flushTurn()
   readonly #removals: Removals
   readonly #cleaner: Cleaner
+  readonly #moves: ReplicaMoves
+  readonly #folderListeners: ((failure: FolderFailure) => void)[] = []
+  #meta!: TakenDirectories['meta']
   #dirty: Log[] = []
   #flushScheduled = false
   #checkpointing: Promise<void> | null = null
@@ -121,14 +143,14 @@ export class LogManager {
   /** Takes the data folders and loads every log in them. Throws a LogDirectoryError if a folder cannot be used. */
   static async open(options: LogManagerOptions): Promise<LogManager> {
     const manager = new LogManager(options)
+    const taken = takeDirectories(options)
     try {
-      manager.#takeDirectories()
       await options.foldersTaken?.()
-      manager.#beginServing()
+      manager.#beginServing(taken)
       await manager.#loadAll()
     } catch (error) {
-      for (const log of manager.all()) log.close()
-      for (const directory of manager.#directories) directory.release()
+      for (const directory of manager.#directories) directory.closeNow()
+      for (const folder of taken.folders) folder.release()
       throw error
     }
     manager.#scheduleAll()
@@ -146,6 +168,16 @@ export class LogManager {
     this.#sealedFiles = new OpenFiles(mostSealed, MOST_SEALED_INDEX_BYTES)
     this.#removals = new Removals(options)
     this.#cleaner = this.#makeCleaner()
+    const { disk, clock, timers, logger, moveBytesPerSecond } = options
+    this.#moves = new ReplicaMoves({
+      disk,
+      clock,
+      timers,
+      logger,
+      bytesPerSecond: moveBytesPerSecond ?? (() => Number.MAX_VALUE),
+      relocated: (move, oldFolder) => this.#relocated(move, oldFolder),
+      removeLater: (path, delayMs) => this.#removals.schedule(path, delayMs),
+    })
   }
 
   #makeCleaner(): Cleaner {
@@ -161,33 +193,30 @@ export class LogManager {
   }
 
   *#cleanable(): IterableIterator<{ log: Log; services: LogServices }> {
-    for (const { log, directory } of this.#held()) yield { log, services: this.#servicesOf(directory) }
+    for (const { log, directory } of this.#logs.all()) yield { log, services: directory.services }
   }
 
   // ---- opening ------------------------------------------------------------------------------------------------
 
-  #takeDirectories(): void {
-    const { directories, nodeId, clusterId, random, disk, logger } = this.#options
-    if (directories.length === 0) throw new LogDirectoryError('(none)', 'no data folder is configured')
-    for (const path of directories) {
-      const expected = clusterId ?? this.#directories[0]?.meta.clusterId ?? null
-      const identity = { nodeId, clusterId: expected, random }
-      this.#directories.push(usable(path, () => new LogDirectory(path, identity, { disk, logger })))
-    }
-  }
-
   /** Nobody refuses the folders any more. */
-  #beginServing(): void {
-    for (const directory of this.#directories) {
-      usable(directory.path, () => {
-        directory.forgetCleanStop()
-        this.#services.set(directory, this.#servicesFor(directory))
-      })
+  #beginServing(taken: TakenDirectories): void {
+    const { configFor, writeMode = 'auto' } = this.#options
+    this.#meta = taken.meta
+    this.#offline.push(...taken.offline)
+    const shared = this.#sharedServices()
+    for (const folder of taken.folders) {
+      const onFailed = (directory: ServedDirectory, reason: string): void => this.#folderFailed(directory, reason)
+      try {
+        this.#directories.push(new ServedDirectory({ folder, shared, wantedWriteMode: writeMode, configFor, onFailed }))
+      } catch (error) {
+        if (!(error instanceof DiskError)) throw error
+        throw new LogDirectoryError(folder.path, error.message, { cause: error })
+      }
     }
   }
 
-  #servicesFor(directory: LogDirectory): LogServices {
-    const { disk, clock, random, logger, durability, timers, writeMode, directWriteBytesMin } = this.#options
+  #sharedServices(): SharedServices {
+    const { disk, clock, random, logger, durability, timers, directWriteBytesMin } = this.#options
     return {
       disk,
       clock,
@@ -197,9 +226,7 @@ export class LogManager {
       pool: this.pool,
       activeFiles: this.#activeFiles,
       sealedFiles: this.#sealedFiles,
-      gate: directory.gate,
       directWriteBytesMin: directWriteBytesMin ?? DIRECT_WRITE_BYTES_MIN,
-      writeMode: chooseWriteMode(disk, directory.path, writeMode ?? 'auto', logger),
       endOfTurn: (log) => this.#endOfTurn(log),
       wrote: (bytes) => this.#wrote(bytes),
       syncNow: (log) => this.#syncer.now(log),
@@ -207,7 +234,6 @@ export class LogManager {
         if (durability !== 'memory') void this.#syncer.soon(log)
       },
       spaceRanOut: () => this.#releaseReservedSpace(),
-      saveLogStarts: () => directory.saveOffsetsNow(LOG_STARTS_FILE, logStartEntries(this.#logsIn(directory))),
       checkpointSoon: () => this.#scheduleCheckpoint(clock.now()),
       syncWithin: (log, delayMs) => {
         if (durability === 'memory' || this.#closed) return
@@ -220,207 +246,131 @@ export class LogManager {
   }
 
   async #loadAll(): Promise<void> {
-    const { logger, timers, clock, onProgress } = this.#options
-    const work: { directory: LogDirectory; name: string; topic: string; partition: number }[] = []
-    for (const directory of this.#directories) {
-      for (const { name, folder } of directory.partitionFolders(logger)) {
-        if (folder.topic === KRAFT_LOG) continue
-        if (folder.state === 'live') work.push({ directory, name, topic: folder.topic, partition: folder.partition })
-        else if (folder.state === 'delete') this.#removals.schedule(`${directory.path}/${name}`, 0)
-      }
-    }
-    const beganMs = clock.now()
-    let bytesScanned = 0
-    let scannedAtLastTurn = 0
-    for (const [index, { directory, name, topic, partition }] of work.entries()) {
-      if (this.get(topic, partition) !== undefined) {
-        throw new LogDirectoryError(directory.path, `holds ${name}, which is in another data folder, too`)
-      }
-      bytesScanned += this.#loadOne(directory, name, topic, partition)
-      if (bytesScanned - scannedAtLastTurn < SCAN_BYTES_PER_TURN) continue
-      scannedAtLastTurn = bytesScanned
-      onProgress?.({ logsDone: index + 1, logsTotal: work.length, bytesScanned })
-      await new Promise<void>((resolve) => timers.endOfTurn(resolve))
-    }
-    onProgress?.({ logsDone: work.length, logsTotal: work.length, bytesScanned })
-    if (this.cleanStart || work.length === 0) return
-    const elapsed = elapsedMs(beganMs, clock.now())
-    logger.info('Recovered after a stop that was not clean', { logs: work.length, bytesScanned, ms: elapsed })
+    const unfinished = await loadDirectories(this.#directories, {
+      ...this.#options,
+      logs: this.#logs,
+      removeLater: (path) => this.#removals.schedule(path, 0),
+      setFolderAside: (placed) => this.#setFolderAside(placed, 'delete'),
+    })
+    for (const future of unfinished) this.#resumeMove(future)
   }
 
-  /** Loads one log; a disk that cannot read it costs that partition only. Returns the bytes that were checked. */
-  #loadOne(directory: LogDirectory, name: string, topic: string, partition: number): number {
-    const { clock, configFor, logger } = this.#options
-    const input = {
-      topic,
-      partition,
-      directory: `${directory.path}/${name}`,
-      config: configFor(topic),
-      nowMs: clock.now(),
-      cleanStop: directory.cleanStop,
-      recoveryPoint: directory.recoveryPoints?.get(name) ?? null,
-      recoveryPointsReadable: directory.recoveryPoints !== null,
-      checkpointedLogStart: directory.logStarts.get(name) ?? 0,
-      checkpointedHighWatermark: directory.highWatermarks.get(name) ?? 0,
-      facts: directory.factsOf(name),
-    }
-    try {
-      const { log, bytesScanned } = loadLog(input, this.#servicesOf(directory))
-      if (log.config.cleanupPolicy.compact) log.cleanedUpTo = directory.cleanedOffsets.get(name) ?? -1
-      this.#put(log, directory)
-      return bytesScanned
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      logger.error('A log cannot be loaded; its partition is not served', {
-        log: name,
-        file: error.path,
-        reason: error.message,
-      })
-      this.#failed.set(name, error.message)
-      return 0
-    }
-  }
-
-  #servicesOf(directory: LogDirectory): LogServices {
-    const services = this.#services.get(directory)
-    if (services === undefined) throw new Error(`${directory.path} is not one of this manager's folders`)
-    return services
+  /** What is in the folder of a move that did not end is not trusted: it begins anew. */
+  #resumeMove({ directory, name, topic, partition }: PartitionFolderIn): void {
+    const held = this.#logs.get(topic, partition)
+    // The log is in a folder that is not there at present.
+    if (held === undefined && this.#offline.length > 0) return
+    this.#removals.schedule(`${directory.path}/${name}`, 0)
+    if (held !== undefined && held.directory !== directory) this.#moves.begin(held.log, held.directory, directory)
   }
 
   // ---- the logs -----------------------------------------------------------------------------------------------
 
   /** Identity of the (first) data folder. */
   get meta(): { readonly clusterId: string; readonly nodeId: number; readonly directoryId: string } {
-    return this.#directories[0]!.meta
+    return this.#meta
   }
 
   /** Every folder was stopped cleanly before. */
   get cleanStart(): boolean {
-    return this.#directories.every((directory) => directory.cleanStop)
+    return this.#directories.every(({ folder }) => folder.cleanStop)
   }
 
-  /** The data folders, for DescribeLogDirs. */
-  get directories(): readonly { readonly path: string; readonly directoryId: string }[] {
-    return this.#directories.map((directory) => ({ path: directory.path, directoryId: directory.meta.directoryId }))
+  /** The data folders as they were configured, those that are offline as well. */
+  get directories(): readonly DirectoryView[] {
+    return this.#options.directories.map((path) => {
+      const directory = this.#online(path)
+      return {
+        path,
+        directoryId: directory?.folder.meta.directoryId ?? null,
+        isOnline: directory !== undefined,
+        isCordoned: this.#options.isCordoned?.(path) === true,
+      }
+    })
+  }
+
+  /** The replicas in a data folder, those on their way there as well. */
+  replicasIn(path: string): ReplicaView[] {
+    const directory = this.#online(path)
+    if (directory === undefined) return []
+    const view = ({ topic, partition }: Log, sizeBytes: number) => ({ topic, partition, sizeBytes })
+    return [
+      ...[...directory.logs].map((log) => ({ ...view(log, log.sizeBytes), offsetLag: 0, isFuture: false })),
+      ...this.#moves.all
+        .filter(({ target }) => target === directory)
+        .map(({ log, sizeBytes, offsetLag }) => ({ ...view(log, sizeBytes), offsetLag, isFuture: true })),
+    ]
+  }
+
+  #online(path: string): ServedDirectory | undefined {
+    return this.#directories.find((directory) => directory.path === path && !directory.isOffline)
   }
 
   get(topic: string, partition: number): Log | undefined {
-    return this.#logs.get(topic)?.[partition]?.log
+    return this.#logs.get(topic, partition)?.log
   }
 
   *all(): IterableIterator<Log> {
-    for (const held of this.#held()) yield held.log
-  }
-
-  *#held(): IterableIterator<HeldLog> {
-    for (const logs of this.#logs.values()) {
-      for (const held of logs) if (held !== undefined) yield held
-    }
+    for (const { log } of this.#logs.all()) yield log
   }
 
   /** Why the partition's log could not be loaded, or null. */
   failureOf(topic: string, partition: number): string | null {
-    return this.#failed.get(partitionFolderName(topic, partition)) ?? null
+    return this.#logs.failureOf(topic, partition)
   }
 
   /**
    * The partition's log, created if there is none. A folder of that name that belongs to another topic id is set aside, never served.
-   * Throws a DiskError if the disk refuses, a LogDirectoryError if the folder is there and could not be loaded.
+   * Throws a DiskError if the disk refuses, a LogDirectoryError if the log is there and cannot be used, or may be in a folder that is
+   * offline (`isNew`: it cannot, the partition was made just now).
    */
-  create(options: { topic: string; topicId: string; partition: number }): Log {
+  create(options: NewLog & { readonly isNew?: boolean }): Log {
     const { topic, topicId, partition } = options
-    const existing = this.get(topic, partition)
-    if (existing !== undefined) {
-      if (existing.topicId === topicId) return existing
-      if (existing.topicId === '') return this.#adopt(existing, topicId)
+    const held = this.#logs.get(topic, partition)
+    if (held !== undefined) {
+      if (held.log.topicId === '') held.directory.adopt(held.log, topicId)
+      if (held.log.topicId === topicId) return held.log
       this.setAside(topic, partition)
     }
     const name = partitionFolderName(topic, partition)
-    const directory = this.#emptiestDirectory()
-    const failure = this.#failed.get(name)
-    if (failure !== undefined) throw new LogDirectoryError(directory.path, `${name} could not be loaded: ${failure}`)
-    const log = this.#createIn(directory, name, options)
-    this.#put(log, directory)
-    return log
-  }
-
-  #createIn(
-    directory: LogDirectory,
-    name: string,
-    options: { topic: string; topicId: string; partition: number },
-  ): Log {
-    const { disk, clock, configFor } = this.#options
-    const { topic, topicId, partition } = options
-    const services = this.#servicesOf(directory)
-    const path = `${directory.path}/${name}`
-    const config = configFor(topic)
+    const [absent] = this.#offline
+    const directory = this.#directoryFor(name)
+    const failure = this.#logs.failureOf(topic, partition)
+    if (failure !== null) throw new LogDirectoryError(directory.path, `${name} could not be loaded: ${failure}`)
+    if (absent !== undefined && options.isNew !== true && held === undefined) {
+      const reason = `${name} is in none of the other data folders, so it may be in this one, which is offline: ${absent.reason}`
+      this.#logs.noteFailure(topic, partition, reason)
+      throw new LogDirectoryError(absent.path, reason)
+    }
     try {
-      disk.makeDirectory(path)
-      disk.writeNew(`${path}/${PARTITION_METADATA_FILE}`, formatPartitionMetadata(topicId))
-      const segments = new SegmentList()
-      const log: Log = new Log(
-        {
-          topic,
-          partition,
-          topicId,
-          directory: path,
-          config,
-          segments,
-          producers: new ProducerState(),
-          epochs: new LeaderEpochs(),
-          logStartOffset: 0,
-          logEndOffset: 0,
-          recoveryPoint: 0,
-          checkpointedHighWatermark: 0,
-          snapshotOffset: -1,
-          folderUnsynced: true,
-        },
-        services,
-      )
-      const first = new Segment({
-        services,
-        directory: path,
-        baseOffset: 0,
-        openedMs: clock.now(),
-        config: () => log.config,
-      })
-      first.create()
-      segments.push(first)
-      log.unsyncedFiles.add(PARTITION_METADATA_FILE)
-      log.parentUnsynced = true
+      const log = directory.create({ topic, topicId, partition })
+      this.#logs.put(log, directory)
+      this.#wishes.delete(name)
       return log
     } catch (error) {
-      disk.remove(path, { recursive: true })
+      if (error instanceof DiskError) directory.suspect(error)
       throw error
     }
   }
 
-  /** A log found without a readable topic id gets the one its topic has. */
-  #adopt(log: Log, topicId: string): Log {
-    this.#options.disk.writeWhole(`${log.directory}/${PARTITION_METADATA_FILE}`, formatPartitionMetadata(topicId))
-    log.topicId = topicId
-    log.unsyncedFiles.add(PARTITION_METADATA_FILE)
-    log.folderUnsynced = true
-    return log
+  /** Where it was wished to be, else where there are the fewest. */
+  #directoryFor(name: string): ServedDirectory {
+    const wish = this.#wishes.get(name)
+    return (wish === undefined ? undefined : this.#online(wish)) ?? this.#emptiestDirectory()
   }
 
-  #emptiestDirectory(): LogDirectory {
-    if (this.#directories.length === 1) return this.#directories[0]!
-    const counts = new Map(this.#directories.map((directory) => [directory, 0]))
-    for (const held of this.#held()) counts.set(held.directory, (counts.get(held.directory) ?? 0) + 1)
-    let best = this.#directories[0]!
-    for (const [directory, count] of counts) if (count < (counts.get(best) ?? 0)) best = directory
-    return best
-  }
-
-  #put(log: Log, directory: LogDirectory): void {
-    const logs = this.#logs.get(log.topic) ?? []
-    logs[log.partition] = { log, directory }
-    this.#logs.set(log.topic, logs)
+  /** Where all are cordoned, they are all the same. */
+  #emptiestDirectory(): ServedDirectory {
+    const online = this.#directories.filter(({ isOffline }) => !isOffline)
+    const open = online.filter(({ path }) => this.#options.isCordoned?.(path) !== true)
+    const [first, ...others] = open.length > 0 ? open : online
+    if (first === undefined) throw new LogDirectoryError('(all)', 'every data folder is offline')
+    return others.reduce((best, each) => (each.logs.size < best.logs.size ? each : best), first)
   }
 
   /** Takes the partition out of service now; its files are removed after file.delete.delay.ms. */
   delete(topic: string, partition: number): void {
+    this.#logs.forgetFailure(topic, partition)
     const folder = this.#retire(topic, partition, 'delete')
     if (folder === null) return
     this.#removals.schedule(folder.path, folder.delayMs)
@@ -435,25 +385,127 @@ export class LogManager {
   }
 
   #retire(topic: string, partition: number, state: 'delete' | 'stray'): { path: string; delayMs: number } | null {
-    const held = this.#logs.get(topic)?.[partition]
+    const held = this.#logs.get(topic, partition)
     if (held === undefined) return null
     const { log, directory } = held
-    const logs = this.#logs.get(topic) ?? []
-    delete logs[partition]
-    if (logs.every((other) => other === undefined)) this.#logs.delete(topic)
+    this.#moves.cancel(log)
+    this.#logs.remove(log)
+    directory.logs.delete(log)
     log.close()
-    const name = retiredFolderName(topic, partition, state, uuidHex(this.#options.random.uuid()))
-    const path = `${directory.path}/${name}`
-    this.#options.disk.rename(log.directory, path)
-    log.directory = path
+    const path = this.#setFolderAside(held, state)
     this.#scheduleCheckpoint(this.#options.clock.now())
     return { path, delayMs: log.config.fileDeleteDelayMs }
+  }
+
+  /** The log's folder gets a name that is never served; returns it. */
+  #setFolderAside({ log, directory }: PlacedLog, state: 'delete' | 'stray'): string {
+    const { disk, random } = this.#options
+    const path = `${directory.path}/${retiredFolderName(log.topic, log.partition, state, uuidHex(random.uuid()))}`
+    disk.rename(log.directory, path)
+    log.directory = path
+    return path
   }
 
   /** The topic's settings changed: its logs take them from `configFor`. */
   updateConfig(topic: string): void {
     const config = this.#options.configFor(topic)
-    for (const held of this.#logs.get(topic) ?? []) held?.log.updateConfig(config)
+    for (const held of this.#logs.ofTopic(topic)) held?.log.updateConfig(config)
+  }
+
+  // ---- moving between folders ---------------------------------------------------------------------------------
+
+  /**
+   * AlterReplicaLogDirs of one partition. What moves goes on in the background; the folder where the log is ends a move. For a partition
+   * that does not exist the folder is remembered.
+   */
+  moveTo(path: string, topic: string, partition: number): ErrorCode {
+    if (!hasFutureFolderName(topic, partition)) return ErrorCode.INVALID_TOPIC_EXCEPTION
+    if (!this.#options.directories.includes(path)) return ErrorCode.LOG_DIR_NOT_FOUND
+    const target = this.#online(path)
+    if (target === undefined) return ErrorCode.KAFKA_STORAGE_ERROR
+    const name = partitionFolderName(topic, partition)
+    if (this.#logs.failureOf(topic, partition) !== null) return ErrorCode.KAFKA_STORAGE_ERROR
+    const held = this.#logs.get(topic, partition)
+    if (held !== undefined && held.directory === target) {
+      this.#moves.cancel(held.log)
+      return ErrorCode.NONE
+    }
+    if (this.#options.isCordoned?.(path) === true) return ErrorCode.INVALID_REPLICA_ASSIGNMENT
+    if (held === undefined) {
+      this.#remember(name, path)
+      return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
+    }
+    try {
+      this.#moves.begin(held.log, held.directory, target)
+      return ErrorCode.NONE
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#options.logger.error('A log cannot be moved', { log: name, to: path, reason: error.message })
+      target.suspect(error)
+      return ErrorCode.KAFKA_STORAGE_ERROR
+    }
+  }
+
+  #remember(name: string, path: string): void {
+    this.#wishes.delete(name)
+    this.#wishes.set(name, path)
+    if (this.#wishes.size <= MOST_WISHES) return
+    const [oldest] = this.#wishes.keys()
+    if (oldest !== undefined) this.#wishes.delete(oldest)
+  }
+
+  /** Resolves when no log is being moved. */
+  movesDone(): Promise<void> {
+    return this.#moves.idle()
+  }
+
+  #relocated({ log, source, target }: LogMove, oldFolder: string): string | null {
+    source.logs.delete(log)
+    target.logs.add(log)
+    this.#logs.put(log, target)
+    this.#scheduleCheckpoint(this.#options.clock.now())
+    const { disk, random, logger } = this.#options
+    const name = retiredFolderName(log.topic, log.partition, 'delete', uuidHex(random.uuid()))
+    try {
+      disk.rename(oldFolder, `${source.path}/${name}`)
+      this.#removals.schedule(`${source.path}/${name}`, log.config.fileDeleteDelayMs)
+      return name
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      const fields = { folder: oldFolder, reason: error.message }
+      logger.warn('Cannot set aside the folder that a log was moved from; the next start removes it', fields)
+      source.suspect(error)
+      return null
+    }
+  }
+
+  // ---- folders that fail --------------------------------------------------------------------------------------
+
+  #folderFailed(directory: ServedDirectory, reason: string): void {
+    const { logger, indispensable } = this.#options
+    const { path } = directory
+    const logs = [...directory.logs]
+    logger.error(
+      'A data folder has failed and is offline until the next start; its partitions answer KAFKA_STORAGE_ERROR',
+      {
+        folder: path,
+        partitions: logs.length,
+        reason,
+      },
+    )
+    this.#offline.push({ path, reason })
+    this.#moves.folderFailed(directory)
+    for (const log of logs) {
+      this.#logs.noteFailure(log.topic, log.partition, `the data folder ${path} is offline: ${reason}`)
+      this.#logs.remove(log)
+    }
+    const isLast = path === indispensable || this.#directories.every(({ isOffline }) => isOffline)
+    for (const listener of this.#folderListeners) listener({ path, logs, isLast })
+  }
+
+  /** The listener is called in the turn in which a folder fails. */
+  onFolderFailed(listener: (failure: FolderFailure) => void): void {
+    this.#folderListeners.push(listener)
   }
 
   get cleaner(): Cleaner {
@@ -474,8 +526,9 @@ export class LogManager {
 
   /** Null while writes work; otherwise why they do not. */
   get writeFailure(): string | null {
-    for (const directory of this.#directories)
-      if (directory.gate.failure !== null) return directory.gate.failure.message
+    for (const { folder, isOffline } of this.#directories) {
+      if (!isOffline && folder.gate.failure !== null) return folder.gate.failure.message
+    }
     return null
   }
 
@@ -575,26 +628,11 @@ export class LogManager {
   }
 
   async #saveCheckpoints(): Promise<void> {
-    try {
-      for (const directory of this.#directories) await this.#saveOffsets(directory)
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      this.#options.logger.warn('Cannot write a checkpoint file', { file: error.path, reason: error.message })
-    }
-  }
-
-  async #saveOffsets(directory: LogDirectory): Promise<void> {
-    for (const [file, entriesNow] of CHECKPOINT_FILES) {
-      await directory.saveOffsets(file, entriesNow(this.#logsIn(directory)))
-    }
-  }
-
-  #logsIn(directory: LogDirectory): Log[] {
-    return [...this.#held()].filter((held) => held.directory === directory).map((held) => held.log)
+    for (const directory of this.#directories) await directory.saveCheckpoints()
   }
 
   runRetention(nowMs: number): void {
-    for (const log of this.all()) {
+    for (const { log, directory } of this.#logs.all()) {
       try {
         log.runRetention(nowMs)
       } catch (error) {
@@ -604,6 +642,7 @@ export class LogManager {
           file: error.path,
           reason: error.message,
         })
+        directory.suspect(error)
       }
     }
   }
@@ -617,72 +656,15 @@ export class LogManager {
   }
 
   async #close(): Promise<void> {
-    const { timers, logger } = this.#options
+    const { timers } = this.#options
     await this.#cleaner.stop()
+    await this.#moves.stop()
     this.flushTurn()
     this.#closed = true
     for (const name of REPEATING_TIMERS) timers.cancel(name)
     this.#removals.cancelAll()
     for (const log of this.all()) timers.cancel(`log/sync/${log.name}`)
     await this.#syncer.stop()
-    for (const directory of this.#directories) {
-      try {
-        await this.#closeDirectory(directory)
-      } catch (error) {
-        if (!(error instanceof DiskError)) throw error
-        logger.error('No clean stop; the next start will recover', { file: error.path, reason: error.message })
-      }
-      for (const held of this.#held()) if (held.directory === directory) held.log.close()
-      directory.release()
-    }
-  }
-
-  async #closeDirectory(directory: LogDirectory): Promise<void> {
-    const logs = this.#logsIn(directory)
-    await Promise.all(logs.map((log) => log.writesLanded()))
-    for (const log of logs) log.prepareStop()
-    if (this.#options.durability !== 'memory') await this.#syncAll(directory, logs)
-    await this.#saveOffsets(directory)
-    const broken = logs.some((log) => log.syncBroken) || (this.#failed.size > 0 && !directory.cleanStop)
-    if (broken) {
-      this.#options.logger.warn('Not everything is known to be on the device; the next start will recover', {
-        folder: directory.path,
-      })
-      return
-    }
-    const facts: SegmentFactsEntry[] = []
-    for (const log of logs) {
-      for (const segment of log.segmentFacts()) facts.push({ topic: log.topic, partition: log.partition, ...segment })
-    }
-    directory.saveCleanStop(facts)
-  }
-
-  async #syncAll(directory: LogDirectory, logs: readonly Log[]): Promise<void> {
-    const { disk } = this.#options
-    const waiting = logs.filter(
-      (log) => (log.needsSync || log.segments.all.some((segment) => segment.indexesUnsynced)) && !log.syncBroken,
-    )
-    if (waiting.length >= SYNC_TOGETHER_FROM_LOGS && disk.syncFileSystem(directory.path)) {
-      for (const log of waiting) log.syncedWhole()
-      return
-    }
-    const worker = async () => {
-      for (let log = waiting.pop(); log !== undefined; log = waiting.pop()) {
-        const upTo = log.writtenOffset
-        await syncLog(log, disk, { closing: true })
-        log.synced(upTo)
-      }
-    }
-    await Promise.all(Array.from({ length: CLOSING_SYNCS }, worker))
-  }
-}
-
-/** What the disk refuses makes the whole folder unusable. */
-function usable<T>(path: string, take: () => T): T {
-  try {
-    return take()
-  } catch (error) {
-    if (!(error instanceof DiskError)) throw error
-    throw new LogDirectoryError(path, error.message, { cause: error })
+    for (const directory of this.#directories) await directory.close()
   }
 }

@@ -170,7 +170,7 @@ interface Place {
 
 export class LogReader {
   readonly #log: Log
-  readonly #services: LogServices
+  #services: LogServices
   /** Where recent reads ended: a consumer that reads on is found without the index. */
   readonly #places: Place[] = []
   #oldestPlace = 0
@@ -198,6 +198,11 @@ export class LogReader {
     if (!(error instanceof LogDamage) && !(error instanceof DiskError)) throw error
     this.#log.reportDamage(error)
     return nothing(ErrorCode.KAFKA_STORAGE_ERROR, fetchOffset)
+  }
+
+  /** The log lies in another folder from now on. */
+  useServices(services: LogServices): void {
+    this.#services = services
   }
 
   /** The log was cut or segments went: remembered places may be wrong. */

@@ -17,11 +17,16 @@ const LOCATE_BYTES = 16 * 1024
 export class LogSearch {
   readonly #log: Log
   readonly #reader: LogReader
-  readonly #services: LogServices
+  #services: LogServices
 
   constructor(log: Log, reader: LogReader, services: LogServices) {
     this.#log = log
     this.#reader = reader
+    this.#services = services
+  }
+
+  /** The log lies in another folder from now on. */
+  useServices(services: LogServices): void {
     this.#services = services
   }
 

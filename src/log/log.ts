@@ -9,18 +9,18 @@ import { ErrorCode } from '../protocol/errors.ts'
 import { DiskError } from '../storage/disk.ts'
 import { BatchCursor } from './batch-cursor.ts'
 import { formatEpochCheckpoint, type SegmentFacts } from './checkpoints.ts'
-import { LEADER_EPOCHS_FILE, offsetFileName, offsetInName, SNAPSHOT_SUFFIX, TXN_INDEX_SUFFIX } from './file-names.ts'
+import { LEADER_EPOCHS_FILE, offsetFileName, TXN_INDEX_SUFFIX } from './file-names.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
 import { LogWriter } from './log-append.ts'
 import { type LogDamage, LogReader } from './log-read.ts'
 import { LogSearch } from './log-search.ts'
-import { encodeSnapshot } from './producer-snapshot.ts'
 import type { ProducerState } from './producer-state.ts'
 import { segmentsToDelete } from './retention.ts'
 import { Segment } from './segment.ts'
 import type { SegmentList } from './segment-list.ts'
 import { locateNow, walkSegment } from './segment-scan.ts'
 import type { LogServices } from './services.ts'
+import { SnapshotFiles } from './snapshot-files.ts'
 import type { AbortedEntry } from './txn-index.ts'
 import type {
   AbortedTransaction,
@@ -61,8 +61,6 @@ export interface LogState {
 const HEADER_BYTES = 64
 /** A `flush.ms` below this is held for the single log; above it the regular sync of all logs comes soon enough. */
 const SOONER_THAN_EVERYTHING_MS = 5000
-/** Between two snapshots in the same segment at least this much was appended. */
-const SNAPSHOT_EVERY_BYTES = 1024 * 1024
 
 export class Log {
   readonly topic: string
@@ -90,6 +88,8 @@ export class Log {
   cleanedUpTo = -1
   /** Compaction at work on this log. It reads segments that must stay what they are, so whatever cuts the log ends it first. */
   cleaning: { abort(): void } | null = null
+  /** A move to another data folder at work on this log. It copies what is there, so whatever cuts the log ends it first. */
+  moving: { abort(): void } | null = null
   /** Counts cuts and removals of segments: a read that waited meanwhile must not trust what it holds. */
   cuts = 0
   closed = false
@@ -105,17 +105,13 @@ export class Log {
   syncedRemovals = 0
   /** A sync has failed that nobody waited for: what it should have made durable can not be known to be, until a restart has checked. */
   syncBroken = false
-  /** Offset of the newest snapshot on file. */
-  snapshotOffset: number
   /** Marker of the oldest aborted transaction that the disk refused to index, or null. */
   #abortedNotOnFile: number | null = null
-  #snapshotVersion: number
-  /** Size of the log when the newest snapshot was written. */
-  #snapshotAtBytes: number
-  readonly #services: LogServices
+  #services: LogServices
   readonly #writer: LogWriter
   readonly #reader: LogReader
   readonly #search: LogSearch
+  readonly #snapshots: SnapshotFiles
   readonly #reportedDamage = new Set<string>()
 
   constructor(state: LogState, services: LogServices) {
@@ -135,16 +131,14 @@ export class Log {
     )
     this.highWatermark = state.logEndOffset
     this.durableStableOffset = 0
-    this.snapshotOffset = state.snapshotOffset
     this.folderUnsynced = state.folderUnsynced
     // What was removed before a kill may be unsynced, too.
     if (state.folderUnsynced && state.logStartOffset > 0) this.removals = 1
-    this.#snapshotVersion = state.producers.version
-    this.#snapshotAtBytes = state.segments.sizeBytes
     this.#services = services
     this.#writer = new LogWriter(this, services, state.logEndOffset)
     this.#reader = new LogReader(this, services)
     this.#search = new LogSearch(this, this.#reader, services)
+    this.#snapshots = new SnapshotFiles(this, services, state.snapshotOffset)
     if (!this.needsSync) this.durableStableOffset = this.lastStableOffset
   }
 
@@ -170,6 +164,15 @@ export class Log {
     const unstable = this.producers.firstUnstableOffset(this.highWatermark)
     if (unstable === null) return this.highWatermark
     return Math.min(this.highWatermark, Math.max(unstable, this.logStartOffset))
+  }
+
+  /** Offset of the newest producer snapshot on file. */
+  get snapshotOffset(): number {
+    return this.#snapshots.newestOffset
+  }
+
+  set snapshotOffset(offset: number) {
+    this.#snapshots.newestOffset = offset
   }
 
   get sizeBytes(): number {
@@ -311,7 +314,7 @@ export class Log {
     const next = this.newSegment(baseOffset, nowMs)
     try {
       active.seal()
-      this.saveSnapshot()
+      this.#snapshots.save()
       // Last, because an empty segment must not lie in the way of what the old one would still take.
       next.create()
     } catch (error) {
@@ -368,6 +371,7 @@ export class Log {
     this.#reportedDamage.add(error.message)
     const position = 'position' in error ? { position: error.position } : {}
     const file = 'file' in error ? error.file : error.path
+    if (error instanceof DiskError) this.#services.failed(error)
     this.#services.logger.error('Cannot read from the log; the partition answers with an error there', {
       log: this.name,
       file,
@@ -454,9 +458,7 @@ export class Log {
       segment.retire()
       const { baseOffset } = segment
       if (baseOffset === replacement.baseOffset || baseOffset === this.snapshotOffset) continue
-      const name = offsetFileName(baseOffset, SNAPSHOT_SUFFIX)
-      this.unsyncedFiles.delete(name)
-      this.#services.disk.remove(`${this.directory}/${name}`)
+      this.#snapshots.removeAt(baseOffset)
     }
     this.folderUnsynced = true
   }
@@ -468,9 +470,7 @@ export class Log {
     this.segments.remove(new Set(gone))
     for (const segment of gone) {
       segment.delete(this.config.fileDeleteDelayMs)
-      if (segment.baseOffset !== this.snapshotOffset) {
-        this.#services.disk.remove(`${this.directory}/${offsetFileName(segment.baseOffset, SNAPSHOT_SUFFIX)}`)
-      }
+      if (segment.baseOffset !== this.snapshotOffset) this.#snapshots.removeAt(segment.baseOffset)
     }
     this.folderUnsynced = true
   }
@@ -493,7 +493,7 @@ export class Log {
   startOver(offset: number): void {
     const nowMs = this.#services.clock.now()
     const gone = this.segments.all
-    this.cleaning?.abort()
+    this.#interrupt()
     this.cuts++
     this.#reader.forgetPlaces()
     for (const segment of gone) segment.delete(0)
@@ -523,7 +523,7 @@ export class Log {
 
   /** Removes batches from the one that holds the offset on. Returns the new end: that batch's base offset. */
   cutSegments(offset: number): number {
-    this.cleaning?.abort()
+    this.#interrupt()
     this.cuts++
     this.#reader.forgetPlaces()
     const gone = this.segments.all.filter((segment) => segment.baseOffset > offset)
@@ -537,6 +537,12 @@ export class Log {
     this.#recomputeMaxTimestamp(holding)
     this.folderUnsynced = true
     return endOffset
+  }
+
+  /** Whoever is at work on the segments stops before they change. */
+  #interrupt(): void {
+    this.cleaning?.abort()
+    this.moving?.abort()
   }
 
   #recomputeMaxTimestamp(segment: Segment): void {
@@ -555,49 +561,10 @@ export class Log {
     })
   }
 
-  // ---- producer snapshots -------------------------------------------------------------------------------------
-
-  /** Writes the producers' state at the end of what is written. Nothing may be queued. */
-  saveSnapshot(): void {
-    const offset = this.writtenOffset
-    if (this.snapshotOffset === offset && this.#snapshotVersion === this.producers.version) return
-    const name = offsetFileName(offset, SNAPSHOT_SUFFIX)
-    this.#services.disk.writeWhole(`${this.directory}/${name}`, encodeSnapshot(this.producers.entries()))
-    this.unsyncedFiles.add(name)
-    this.folderUnsynced = true
-    this.#snapshotAtBytes = this.sizeBytes
-    const previous = this.snapshotOffset
-    this.snapshotOffset = offset
-    this.#snapshotVersion = this.producers.version
-    // Only those at a segment's beginning, and the newest, are worth keeping.
-    if (previous >= 0 && previous < offset && !this.segments.all.some((segment) => segment.baseOffset === previous)) {
-      const old = offsetFileName(previous, SNAPSHOT_SUFFIX)
-      this.unsyncedFiles.delete(old)
-      this.#services.disk.remove(`${this.directory}/${old}`)
-    }
-  }
-
-  /** The same where a disk that is full must not stop the work; the state can be had from the log. */
-  trySaveSnapshot(): void {
-    try {
-      this.saveSnapshot()
-    } catch (error) {
-      if (!(error instanceof DiskError)) throw error
-      this.#services.logger.warn('Cannot write a producer snapshot', { file: error.path, reason: error.message })
-    }
-  }
+  // ---- producers ----------------------------------------------------------------------------------------------
 
   removeSnapshots(which: (offset: number) => boolean): void {
-    let newest = -1
-    for (const name of this.#services.disk.list(this.directory)) {
-      const offset = offsetInName(name, SNAPSHOT_SUFFIX)
-      if (offset === null) continue
-      if (which(offset)) {
-        this.unsyncedFiles.delete(name)
-        this.#services.disk.remove(`${this.directory}/${name}`)
-      } else newest = Math.max(newest, offset)
-    }
-    this.snapshotOffset = newest
+    this.#snapshots.remove(which)
   }
 
   expireProducers(nowMs: number): void {
@@ -613,10 +580,9 @@ export class Log {
   /** Before a sync that nobody waits for: what makes a later recovery short. Whether it succeeds decides nothing. */
   prepareSync(): void {
     this.#flushScheduled = false
-    this.#writer.writeNow()
+    if (!this.#writer.isHeld) this.#writer.writeNow()
     this.segments.active.tryWriteIndexes({ closing: false })
-    const bytes = Math.abs(this.sizeBytes - this.#snapshotAtBytes)
-    if (bytes >= SNAPSHOT_EVERY_BYTES && !this.#writer.hasUnwritten) this.trySaveSnapshot()
+    if (!this.#writer.hasUnwritten) this.#snapshots.saveIfDue()
   }
 
   /** Called by the syncer, after everything below the offset has reached the device; with the last stable offset of when it began. */
@@ -646,6 +612,43 @@ export class Log {
     if (this.acknowledgesSynced && this.#writer.hasWork) this.#writer.syncFailed()
     // What is left and was not durable before may be lost whatever is done now, and the next sync would not tell.
     if (this.recoveryPoint < this.writtenOffset) this.syncBroken = true
+    if (error instanceof DiskError) this.#services.failed(error)
+  }
+
+  // ---- moving to another data folder --------------------------------------------------------------------------
+
+  /** From now on nothing is written, only queued; false while a write is under way. `broken` is called if something has to be written. */
+  hold(broken: () => void): boolean {
+    return this.#writer.hold(broken)
+  }
+
+  /** Writing goes on. */
+  release(): void {
+    this.#writer.release()
+  }
+
+  /**
+   * The log lies elsewhere: these segments hold byte for byte what is written, everything in the folder is on the device, and a producer
+   * snapshot of its end is among it. Reads that are under way begin again there. Only while it is held.
+   */
+  relocate(folder: { directory: string; segments: Segment[]; services: LogServices }): void {
+    const old = this.segments.all
+    this.cuts++
+    this.#reader.forgetPlaces()
+    this.directory = folder.directory
+    this.#services = folder.services
+    for (const part of [this.#writer, this.#reader, this.#search]) part.useServices(folder.services)
+    this.#snapshots.relocated(folder.services, this.writtenOffset)
+    this.segments.replaceAll(folder.segments)
+    for (const segment of old) segment.retire()
+    this.unsyncedFiles.clear()
+    this.folderUnsynced = false
+    this.parentUnsynced = false
+    this.syncedRemovals = this.removals
+    this.syncBroken = false
+    this.#abortedNotOnFile = null
+    this.saveEpochs()
+    this.synced(this.writtenOffset, this.lastStableOffset)
   }
 
   // ---- end ----------------------------------------------------------------------------------------------------
@@ -661,12 +664,12 @@ export class Log {
     const { active } = this.segments
     active.releasePreallocation()
     active.writeIndexes({ closing: true })
-    this.saveSnapshot()
+    this.#snapshots.save()
   }
 
   close(): void {
     if (this.closed) return
-    this.cleaning?.abort()
+    this.#interrupt()
     this.#writer.writeNow()
     this.closed = true
     this.cuts++

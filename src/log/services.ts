@@ -2,7 +2,7 @@
 
 import type { BufferPool } from '../storage/buffer-pool.ts'
 import type { Clock } from '../storage/clock.ts'
-import type { Disk } from '../storage/disk.ts'
+import type { Disk, DiskError } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { Log } from './log.ts'
@@ -38,6 +38,8 @@ export interface LogServices {
   syncSoon(log: Log): void
   /** The same in so many milliseconds at the latest: `flush.ms`. */
   syncWithin(log: Log, delayMs: number): void
+  /** Something in the folder could not be read or written, for another reason than want of space. */
+  failed(error: DiskError): void
   /** A write found no space: gives back what was only reserved. */
   spaceRanOut(): void
   /** Writes the log-start checkpoint, durably, before returning. */

@@ -4,6 +4,7 @@
 
 import { describe, expect, test } from 'bun:test'
 import { DEFAULT_CLEANER_SETTINGS } from '../../src/log/compaction.ts'
+import type { Log } from '../../src/log/log.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { CODEC_LZ4, CODEC_NONE } from '../../src/records/header.ts'
 import { ManualClock } from '../../src/storage/clock-manual.ts'
@@ -66,6 +67,7 @@ class History {
   readonly #config
   crashing!: CrashingDisk
   world!: World
+  log!: Log
   logStart = 0
   /** Nothing from here on can have been cleaned. */
   cleanableUpTo = 0
@@ -103,7 +105,7 @@ class History {
         cleanerSettings: () => ({ ...DEFAULT_CLEANER_SETTINGS, dedupeBufferBytes, ioBufferBytes: 1 }),
       },
     })
-    this.world.log()
+    this.log = this.world.log()
   }
 
   // ---- what happens -------------------------------------------------------------------------------------------
@@ -216,7 +218,8 @@ class History {
   }
 
   async die(how: 'kill' | 'power loss'): Promise<void> {
-    const durable = this.world.log().recoveryPoint
+    // A dead disk takes the folder offline, so the log is not to be had from the manager any more.
+    const durable = this.log.recoveryPoint
     if (how === 'kill') this.memory.killProcess()
     else this.memory.crash((_path, unsynced) => this.random.below(unsynced + 1))
     await this.open()

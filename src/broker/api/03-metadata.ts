@@ -131,7 +131,7 @@ function known(context: RequestContext, request: Request, topic: TopicImage): To
     name: topic.name,
     topicId: topic.topicId,
     isInternal: topic.internal,
-    partitions: topic.partitions.map((partition) => describePartition(context.broker, partition)),
+    partitions: topic.partitions.map((partition) => describePartition(context.broker, topic.name, partition)),
     topicAuthorizedOperations: operations(request, context.apiVersion),
   }
 }

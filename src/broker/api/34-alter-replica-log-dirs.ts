@@ -1,6 +1,6 @@
 /**
- * AlterReplicaLogDirs: moves replicas to another data folder of this broker. There is one folder, so every replica is where it can
- * be; naming that folder succeeds, any other is not found.
+ * AlterReplicaLogDirs: moves replicas to other data folders of this broker. The answer says whether a move was accepted; it goes on in the
+ * background, and DescribeLogDirs shows how far it is.
  */
 import { ErrorCode } from '../../protocol/errors.ts'
 import {
@@ -8,7 +8,7 @@ import {
   AlterReplicaLogDirsResponse,
 } from '../../protocol/messages/34-alter-replica-log-dirs.ts'
 import type { Infer } from '../../protocol/schema.ts'
-import { type BrokerContext, defineApi, type RequestContext } from '../api.ts'
+import { defineApi, type RequestContext } from '../api.ts'
 
 type Request = Infer<typeof AlterReplicaLogDirsRequest>
 
@@ -18,34 +18,34 @@ export default defineApi({
   request: AlterReplicaLogDirsRequest,
   response: AlterReplicaLogDirsResponse,
   versions: [1, 2],
-  notes: ['A broker has one data folder: whatever is to move to another one is answered LOG_DIR_NOT_FOUND.'],
+  notes: [
+    'One replica moves at a time, whatever num.replica.alter.log.dirs.threads says; a restart begins a move anew.',
+  ],
   authorize(context, request) {
     if (context.allowed('ALTER', 'CLUSTER', 'kafka-cluster')) return null
     return { throttleTimeMs: 0, results: answer(request, () => ErrorCode.CLUSTER_AUTHORIZATION_FAILED) }
   },
-  handle(context: RequestContext, request) {
-    const results = answer(request, (path, topic, index) => move(context.broker, path, topic, index))
+  handle({ broker }: RequestContext, request) {
+    const results = answer(request, (path, topic, index) => broker.logs.moveTo(path, topic, index))
     return { throttleTimeMs: 0, results }
   },
 })
 
 /** A partition that is named for several folders goes to the last one. */
 function answer(request: Request, errorFor: (path: string, topic: string, partition: number) => ErrorCode) {
-  const byTopic = new Map<string, Map<number, ErrorCode>>()
+  const folders = new Map<string, Map<number, string>>()
   for (const { path, topics } of request.dirs) {
     for (const { name, partitions } of topics) {
-      const rows = byTopic.get(name) ?? new Map<number, ErrorCode>()
-      byTopic.set(name, rows)
-      for (const index of partitions) rows.set(index, errorFor(path, name, index))
+      const rows = folders.get(name) ?? new Map<number, string>()
+      folders.set(name, rows)
+      for (const index of partitions) rows.set(index, path)
     }
   }
-  return [...byTopic].map(([topicName, rows]) => ({
+  return [...folders].map(([topicName, rows]) => ({
     topicName,
-    partitions: [...rows].map(([partitionIndex, errorCode]) => ({ partitionIndex, errorCode })),
+    partitions: [...rows].map(([partitionIndex, path]) => ({
+      partitionIndex,
+      errorCode: errorFor(path, topicName, partitionIndex),
+    })),
   }))
-}
-
-function move(broker: BrokerContext, path: string, topic: string, index: number): ErrorCode {
-  if (path !== broker.dataDirectory) return ErrorCode.LOG_DIR_NOT_FOUND
-  return broker.partitions.get(topic, index) === undefined ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : ErrorCode.NONE
 }

@@ -1,11 +1,16 @@
-/** DescribeLogDirs: the data folder, its space, and the size of every partition in it. */
+/**
+ * DescribeLogDirs: the data folders, their space, and the size of every replica in them, those on their way there as well. A folder that is
+ * offline has a row with KAFKA_STORAGE_ERROR and nothing else.
+ */
+import type { LogManager, ReplicaView } from '../../log/log-manager.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { DescribeLogDirsRequest, DescribeLogDirsResponse } from '../../protocol/messages/35-describe-log-dirs.ts'
 import type { Infer, Input } from '../../protocol/schema.ts'
+import { DiskError } from '../../storage/disk.ts'
 import { type BrokerContext, defineApi } from '../api.ts'
-import type { Partition } from '../partition.ts'
 
-type TopicAnswer = Input<typeof DescribeLogDirsResponse>['results'][number]['topics'][number]
+type Row = Input<typeof DescribeLogDirsResponse>['results'][number]
+type Asked = Infer<typeof DescribeLogDirsRequest>['topics']
 
 export default defineApi({
   key: 35,
@@ -17,46 +22,55 @@ export default defineApi({
     if (context.allowed('DESCRIBE', 'CLUSTER', 'kafka-cluster')) return null
     return { throttleTimeMs: 0, errorCode: ErrorCode.CLUSTER_AUTHORIZATION_FAILED, results: [] }
   },
-  handle(context, request) {
-    const { broker } = context
-    return {
-      throttleTimeMs: 0,
-      errorCode: ErrorCode.NONE,
-      results: [
-        {
-          errorCode: ErrorCode.NONE,
-          logDir: broker.dataDirectory,
-          topics: describeTopics(broker, request.topics),
-          ...broker.disk.free(broker.dataDirectory),
-        },
-      ],
-    }
+  handle({ broker }, request) {
+    const results = broker.logs.directories.map((directory) => describe(broker, directory, request.topics))
+    return { throttleTimeMs: 0, errorCode: ErrorCode.NONE, results }
   },
 })
 
-/** Null asks for everything; partitions that do not exist are simply missing from the answer. */
-function describeTopics(broker: BrokerContext, asked: Infer<typeof DescribeLogDirsRequest>['topics']): TopicAnswer[] {
-  const byTopic = new Map<string, Set<Partition>>()
-  const add = (partition: Partition | undefined): void => {
-    if (partition?.log == null) return
-    const known = byTopic.get(partition.topic)
-    if (known === undefined) byTopic.set(partition.topic, new Set([partition]))
-    else known.add(partition)
+function describe({ logs, disk }: BrokerContext, { path, isOnline, isCordoned }: Folder, asked: Asked): Row {
+  const offline = {
+    errorCode: ErrorCode.KAFKA_STORAGE_ERROR,
+    logDir: path,
+    topics: [],
+    totalBytes: -1,
+    usableBytes: -1,
   }
-  if (asked === null) {
-    for (const partition of broker.partitions.all()) add(partition)
-  } else {
-    for (const { topic, partitions } of asked) {
-      for (const index of partitions) add(broker.partitions.get(topic, index))
+  if (!isOnline) return { ...offline, isCordoned }
+  try {
+    const space = disk.free(path)
+    return {
+      errorCode: ErrorCode.NONE,
+      logDir: path,
+      topics: topicsIn(logs.replicasIn(path), asked),
+      ...space,
+      isCordoned,
     }
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    return { ...offline, isCordoned }
   }
-  return [...byTopic].map(([name, partitions]) => ({
+}
+
+type Folder = LogManager['directories'][number]
+
+/** Null asks for everything; partitions that are not in the folder are simply missing from the answer. */
+function topicsIn(replicas: readonly ReplicaView[], asked: Asked): Row['topics'] {
+  const wanted = asked === null ? null : new Map(asked.map(({ topic, partitions }) => [topic, new Set(partitions)]))
+  const byTopic = new Map<string, ReplicaView[]>()
+  for (const replica of replicas) {
+    if (wanted !== null && wanted.get(replica.topic)?.has(replica.partition) !== true) continue
+    const rows = byTopic.get(replica.topic) ?? []
+    rows.push(replica)
+    byTopic.set(replica.topic, rows)
+  }
+  return [...byTopic].map(([name, rows]) => ({
     name,
-    partitions: [...partitions].map(({ index, log }) => ({
-      partitionIndex: index,
-      partitionSize: log?.sizeBytes ?? 0,
-      offsetLag: 0,
-      isFutureKey: false,
+    partitions: rows.map(({ partition, sizeBytes, offsetLag, isFuture }) => ({
+      partitionIndex: partition,
+      partitionSize: sizeBytes,
+      offsetLag,
+      isFutureKey: isFuture,
     })),
   }))
 }

@@ -79,7 +79,7 @@ function answer(broker: BrokerContext, topic: TopicImage, from: number, to: numb
     topicId: topic.topicId,
     isInternal: topic.internal,
     partitions: topic.partitions.slice(from, to).map((partition) => ({
-      ...describePartition(broker, partition),
+      ...describePartition(broker, topic.name, partition),
       eligibleLeaderReplicas: [],
       lastKnownElr: [],
     })),

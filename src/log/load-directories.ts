@@ -1,0 +1,136 @@
+// Loads every log of the data folders at a start, and decides where a stop in the middle of a move has left two folders of one partition.
+// A log that cannot be read costs its partition only.
+
+import { type Clock, elapsedMs } from '../storage/clock.ts'
+import { type Disk, DiskError } from '../storage/disk.ts'
+import type { Logger } from '../storage/logger.ts'
+import type { Timers } from '../storage/timers.ts'
+import { MOVED_FILE } from './file-names.ts'
+import { LogDirectoryError } from './log-directory.ts'
+import { chooseOfTwo } from './log-move.ts'
+import type { PlacedLog, PlacedLogs } from './placed-logs.ts'
+import type { ServedDirectory } from './served-directory.ts'
+
+/** During a long recovery the event loop gets a turn after so many bytes. */
+const SCAN_BYTES_PER_TURN = 64 * 1024 * 1024
+/** KRaft's own log in a folder that Kafka used: not a topic of ours. */
+const KRAFT_LOG = '__cluster_metadata'
+
+export interface LoadProgress {
+  readonly logsDone: number
+  readonly logsTotal: number
+  readonly bytesScanned: number
+}
+
+export interface LoadHost {
+  readonly disk: Disk
+  readonly clock: Clock
+  readonly timers: Timers
+  readonly logger: Logger
+  readonly onProgress?: (progress: LoadProgress) => void
+  readonly logs: PlacedLogs
+  removeLater(path: string): void
+  /** The log's folder gets a name that is never served; returns its path. */
+  setFolderAside(placed: PlacedLog): string
+}
+
+export interface PartitionFolderIn {
+  readonly directory: ServedDirectory
+  readonly name: string
+  readonly topic: string
+  readonly partition: number
+}
+
+/** Puts every log into `host.logs`. Returns the folders of moves that have not ended. Rejects with a LogDirectoryError. */
+export async function loadDirectories(
+  directories: readonly ServedDirectory[],
+  host: LoadHost,
+): Promise<readonly PartitionFolderIn[]> {
+  const { logger, timers, clock, onProgress } = host
+  const { live, future } = findFolders(directories, host)
+  const beganMs = clock.now()
+  let bytesScanned = 0
+  let scannedAtLastTurn = 0
+  for (const [index, folder] of live.entries()) {
+    bytesScanned += loadOne(folder, host)
+    if (bytesScanned - scannedAtLastTurn < SCAN_BYTES_PER_TURN) continue
+    scannedAtLastTurn = bytesScanned
+    onProgress?.({ logsDone: index + 1, logsTotal: live.length, bytesScanned })
+    await new Promise<void>((resolve) => timers.endOfTurn(resolve))
+  }
+  onProgress?.({ logsDone: live.length, logsTotal: live.length, bytesScanned })
+  const isClean = directories.every(({ folder }) => folder.cleanStop)
+  if (!isClean && live.length > 0) {
+    const elapsed = elapsedMs(beganMs, clock.now())
+    logger.info('Recovered after a stop that was not clean', { logs: live.length, bytesScanned, ms: elapsed })
+  }
+  return future
+}
+
+function findFolders(directories: readonly ServedDirectory[], { logger, removeLater }: LoadHost) {
+  const live: PartitionFolderIn[] = []
+  const future: PartitionFolderIn[] = []
+  for (const directory of directories) {
+    for (const { name, folder } of directory.folder.partitionFolders(logger)) {
+      const { topic, partition, state } = folder
+      if (topic === KRAFT_LOG) continue
+      if (state === 'live') live.push({ directory, name, topic, partition })
+      else if (state === 'future') future.push({ directory, name, topic, partition })
+      else if (state === 'delete') removeLater(`${directory.path}/${name}`)
+    }
+  }
+  return { live, future }
+}
+
+/** Returns the bytes that were checked. */
+function loadOne({ directory, name, topic, partition }: PartitionFolderIn, host: LoadHost): number {
+  const { disk, logs, logger } = host
+  const other = logs.get(topic, partition)
+  const hasMoved = disk.exists(`${directory.path}/${name}/${MOVED_FILE}`)
+  if (other !== undefined && !hasMoved && !cameFromElsewhere(other, disk)) {
+    throw new LogDirectoryError(directory.path, `holds ${name}, which is in another data folder, too`)
+  }
+  try {
+    const { log, bytesScanned } = directory.load(name, topic, partition)
+    if (other === undefined) logs.put(log, directory)
+    else keepOneOfTwo(other, { log, directory }, host)
+    return bytesScanned
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    const fields = { log: name, file: error.path, reason: error.message }
+    logger.error('A log cannot be loaded; its partition is not served', fields)
+    // If there is another one, nobody can say any more which is the log.
+    if (other !== undefined) logs.remove(other.log)
+    logs.noteFailure(topic, partition, error.message)
+    directory.suspect(error)
+    return 0
+  }
+}
+
+function cameFromElsewhere({ log }: PlacedLog, disk: Disk): boolean {
+  return disk.exists(`${log.directory}/${MOVED_FILE}`)
+}
+
+/** A stop came in the middle of a move: one of the two folders is the log, the other one goes. */
+function keepOneOfTwo(first: PlacedLog, second: PlacedLog, { disk, logger, logs, ...host }: LoadHost): void {
+  const side = (placed: PlacedLog) => ({
+    topicId: placed.log.topicId,
+    endOffset: placed.log.logEndOffset,
+    hasMoved: cameFromElsewhere(placed, disk),
+  })
+  const chosen = chooseOfTwo(side(first), side(second))
+  if (chosen === null) {
+    const { log, directory } = second
+    throw new LogDirectoryError(directory.path, `holds ${log.name} of another topic id than another data folder`)
+  }
+  const [kept, gone] = chosen === 'first' ? [first, second] : [second, first]
+  logger.warn('A log was being moved when the broker ended; the complete folder is kept', {
+    log: kept.log.name,
+    kept: kept.log.directory,
+    removed: gone.log.directory,
+  })
+  logs.put(kept.log, kept.directory)
+  gone.directory.logs.delete(gone.log)
+  gone.log.close()
+  host.removeLater(host.setFolderAside(gone))
+}
