@@ -58,7 +58,6 @@ export interface BrokerContext {
   readonly telemetry: ClientTelemetry
   readonly fetchSessions: FetchSessions
   readonly fetchWaits: FetchWaits
-  readonly dataDirectory: string
   readonly disk: Disk
   readonly clock: Clock
   readonly timers: Timers

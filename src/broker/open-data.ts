@@ -41,6 +41,8 @@ export interface Environment {
 export interface DataOptions {
   /** Ignored with memory storage. */
   readonly dataDirectory: string
+  /** More data folders: partitions are spread over all of them. */
+  readonly furtherDataDirectories?: readonly string[]
   readonly storage: 'disk' | 'memory'
   readonly durability: Durability
   readonly nodeId: number
@@ -51,6 +53,8 @@ export interface DataOptions {
   readonly environment?: Partial<Environment>
   /** For tests: in place of the store in the data folder. */
   readonly openMetadataStore?: () => MetadataStore
+  /** For tests: smaller appends than otherwise go past the page cache. */
+  readonly directWriteBytesMin?: number
 }
 
 interface OpenedMetadata extends Metadata {
@@ -59,7 +63,6 @@ interface OpenedMetadata extends Metadata {
 }
 
 export interface Data {
-  readonly dataDirectory: string
   readonly logs: LogManager
   readonly metadata: OpenedMetadata
 }
@@ -68,6 +71,9 @@ export interface Data {
 export type Closer = () => Promise<void> | void
 
 const MEMORY_DIRECTORY = '/samsa-memory'
+const MOVE_RATE = 'replica.alter.log.dirs.io.max.bytes.per.second'
+/** In `cordoned.log.dirs`: all of them. */
+const EVERY_DIRECTORY = '*'
 
 export function chooseEnvironment({ environment = {}, storage }: DataOptions, closers: Closer[]): Environment {
   const clock = environment.clock ?? realClock
@@ -92,28 +98,33 @@ export async function openData(
   environment: Environment,
   closers: Closer[],
 ): Promise<Data> {
-  const dataDirectory = options.storage === 'memory' ? MEMORY_DIRECTORY : resolve(options.dataDirectory)
+  const directories = dataDirectories(options)
+  const metadataDirectory = metadataDirectoryOf(directories, config, environment.disk)
   const opened: { metadata: OpenedMetadata | null } = { metadata: null }
   const metadata = (): OpenedMetadata => {
     if (opened.metadata === null) throw new Error('the log manager asked for a topic before its folders were taken')
     return opened.metadata
   }
-  const kafka = kafkaFolderIn(dataDirectory, options, config, environment)
+  const kafka = kafkaFolderIn(directories, options, config, environment)
   try {
     if (kafka !== null) refuseUnlessAdopted(kafka, options.adopt === true)
     const logs = await LogManager.open({
       ...environment,
       logger: options.logger,
-      directories: [dataDirectory],
+      directories,
+      ...(options.storage === 'disk' ? { indispensable: metadataDirectory } : {}),
       durability: options.durability,
       nodeId: options.nodeId,
       configFor: (topic) => metadata().configs.logConfig(topic),
       retentionCheckIntervalMs: config.number('log.retention.check.interval.ms'),
       cleanerSettings: () => cleanerSettings(config),
+      isCordoned: (directory) => isCordoned(config, directory),
+      moveBytesPerSecond: () => config.numberOrNull(MOVE_RATE) ?? Number.MAX_VALUE,
       writeMode: config.string('samsa.write.mode') as WantedWriteMode,
+      ...(options.directWriteBytesMin === undefined ? {} : { directWriteBytesMin: options.directWriteBytesMin }),
       foldersTaken: async () => {
         if (kafka !== null) await adoptKafkaFolder(kafka, { ...environment, logger: options.logger })
-        opened.metadata = await openMetadataIn(dataDirectory, options, config, environment)
+        opened.metadata = await openMetadataIn(metadataDirectory, options, config, environment)
       },
     })
     closers.push(
@@ -123,7 +134,7 @@ export async function openData(
     config.onChange((names) => {
       if ([...names].some(isCleanerSetting)) logs.cleaner.settingsChanged()
     })
-    return { dataDirectory, logs, metadata: metadata() }
+    return { logs, metadata: metadata() }
   } catch (error) {
     opened.metadata?.closeAll()
     throw startError(error)
@@ -132,7 +143,7 @@ export async function openData(
 
 /** Where a Kafka broker's data could lie that is to be taken over; null: metadata that is not kept in a file here is none of its. */
 function kafkaFolderIn(
-  dataDirectory: string,
+  directories: readonly string[],
   { storage, nodeId, openMetadataStore }: DataOptions,
   config: BrokerConfig,
   { disk }: Environment,
@@ -140,21 +151,42 @@ function kafkaFolderIn(
   if (storage === 'memory' || openMetadataStore !== undefined) return null
   const metadataDirectory = config.stringOrNull('metadata.log.dir')
   return {
-    directories: [dataDirectory],
+    directories,
     metadataDirectory: metadataDirectory === null ? null : resolve(metadataDirectory),
     nodeId,
     disk,
   }
 }
 
+/** In the order in which they were given, each once. */
+export function dataDirectories({ storage, dataDirectory, furtherDataDirectories = [] }: DataOptions): string[] {
+  if (storage === 'memory') return [MEMORY_DIRECTORY]
+  return [...new Set([dataDirectory, ...furtherDataDirectories].map((directory) => resolve(directory)))]
+}
+
+/** Where the metadata file is: in `metadata.log.dir` or, where that is not set or the file is there already, in the first data folder. */
+function metadataDirectoryOf(directories: readonly string[], config: BrokerConfig, disk: Disk): string {
+  const first = directories[0] ?? MEMORY_DIRECTORY
+  const configured = config.stringOrNull('metadata.log.dir')
+  if (configured === null || configured === '' || first === MEMORY_DIRECTORY) return first
+  const directory = resolve(configured)
+  const isInFirst = !disk.exists(join(directory, METADATA_FILE)) && disk.exists(join(first, METADATA_FILE))
+  return isInFirst ? first : directory
+}
+
+function isCordoned(config: BrokerConfig, directory: string): boolean {
+  const cordoned = config.list('cordoned.log.dirs')
+  return cordoned.includes(EVERY_DIRECTORY) || cordoned.some((each) => resolve(each) === directory)
+}
+
 async function openMetadataIn(
-  dataDirectory: string,
+  metadataDirectory: string,
   options: DataOptions,
   config: BrokerConfig,
   environment: Environment,
 ): Promise<OpenedMetadata> {
   const { nodeId, logger } = options
-  const store = options.openMetadataStore?.() ?? openStore(dataDirectory, options, environment)
+  const store = options.openMetadataStore?.() ?? openStore(metadataDirectory, options, environment)
   try {
     const metadata = await openMetadata({ store, config, nodeId, random: environment.random, logger })
     const closeAll = (): void => {
@@ -169,14 +201,16 @@ async function openMetadataIn(
 }
 
 function openStore(
-  dataDirectory: string,
-  { storage, logger }: DataOptions,
+  metadataDirectory: string,
+  options: DataOptions,
   { clock, timers, disk }: Environment,
 ): MetadataStore {
+  const { storage, logger } = options
   if (storage === 'memory') return new MemoryMetadataStore({ clock })
-  const path = join(dataDirectory, METADATA_FILE)
-  if (!disk.exists(path)) refuseOrphans(dataDirectory, disk)
+  const path = join(metadataDirectory, METADATA_FILE)
+  if (!disk.exists(path)) for (const directory of dataDirectories(options)) refuseOrphans(directory, disk)
   try {
+    disk.makeDirectory(metadataDirectory)
     return new SqliteMetadataStore({ path, clock, timers, logger, exclusive: true })
   } catch (error) {
     const cause = error instanceof MetadataStoreError && error.cause !== undefined ? error.cause : error
@@ -188,6 +222,7 @@ function openStore(
 
 /** Without the metadata all partitions would be strays: whoever lost the file should know before anything is renamed. */
 function refuseOrphans(dataDirectory: string, disk: Disk): void {
+  if (!disk.exists(dataDirectory)) return
   const partitions = disk.list(dataDirectory).filter((name) => parsePartitionFolder(name)?.state === 'live')
   if (partitions.length === 0) return
   const which = `${partitions.slice(0, 3).join(', ')}${partitions.length > 3 ? ', ...' : ''}`

@@ -5,7 +5,9 @@
  * What must hold: nobody can connect before the data is loaded; a stop answers what was accepted, and leaves the folder
  * marked clean only after everything is on disk.
  */
-import { resolve } from 'node:path'
+import { OFFSETS_TOPIC } from '../coordinator/config.ts'
+import { TRANSACTION_TOPIC } from '../coordinator/txn/config.ts'
+import type { FolderFailure } from '../log/log-manager.ts'
 import { BrokerConfig, ConfigurationError } from '../metadata/broker-config.ts'
 import { BrokerRegistration } from '../metadata/brokers.ts'
 import { brokerConfigWithoutEffect, deservesWarning } from '../metadata/config-effects.ts'
@@ -20,7 +22,14 @@ import { FetchSessions } from './fetch-sessions.ts'
 import { FetchWaits } from './fetch-wait.ts'
 import { GroupService } from './group-service.ts'
 import { Listener } from './listener.ts'
-import { type Closer, chooseEnvironment, type DataOptions, type Environment, openData } from './open-data.ts'
+import {
+  type Closer,
+  chooseEnvironment,
+  type DataOptions,
+  dataDirectories,
+  type Environment,
+  openData,
+} from './open-data.ts'
 import { Partitions } from './partitions.ts'
 import { Quotas } from './quotas.ts'
 import { ShareService } from './share-service.ts'
@@ -34,6 +43,8 @@ export interface BrokerOptions extends DataOptions {
   readonly advertise?: HostAndPort
   /** Kafka's property names. */
   readonly config: ReadonlyMap<string, string>
+  /** Every data folder has failed, or the one with the metadata: the broker stops by itself, and this is called when it has. */
+  readonly onFailed?: (reason: string) => void
 }
 
 export { BrokerStartError, type BrokerStartErrorCode } from './start-error.ts'
@@ -117,7 +128,9 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   }
   const registration = await register(context, store, address, random.uuid())
   closers.push(() => registration.stop())
-  return create({ host, port: listeningPort, context, listener, closers })
+  const broker = create({ host, port: listeningPort, context, listener, closers })
+  context.logs.onFolderFailed((failure) => folderFailed(broker, failure, options))
+  return broker
 }
 
 /** Everything of a broker but the network, ready to serve. A simulation hands requests to it without a socket. */
@@ -128,7 +141,7 @@ export async function openServices(options: BrokerOptions, closers: Closer[], li
   const advertised = configuredAddress(options.advertise, config)
   const environment = chooseEnvironment(options, closers)
   const { disk, clock, timers, random } = environment
-  const { logs, metadata, dataDirectory } = await openData(options, config, environment, closers)
+  const { logs, metadata } = await openData(options, config, environment, closers)
   const { image, configs, topics, producerIds } = metadata
   if (!logs.cleanStart) {
     const bumped = await topics.bumpLeaderEpochs(nodeId)
@@ -173,7 +186,6 @@ export async function openServices(options: BrokerOptions, closers: Closer[], li
     quotas: new Quotas({ clientQuotas: metadata.clientQuotas, config, clock }),
     fetchSessions: new FetchSessions({ random, slots }),
     fetchWaits: new FetchWaits(),
-    dataDirectory,
     disk,
     clock,
     timers,
@@ -182,6 +194,27 @@ export async function openServices(options: BrokerOptions, closers: Closer[], li
   }
   await transactionService.finishEnded()
   return { context, store: metadata.store, random, advertised }
+}
+
+/** Coordinators whose log was in the folder are none any more. Without any folder left, or the one with the metadata, the broker stops. */
+function folderFailed(
+  broker: Broker,
+  { path, logs, isLast }: FolderFailure,
+  { logger, onFailed }: BrokerOptions,
+): void {
+  const { groups, transactions } = broker.context
+  for (const { topic, partition } of logs) {
+    if (topic === OFFSETS_TOPIC) groups.unload(partition)
+    if (topic === TRANSACTION_TOPIC) transactions.unload(partition)
+  }
+  if (!isLast) return
+  const reason = `the data folder ${path} has failed`
+  logger.error('the broker stops: there is no data folder left that it can go on with', { reason })
+  const ended = (): void => onFailed?.(reason)
+  broker.stop().then(ended, (error: unknown) => {
+    logger.error('stopping failed', { error })
+    ended()
+  })
 }
 
 /** From here on other brokers and clients know of this one. */
@@ -227,13 +260,14 @@ function warnWithoutEffect(config: BrokerConfig, names: ReadonlySet<string>, log
 }
 
 /** What the options say in words of their own, as the properties in which tools look for it. */
-function identityOf({ nodeId, listen, storage, dataDirectory }: BrokerOptions): [string, string][] {
+function identityOf(options: BrokerOptions): [string, string][] {
+  const { nodeId, listen, storage } = options
   const host = listen.host.includes(':') ? `[${listen.host}]` : listen.host
   return [
     ['broker.id', String(nodeId)],
     ['node.id', String(nodeId)],
     ['listeners', `PLAINTEXT://${host}:${listen.port}`],
-    ...(storage === 'disk' ? ([['log.dirs', resolve(dataDirectory)]] as [string, string][]) : []),
+    ...(storage === 'disk' ? ([['log.dirs', dataDirectories(options).join(',')]] as [string, string][]) : []),
   ]
 }
 

@@ -28,6 +28,7 @@ test('without anything: the documented defaults', () => {
     advertise: null,
     http: { listen: { host: '127.0.0.1', port: 9080 }, isRequired: false },
     dataDirectory: './samsa-data',
+    furtherDataDirectories: [],
     storage: 'disk',
     durability: 'os',
     nodeId: 1,
@@ -38,10 +39,10 @@ test('without anything: the documented defaults', () => {
 })
 
 test('the node id is the one that is given, else that of the data folder', () => {
-  expect(settings({ flags: { data: '/of-node-5' } }).nodeId).toBe(5)
-  expect(settings({ flags: { data: '/of-node-5', nodeId: 7 } }).nodeId).toBe(7)
-  expect(settings({ flags: { data: '/of-node-5' }, file: 'node.id=8' }).nodeId).toBe(8)
-  expect(settings({ flags: { data: '/of-node-5', storage: 'memory' } }).nodeId).toBe(1)
+  expect(settings({ flags: { data: ['/of-node-5'] } }).nodeId).toBe(5)
+  expect(settings({ flags: { data: ['/of-node-5'], nodeId: 7 } }).nodeId).toBe(7)
+  expect(settings({ flags: { data: ['/of-node-5'] }, file: 'node.id=8' }).nodeId).toBe(8)
+  expect(settings({ flags: { data: ['/of-node-5'], storage: 'memory' } }).nodeId).toBe(1)
 })
 
 describe('precedence of a property: --set, environment, file', () => {
@@ -73,13 +74,25 @@ describe('properties that a flag also covers', () => {
   })
 
   test('the flag wins', () => {
-    const flags = { nodeId: 9, listen: { host: 'h', port: 1 }, advertise: { host: 'a', port: 2 }, data: 'd' }
+    const flags = { nodeId: 9, listen: { host: 'h', port: 1 }, advertise: { host: 'a', port: 2 }, data: ['d'] }
     const { nodeId, listen, advertise, dataDirectory } = settings({ flags, file })
-    expect({ nodeId, listen, advertise, data: dataDirectory }).toEqual(flags)
+    expect({ nodeId, listen, advertise, data: [dataDirectory] }).toEqual(flags)
   })
 
   test('broker.id and log.dir, the older names', () => {
     expect(settings({ file: 'broker.id=3\nlog.dir=/old' })).toMatchObject({ nodeId: 3, dataDirectory: '/old' })
+  })
+
+  test('several data folders, from the flag (repeated or with commas), log.dirs or log.dir; each once', () => {
+    const folders = (given: Given): string[] => {
+      const { dataDirectory, furtherDataDirectories } = settings(given)
+      return [dataDirectory, ...furtherDataDirectories]
+    }
+    expect(folders({ flags: { data: ['a', 'b,c', 'a'] } })).toEqual(['a', 'b', 'c'])
+    expect(folders({ file: 'log.dirs=/a, /b' })).toEqual(['/a', '/b'])
+    expect(folders({ file: 'log.dir=/a,/b' })).toEqual(['/a', '/b'])
+    expect(folders({ flags: { set: [{ key: 'log.dirs', value: 'x,y' }] }, file: 'log.dirs=/a' })).toEqual(['x', 'y'])
+    expect(folders({ flags: { data: ['d'] }, file: 'log.dirs=/a,/b' })).toEqual(['d'])
   })
 
   test("a combined node's file: the controller's listener is not ours", () => {
@@ -102,7 +115,7 @@ describe('properties that a flag also covers', () => {
     ['listeners=SSL://:9094', 'no PLAINTEXT listener'],
     ['listeners=127.0.0.1:9092', 'is not NAME://HOST:PORT'],
     ['node.id=one', "'one' is not a node id"],
-    ['log.dirs=/a,/b', 'names 2 folders'],
+    ['log.dirs=/a,,/b', 'without a name'],
   ])('%s is refused', (text, reason) => {
     expect(resolve({ file: text })).toContain(reason)
   })

@@ -58,7 +58,12 @@ export function command(): Command {
         `address of the HTTP port, for health and log files (default: ${formatHostPort(DEFAULT_HTTP)})`,
       ).argParser((text) => (text === 'off' ? 'off' : address(text))),
     )
-    .addOption(new Option('--data <dir>', `data folder (default: ${DEFAULT_DATA_DIRECTORY})`))
+    .addOption(
+      new Option(
+        '--data <dir>',
+        `data folder; several may be given, or named with commas (default: ${DEFAULT_DATA_DIRECTORY})`,
+      ).argParser(collect(String)),
+    )
     .addOption(new Option('--storage <kind>', 'where data lives; disk unless given').choices(STORAGES))
     .addOption(
       new Option('--durability <level>', 'what an acknowledgement promises; os unless given').choices(DURABILITIES),

@@ -25,7 +25,7 @@ export interface ServeOptions {
   readonly listen?: HostPort
   readonly advertise?: HostPort
   readonly http?: HostPort | 'off'
-  readonly data?: string
+  readonly data?: readonly string[]
   readonly storage?: Storage
   readonly durability?: Durability
   readonly nodeId?: number
@@ -139,11 +139,13 @@ async function startBroker(settings: ServeSettings, logger: Logger): Promise<Bro
       listen: settings.listen,
       ...(settings.advertise === null ? {} : { advertise: settings.advertise }),
       dataDirectory: settings.dataDirectory,
+      furtherDataDirectories: settings.furtherDataDirectories,
       storage: settings.storage,
       durability: settings.durability,
       nodeId: settings.nodeId,
       adopt: settings.adopt,
       config: settings.properties,
+      onFailed: () => process.exit(EXIT_FAILURE),
       logger,
     })
   } catch (error) {
@@ -170,7 +172,8 @@ function announceDefaults(settings: ServeSettings, logger: Logger): void {
 /** The one line on stdout that scripts wait for. */
 async function printReady({ broker, http }: Serving, settings: ServeSettings, format: LogFormat): Promise<void> {
   const address = formatHostPort({ host: broker.host, port: broker.port })
-  const data = settings.storage === 'memory' ? 'none' : settings.dataDirectory
+  const data =
+    settings.storage === 'memory' ? 'none' : [settings.dataDirectory, ...settings.furtherDataDirectories].join(',')
   const topics = broker.topicCount
   const ms = Math.round(performance.now())
   const facts = [

@@ -23,7 +23,8 @@ export interface ServeFlags {
   readonly listen?: HostPort | undefined
   readonly advertise?: HostPort | undefined
   readonly http?: HostPort | 'off' | undefined
-  readonly data?: string | undefined
+  /** Each may name several, separated by commas. */
+  readonly data?: readonly string[] | undefined
   readonly storage?: Storage | undefined
   readonly durability?: Durability | undefined
   readonly nodeId?: number | undefined
@@ -50,6 +51,8 @@ export interface ServeSettings {
   /** Null: no HTTP. */
   readonly http: HttpSettings | null
   readonly dataDirectory: string
+  /** Where partitions lie as well. */
+  readonly furtherDataDirectories: readonly string[]
   readonly storage: Storage
   readonly durability: Durability
   readonly nodeId: number
@@ -80,15 +83,37 @@ export function resolveSettings(flags: ServeFlags, sources: PropertySources): Se
   if (typeof advertise === 'string') return advertise
   const givenNodeId = flags.nodeId ?? nodeIdFrom(properties)
   if (typeof givenNodeId === 'string') return givenNodeId
-  const directories = (properties.get('log.dirs') ?? properties.get('log.dir') ?? '').split(',').filter(Boolean)
-  if (flags.data === undefined && directories.length > 1) {
-    return `log.dirs names ${directories.length} folders (${directories.join(', ')}), but Samsa keeps its data in one`
-  }
-  const dataDirectory = flags.data ?? directories[0]?.trim() ?? DEFAULT_DATA_DIRECTORY
+  const directories = dataDirectoriesFrom(flags.data, properties)
+  if (typeof directories === 'string') return directories
+  const [dataDirectory = DEFAULT_DATA_DIRECTORY, ...furtherDataDirectories] = directories
   const nodeId = givenNodeId ?? (storage === 'disk' ? sources.nodeIdOf(dataDirectory) : null) ?? DEFAULT_NODE_ID
   const http = httpFrom(flags.http)
   const adopt = flags.adopt === true
-  return { listen, advertise, http, dataDirectory, storage, durability, nodeId, adopt, properties, warnings }
+  return {
+    listen,
+    advertise,
+    http,
+    dataDirectory,
+    furtherDataDirectories,
+    storage,
+    durability,
+    nodeId,
+    adopt,
+    properties,
+    warnings,
+  }
+}
+
+/** The flag, else `log.dirs`, else `log.dir`; each folder once. */
+function dataDirectoriesFrom(
+  flag: readonly string[] | undefined,
+  properties: ReadonlyMap<string, string>,
+): string[] | string {
+  const given = flag?.join(',') ?? properties.get('log.dirs') ?? properties.get('log.dir')
+  if (given === undefined || given.trim() === '') return []
+  const directories = given.split(',').map((each) => each.trim())
+  if (directories.includes('')) return `'${given}' names a data folder without a name`
+  return [...new Set(directories)]
 }
 
 /** Nobody asked for the default port, so another broker on it is no reason not to start. */
