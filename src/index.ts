@@ -1,3 +1,12 @@
 /** The public API: a broker inside your own process. */
-export { Broker, type BrokerOptions, BrokerStartError, type BrokerStartErrorCode } from './broker/server.ts'
+export { EmbeddedBroker as Broker, type EmbeddedBrokerOptions as BrokerOptions } from './broker/embedded/broker.ts'
+export type { Fault, InjectedFault } from './broker/embedded/faults.ts'
+export type {
+  AwaitRecordsOptions,
+  ReadRecordsOptions,
+  StoredRecord,
+  TopicOptions,
+  TopicView,
+} from './broker/embedded/topic-view.ts'
+export { BrokerStartError, type BrokerStartErrorCode } from './broker/start-error.ts'
 export { type Logger, silentLogger } from './storage/logger.ts'

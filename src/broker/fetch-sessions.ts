@@ -138,6 +138,14 @@ export class FetchSessions {
     return this.#sessions.size
   }
 
+  /** What the request names and what its session remembers, without changing anything. */
+  partitionsOf(request: FetchRequest): FetchPartition[] {
+    const { sessionId, sessionEpoch } = request
+    const isIncremental = sessionEpoch !== EPOCH_NEW && sessionEpoch !== EPOCH_FINAL
+    const session = isIncremental ? this.#sessions.get(sessionId) : undefined
+    return [...listPartitions(request), ...(session?.partitions.values() ?? [])]
+  }
+
   /** Resolves the request's session fields to what is to be read, or to the error that is the whole answer. */
   open(request: FetchRequest, usesTopicIds: boolean, isFollower: boolean, nowMs: number): OpenedFetch {
     const { sessionId, sessionEpoch } = request

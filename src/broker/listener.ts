@@ -127,6 +127,10 @@ export class Listener implements ConnectionHost {
     this.timers.cancel(STOP_TIMER)
   }
 
+  terminateAll(): void {
+    for (const connection of [...this.#connections]) connection.terminate(null)
+  }
+
   // ConnectionHost
 
   nowMs(): number {

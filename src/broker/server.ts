@@ -16,7 +16,7 @@ import type { BrokerValue } from '../metadata/values.ts'
 import type { Logger } from '../storage/logger.ts'
 import { advertisedAddress, configuredAddress, type HostAndPort } from './advertised.ts'
 import { APIS } from './api/index.ts'
-import type { BrokerContext } from './api.ts'
+import type { Api, BrokerContext } from './api.ts'
 import { Dispatcher } from './dispatch.ts'
 import { FetchSessions } from './fetch-sessions.ts'
 import { FetchWaits } from './fetch-wait.ts'
@@ -45,6 +45,8 @@ export interface BrokerOptions extends DataOptions {
   readonly config: ReadonlyMap<string, string>
   /** Every data folder has failed, or the one with the metadata: the broker stops by itself, and this is called when it has. */
   readonly onFailed?: (reason: string) => void
+  /** For tests: what stands between the dispatcher and a handler. */
+  readonly around?: (api: Api) => Api
 }
 
 export { BrokerStartError, type BrokerStartErrorCode } from './start-error.ts'
@@ -98,6 +100,11 @@ export class Broker {
     return this.#listener.connectionCount
   }
 
+  /** Breaks every connection, at once. */
+  disconnectClients(): void {
+    this.#listener.terminateAll()
+  }
+
   /** Answers what was accepted, writes everything to disk, and leaves the folder marked as cleanly stopped. */
   stop(): Promise<void> {
     this.#stopping ??= this.#stop()
@@ -117,7 +124,8 @@ async function assemble(options: BrokerOptions, closers: Closer[], create: (part
   let listeningPort = options.listen.port
   const { context, store, random, advertised } = await openServices(options, closers, () => listeningPort)
   const { config, clock, timers, logger } = context
-  const dispatcher = new Dispatcher(APIS, context.quotas)
+  const apis = options.around === undefined ? APIS : APIS.map(options.around)
+  const dispatcher = new Dispatcher(apis, context.quotas)
   const listener = new Listener({ broker: context, dispatcher, config, clock, timers, logger })
   const { host } = options.listen
   listeningPort = listener.listen(host, options.listen.port)
