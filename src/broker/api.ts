@@ -29,6 +29,7 @@ import type { FetchSessions } from './fetch-sessions.ts'
 import type { FetchWaits } from './fetch-wait.ts'
 import type { Partitions } from './partitions.ts'
 import type { Quotas } from './quotas.ts'
+import type { StreamsTopics } from './streams-topics.ts'
 import type { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import type { TransactionVerifier } from './transaction-verifier.ts'
 
@@ -56,6 +57,7 @@ export interface BrokerContext {
   readonly scram: ScramCredentials
   readonly quotas: Quotas
   readonly telemetry: ClientTelemetry
+  readonly streamsTopics: StreamsTopics
   readonly fetchSessions: FetchSessions
   readonly fetchWaits: FetchWaits
   readonly disk: Disk

@@ -7,6 +7,7 @@ import {
   type GroupCoordinatorConfig,
   type MigrationPolicy,
   OFFSETS_TOPIC,
+  type StreamsGroupSettings,
 } from '../coordinator/config.ts'
 import { hashTopic } from '../coordinator/group/consumer/metadata-hash.ts'
 import type { ClusterTopics } from '../coordinator/request-context.ts'
@@ -56,6 +57,7 @@ export class GroupService {
       compilePattern: compileTopicPattern,
       consumerSettings: (groupId) => groupSettings(config, image, 'consumer', groupId),
       shareSettings: (groupId) => groupSettings(config, image, 'share', groupId),
+      streamsSettings: (groupId) => streamsSettings(config, image, groupId),
       persister,
       clock,
       timers,
@@ -102,21 +104,41 @@ function coordinatorConfig(config: BrokerConfig): GroupCoordinatorConfig {
       membersMax: config.number('group.share.max.size'),
       initializeRetryIntervalMs: config.number('group.share.initialize.retry.interval.ms'),
     },
+    streams: { membersMax: config.number('group.streams.max.size') },
   }
 }
 
 /** What is set for the group, else for all of them. */
+function settingsOf(config: BrokerConfig, image: MetadataImage, groupId: string): (name: string) => number {
+  const { values } = image.config('group', groupId)
+  return (name) => {
+    const own = values.get(name)
+    return own === undefined ? config.number(`group.${name}`) : Number(own)
+  }
+}
+
+function streamsSettings(config: BrokerConfig, image: MetadataImage, groupId: string): StreamsGroupSettings {
+  const setting = settingsOf(config, image, groupId)
+  return {
+    sessionTimeoutMs: setting('streams.session.timeout.ms'),
+    heartbeatIntervalMs: setting('streams.heartbeat.interval.ms'),
+    assignmentIntervalMs: setting('streams.assignment.interval.ms'),
+    initialRebalanceDelayMs: setting('streams.initial.rebalance.delay.ms'),
+    // A limit that was lowered since counts.
+    standbyReplicas: Math.min(
+      setting('streams.num.standby.replicas'),
+      config.number('group.streams.max.standby.replicas'),
+    ),
+  }
+}
+
 function groupSettings(
   config: BrokerConfig,
   image: MetadataImage,
   type: 'consumer' | 'share',
   groupId: string,
 ): ConsumerGroupSettings {
-  const { values } = image.config('group', groupId)
-  const setting = (name: string): number => {
-    const own = values.get(name)
-    return own === undefined ? config.number(`group.${name}`) : Number(own)
-  }
+  const setting = settingsOf(config, image, groupId)
   return {
     sessionTimeoutMs: setting(`${type}.session.timeout.ms`),
     heartbeatIntervalMs: setting(`${type}.heartbeat.interval.ms`),

@@ -97,3 +97,6 @@ export const SHARE_STATE_ATTEMPTS_MAX = 16
 /** Before it is asked again the first time; twice as long each further time. */
 export const SHARE_STATE_RETRY_MS = 10
 export const SHARE_STATE_RETRY_MS_MAX = 1_000
+
+/** Internal topics of streams groups of which it is remembered that they could not be created. */
+export const STREAMS_TOPIC_FAILURES_MAX = 1_000

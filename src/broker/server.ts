@@ -34,6 +34,7 @@ import { Partitions } from './partitions.ts'
 import { Quotas } from './quotas.ts'
 import { ShareService } from './share-service.ts'
 import { BrokerStartError } from './start-error.ts'
+import { StreamsTopics } from './streams-topics.ts'
 import { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import { TransactionService } from './transaction-service.ts'
 
@@ -190,6 +191,7 @@ export async function openServices(options: BrokerOptions, closers: Closer[], li
     transactions: transactionService.coordinator,
     transactionVerifier: transactionService.verifier,
     markers: transactionService.markers,
+    streamsTopics: new StreamsTopics(topics, clock, logger),
     telemetry: new ClientTelemetry({ image, random, maxBytes: () => config.number('telemetry.max.bytes') }),
     quotas: new Quotas({ clientQuotas: metadata.clientQuotas, config, clock }),
     fetchSessions: new FetchSessions({ random, slots }),

@@ -19,6 +19,7 @@ export interface GroupCoordinatorConfig {
   readonly offsetsTopicPartitions: number
   readonly consumer: ConsumerGroupConfig
   readonly share: ShareGroupConfig
+  readonly streams: StreamsGroupConfig
 }
 
 /** Of share groups (KIP-932). */
@@ -54,6 +55,34 @@ export interface ConsumerGroupSettings {
   readonly assignmentIntervalMs: number
 }
 
+/** Of streams groups (KIP-1071). */
+export interface StreamsGroupConfig {
+  /** group.streams.max.size */
+  readonly membersMax: number
+}
+
+/** What can be set for a single streams group, and be changed while the broker runs. */
+export interface StreamsGroupSettings {
+  /** streams.session.timeout.ms */
+  readonly sessionTimeoutMs: number
+  /** streams.heartbeat.interval.ms */
+  readonly heartbeatIntervalMs: number
+  /** streams.assignment.interval.ms: the shortest time between two assignments. */
+  readonly assignmentIntervalMs: number
+  /** streams.initial.rebalance.delay.ms: how long the first assignment waits for more members. */
+  readonly initialRebalanceDelayMs: number
+  /** streams.num.standby.replicas */
+  readonly standbyReplicas: number
+}
+
+export const STREAMS_GROUP_SETTINGS: StreamsGroupSettings = {
+  sessionTimeoutMs: 45_000,
+  heartbeatIntervalMs: 5_000,
+  assignmentIntervalMs: 1_000,
+  initialRebalanceDelayMs: 3_000,
+  standbyReplicas: 0,
+}
+
 export const CONSUMER_GROUP_SETTINGS: ConsumerGroupSettings = {
   sessionTimeoutMs: 45_000,
   heartbeatIntervalMs: 5_000,
@@ -76,6 +105,7 @@ export const GROUP_COORDINATOR_DEFAULTS: GroupCoordinatorConfig = {
     regexRefreshIntervalMs: 600_000,
   },
   share: { membersMax: 200, initializeRetryIntervalMs: 30_000 },
+  streams: { membersMax: 2 ** 31 - 1 },
 }
 
 export const OFFSETS_TOPIC = '__consumer_offsets'

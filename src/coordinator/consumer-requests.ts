@@ -45,7 +45,7 @@ export function checkHeartbeat(
   return new Refusal(ErrorCode.UNSUPPORTED_ASSIGNOR, message)
 }
 
-function isBlank(text: string | null): boolean {
+export function isBlank(text: string | null): boolean {
   return text !== null && text.trim() === ''
 }
 

@@ -48,6 +48,7 @@ import { deleteGroup, deleteOffsets, forgetLostTopics, forgetTopic } from './gro
 import { commitInTransaction } from './group/offsets/txn-commit.ts'
 import { forgetLostShareTopics, forgetShareTopics } from './group/share/offsets.ts'
 import type { Group } from './group/state.ts'
+import { checkStreamsFetch } from './group/streams/offsets.ts'
 import type { Turn, TurnInputs, Waiter } from './group/turn.ts'
 import {
   FETCH_MANY_GROUPS_VERSION,
@@ -80,6 +81,7 @@ import {
 import { GroupShard, type ShardDependencies } from './shard.ts'
 import { ShareGroupRequests } from './share-requests.ts'
 import type { SharePersister } from './share-state/persister.ts'
+import { StreamsGroupRequests } from './streams-requests.ts'
 
 export type HeartbeatAnswer = Input<typeof HeartbeatResponse>
 export type ListGroupsAnswer = Input<typeof ListGroupsResponse>
@@ -96,6 +98,7 @@ export interface GroupCoordinatorDependencies {
   readonly consumerSettings: TurnInputs['consumerSettings']
   readonly shareSettings: TurnInputs['shareSettings']
   readonly persister: SharePersister
+  readonly streamsSettings: TurnInputs['streamsSettings']
   readonly logger: Logger
 }
 
@@ -108,6 +111,8 @@ function checkFetcher(group: Group, fetcher: GroupToFetch): ErrorCode {
       return checkConsumerFetch(group, fetcher)
     case 'share':
       return ErrorCode.GROUP_ID_NOT_FOUND
+    case 'streams':
+      return checkStreamsFetch(group, fetcher)
   }
 }
 
@@ -124,10 +129,12 @@ export class GroupCoordinator {
   #isStopping = false
   /** Requests about share groups. */
   readonly share: ShareGroupRequests
+  /** Requests about streams groups. */
+  readonly streams: StreamsGroupRequests
 
   constructor(dependencies: GroupCoordinatorDependencies) {
     const { config, log, timers, clock, random, metadata, logger, compilePattern } = dependencies
-    const { consumerSettings, shareSettings, persister } = dependencies
+    const { consumerSettings, shareSettings, streamsSettings, persister } = dependencies
     this.#config = config
     this.#metadata = metadata
     this.#shardDependencies = {
@@ -137,13 +144,14 @@ export class GroupCoordinator {
       clock,
       random,
       logger,
-      consumers: { topics: metadata, compilePattern, consumerSettings, shareSettings },
+      consumers: { topics: metadata, compilePattern, consumerSettings, shareSettings, streamsSettings },
       afterLoad: (state, turn) => {
         forgetLostTopics(state, turn, metadata, ZERO_UUID)
         forgetLostShareTopics(state, turn)
       },
     }
     this.share = new ShareGroupRequests({ persister, run: (...operation) => this.#run(...operation) })
+    this.streams = new StreamsGroupRequests((...operation) => this.#run(...operation))
   }
 
   // Partitions of the offsets topic
@@ -192,8 +200,7 @@ export class GroupCoordinator {
   topicsChanged(names: ReadonlySet<string>): void {
     for (const shard of this.#shards.values()) {
       for (const group of shard.groups.values()) {
-        if (group.type === 'classic' || group.isMetadataStale) continue
-        for (const name of group.topicCounts.keys()) if (names.has(name)) group.isMetadataStale = true
+        if (group.type !== 'classic') group.topicsChanged(names)
       }
     }
   }

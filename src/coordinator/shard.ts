@@ -31,8 +31,11 @@ export interface ShardDependencies {
   readonly clock: Clock
   readonly random: Random
   readonly logger: Logger
-  /** What operations on consumer and share groups look at. */
-  readonly consumers: Pick<TurnInputs, 'topics' | 'compilePattern' | 'consumerSettings' | 'shareSettings'>
+  /** What operations on groups of the newer protocols look at. */
+  readonly consumers: Pick<
+    TurnInputs,
+    'topics' | 'compilePattern' | 'consumerSettings' | 'shareSettings' | 'streamsSettings'
+  >
   /** Called when a load is complete, before the first request: repairs that need the cluster's metadata. */
   readonly afterLoad: (state: GroupState, turn: Turn) => void
 }
@@ -164,6 +167,7 @@ export class GroupShard {
       config,
       random,
       batchBytesMax: log.batchBytesMax(this.partition),
+      isScheduled: (name) => this.#timers.has(this.#timerName(name)),
     })
   }
 

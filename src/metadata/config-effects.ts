@@ -73,7 +73,7 @@ const BROKER_RULES: readonly Rule[] = [
     /^(log\.flush\.(offset\.checkpoint|start\.offset\.checkpoint)\.interval\.ms|log\.initial\.task\.delay\.ms|replica\.high\.watermark\.checkpoint\.interval\.ms|producer\.id\.expiration\.check\.interval\.ms)$/,
     'Checkpoints and clean-ups have intervals of their own.',
   ),
-  silent(/^(group\.share|group\.streams|share\.coordinator)\./, 'There are no share and streams groups yet.'),
+  silent(/^(group\.share|share\.coordinator)\./, 'There are no share groups yet.'),
   warned(/^log\.message\.format\.version$|^inter\.broker\.protocol\.version$/, 'There is one format.'),
 ]
 
@@ -87,7 +87,7 @@ const TOPIC_RULES: readonly Rule[] = [
   silent(/^local\.retention\.|^remote\./, 'There is no tiered storage; switching it on is refused.'),
 ]
 
-const GROUP_RULES: readonly Rule[] = [silent(/^(share|streams)\./, 'There are no share and streams groups yet.')]
+const GROUP_RULES: readonly Rule[] = [silent(/^share\./, 'There are no share groups yet.')]
 
 function ruleFor(rules: readonly Rule[], name: string): Rule | undefined {
   return rules.find(({ names }) => names.test(name))

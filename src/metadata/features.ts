@@ -36,7 +36,7 @@ export const FEATURES: readonly Feature[] = [
   // The level of Kafka 4.3 (4.3-IV0), whose formats and answers these are.
   { name: 'metadata.version', min: 7, max: 30, initial: 30 },
   { name: 'share.version', min: 0, max: 1, initial: 1 },
-  { name: 'streams.version', min: 0, max: 0, initial: 1 },
+  { name: 'streams.version', min: 0, max: 1, initial: 1 },
   { name: 'transaction.version', min: 0, max: 2, initial: 2 },
 ]
 

@@ -10,6 +10,8 @@ import {
   GROUP_COORDINATOR_DEFAULTS,
   type GroupCoordinatorConfig,
   OFFSETS_TOPIC,
+  STREAMS_GROUP_SETTINGS,
+  type StreamsGroupSettings,
 } from '../../src/coordinator/config.ts'
 import type { CoordinatorLog, LoadSink } from '../../src/coordinator/coordinator-log.ts'
 import type { ClassicGroup } from '../../src/coordinator/group/classic/group.ts'
@@ -237,6 +239,7 @@ export class GroupTest {
   readonly #options: GroupTestOptions
   /** What is set for single groups. */
   readonly settings = new Map<string, Partial<ConsumerGroupSettings>>()
+  readonly streamsSettings = new Map<string, Partial<StreamsGroupSettings>>()
   topicsVersion = 1
   /** Takes every state of share partitions and answers at once. */
   readonly persister = new TestPersister()
@@ -263,6 +266,7 @@ export class GroupTest {
       consumerSettings: (groupId) => ({ ...CONSUMER_GROUP_SETTINGS, ...this.settings.get(groupId) }),
       shareSettings: (groupId) => ({ ...CONSUMER_GROUP_SETTINGS, ...this.settings.get(groupId) }),
       persister: this.persister,
+      streamsSettings: (groupId) => ({ ...STREAMS_GROUP_SETTINGS, ...this.streamsSettings.get(groupId) }),
       logger: this.#options.logger ?? silentLogger,
     })
     for (let partition = 0; partition < partitionCount; partition++) coordinator.load(partition)

@@ -66,6 +66,8 @@ import shareGroupHeartbeat from './76-share-group-heartbeat.ts'
 import shareGroupDescribe from './77-share-group-describe.ts'
 import addRaftVoter from './80-add-raft-voter.ts'
 import removeRaftVoter from './81-remove-raft-voter.ts'
+import streamsGroupHeartbeat from './88-streams-group-heartbeat.ts'
+import streamsGroupDescribe from './89-streams-group-describe.ts'
 
 export const APIS: readonly Api[] = [
   produce,
@@ -131,4 +133,6 @@ export const APIS: readonly Api[] = [
   shareGroupDescribe,
   addRaftVoter,
   removeRaftVoter,
+  streamsGroupHeartbeat,
+  streamsGroupDescribe,
 ]

@@ -64,8 +64,14 @@ function protocolTypeOf(group: Group): string {
     case 'consumer':
       return CONSUMER_PROTOCOL_TYPE
     case 'share':
+    case 'streams':
       return group.type
   }
+}
+
+/** What a filter must say, in lower case. */
+function stateForFilters(state: Group['state']): string {
+  return state === 'NotReady' ? 'not_ready' : state.toLowerCase()
 }
 
 export function listGroups(state: GroupState, filters: ListFilters): ListedGroup[] {
@@ -73,7 +79,7 @@ export function listGroups(state: GroupState, filters: ListFilters): ListedGroup
   for (const group of state.groups.values()) {
     const { groupId, type: groupType, state: groupState } = group
     if (filters.types.size > 0 && !filters.types.has(groupType)) continue
-    if (filters.states.size > 0 && !filters.states.has(groupState.toLowerCase())) continue
+    if (filters.states.size > 0 && !filters.states.has(stateForFilters(groupState))) continue
     const protocolType = protocolTypeOf(group)
     listed.push({ groupId, protocolType, groupState, groupType })
   }

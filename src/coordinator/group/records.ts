@@ -1,7 +1,7 @@
 /**
  * The records of `__consumer_offsets`, as Kafka writes and reads them: key = int16 type and fields, value = int16 version
  * and fields, null value = tombstone. Written here: offset commits (version 4, or 1 with an expiry of their own) and classic
- * group metadata (version 3); those of consumer groups in `consumer/records.ts`, of share groups in `share/records.ts`. What belongs to other group protocols the loader passes over,
+ * group metadata (version 3); those of the newer protocols in the `records.ts` of their folders. What belongs to other group protocols the loader passes over,
  * and it stays in the log.
  */
 import { ZERO_UUID } from '../../protocol/schema.ts'
@@ -23,6 +23,14 @@ import {
   type ShareRecord,
 } from './share/records.ts'
 import type { CommittedOffset, GroupMetadata, MemberMetadata } from './state.ts'
+import {
+  decodeStreamsRecord,
+  encodeStreamsKey,
+  encodeStreamsValue,
+  isStreamsKey,
+  isStreamsRecord,
+  type StreamsRecord,
+} from './streams/records.ts'
 
 export type GroupRecord =
   | {
@@ -35,6 +43,7 @@ export type GroupRecord =
   | { readonly type: 'group-metadata'; readonly group: string; readonly value: GroupMetadata | null }
   | ConsumerRecord
   | ShareRecord
+  | StreamsRecord
 
 export interface SkippedRecord {
   readonly type: 'skipped'
@@ -56,6 +65,7 @@ const UUID_BYTES = 16
 export function encodeRecord(record: GroupRecord): KeyValue {
   if (isConsumerRecord(record)) return { key: encodeConsumerKey(record), value: encodeConsumerValue(record) }
   if (isShareRecord(record)) return { key: encodeShareKey(record), value: encodeShareValue(record) }
+  if (isStreamsRecord(record)) return { key: encodeStreamsKey(record), value: encodeStreamsValue(record) }
   if (record.type === 'group-metadata') {
     const groupBytes = Buffer.byteLength(record.group)
     const key = new FieldWriter(4 + groupBytes)
@@ -178,6 +188,7 @@ export function decodeRecord(key: Buffer | null, value: Buffer | null): GroupRec
 function decodeProtocolRecord(type: number, key: FieldReader, value: Buffer | null): GroupRecord | string {
   if (isConsumerKey(type)) return decodeConsumerRecord(type, key, value === null ? null : new FieldReader(value))
   if (isShareKey(type)) return decodeShareRecord(type, key, value)
+  if (isStreamsKey(type)) return decodeStreamsRecord(type, key, value)
   return `record type ${type} belongs to another group protocol`
 }
 

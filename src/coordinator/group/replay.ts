@@ -11,11 +11,15 @@ import type { ShareGroup } from './share/group.ts'
 import { isShareRecord } from './share/records.ts'
 import { replayShareRecord } from './share/replay.ts'
 import type { CommittedOffset, DurableState, GroupMetadata } from './state.ts'
+import type { StreamsGroup } from './streams/group.ts'
+import { isStreamsRecord } from './streams/records.ts'
+import { replayStreamsRecord } from './streams/replay.ts'
 
 interface MutableDurableState {
   readonly metadata: Map<string, GroupMetadata>
   readonly consumerGroups: Map<string, ConsumerGroup>
   readonly shareGroups: Map<string, ShareGroup>
+  readonly streamsGroups: Map<string, StreamsGroup>
   readonly offsets: Map<string, Map<string, Map<number, CommittedOffset>>>
   readonly pending: PendingOffsets
 }
@@ -25,6 +29,7 @@ export function emptyDurableState(): DurableState {
     metadata: new Map(),
     consumerGroups: new Map(),
     shareGroups: new Map(),
+    streamsGroups: new Map(),
     offsets: new Map(),
     pending: new PendingOffsets(),
   }
@@ -39,6 +44,7 @@ export function replay(state: DurableState, record: GroupRecord): void {
     else {
       mutable.metadata.set(record.group, record.value)
       mutable.consumerGroups.delete(record.group)
+      mutable.streamsGroups.delete(record.group)
     }
     return
   }
@@ -48,6 +54,10 @@ export function replay(state: DurableState, record: GroupRecord): void {
   }
   if (isShareRecord(record)) {
     replayShareRecord(mutable.shareGroups, record)
+    return
+  }
+  if (isStreamsRecord(record)) {
+    if (replayStreamsRecord(mutable.streamsGroups, record)) mutable.metadata.delete(record.group)
     return
   }
   const { group, topic, partition, value } = record

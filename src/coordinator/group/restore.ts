@@ -7,12 +7,14 @@ import { extendSession } from './classic/session.ts'
 import type { ConsumerGroup } from './consumer/group.ts'
 import type { ShareGroup } from './share/group.ts'
 import type { DurableState, Group, GroupState } from './state.ts'
+import type { StreamsGroup } from './streams/group.ts'
 import { type Turn, timerNames } from './turn.ts'
 
 export function restoreGroups(durable: DurableState, turn: Turn): GroupState {
   const state: GroupState = { durable, groups: new Map() }
   for (const group of durable.consumerGroups.values()) restoreConsumerGroup(state, turn, group)
   for (const group of durable.shareGroups.values()) restoreShareGroup(state, turn, group)
+  for (const group of durable.streamsGroups.values()) restoreStreamsGroup(state, turn, group)
   for (const groupId of durable.metadata.keys()) restoreClassicGroup(state, turn, groupId)
   for (const groupId of durable.offsets.keys()) restoreClassicGroup(state, turn, groupId)
   for (const groupId of durable.pending.groups()) restoreClassicGroup(state, turn, groupId)
@@ -24,9 +26,9 @@ export function restoreGroups(durable: DurableState, turn: Turn): GroupState {
  * a group, there is none.
  */
 export function followGroup(state: GroupState, turn: Turn, groupId: string): void {
-  const { metadata, consumerGroups, shareGroups, offsets, pending } = state.durable
+  const { metadata, consumerGroups, shareGroups, streamsGroups, offsets, pending } = state.durable
   const group = state.groups.get(groupId)
-  const durableGroup = consumerGroups.get(groupId) ?? shareGroups.get(groupId)
+  const durableGroup = consumerGroups.get(groupId) ?? shareGroups.get(groupId) ?? streamsGroups.get(groupId)
   if (durableGroup !== undefined) {
     if (group === durableGroup) return
     abandon(turn, group)
@@ -72,4 +74,15 @@ function restoreShareGroup(state: GroupState, turn: Turn, group: ShareGroup): vo
   const { sessionTimeoutMs } = turn.shareSettings(groupId)
   for (const memberId of group.members.keys())
     turn.schedule({ kind: 'share-member', groupId, memberId }, sessionTimeoutMs)
+}
+
+function restoreStreamsGroup(state: GroupState, turn: Turn, group: StreamsGroup): void {
+  const { groupId } = group
+  state.groups.set(groupId, group)
+  const { sessionTimeoutMs } = turn.streamsSettings(groupId)
+  for (const { memberId, memberEpoch, state: memberState, rebalanceTimeoutMs } of group.members.values()) {
+    turn.schedule({ kind: 'streams-session', groupId, memberId }, sessionTimeoutMs)
+    if (memberState !== 'unrevoked') continue
+    turn.schedule({ kind: 'streams-rebalance', groupId, memberId, memberEpoch }, rebalanceTimeoutMs)
+  }
 }

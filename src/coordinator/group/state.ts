@@ -3,13 +3,14 @@
  * only `replay.ts` changes it, with the records that were written or read. `GroupState.groups` is the soft part (states of
  * rebalances, parked calls), built from the durable part after a load and lost with the process.
  *
- * What must hold: a group exists in `groups` exactly if it has metadata, a consumer or share group, or offsets in `durable`, pending ones
- * included, once an operation is over. It has metadata or a consumer or share group, never two of them; the latter is the object in `groups`.
+ * What must hold: a group exists in `groups` exactly if it has metadata, a group of a newer protocol or offsets in `durable`, pending ones
+ * included, once an operation is over. It has metadata or such a group, never two of them; the latter is the object in `groups` then.
  */
 import type { ClassicGroup } from './classic/group.ts'
 import type { ConsumerGroup } from './consumer/group.ts'
 import type { PendingOffsets } from './offsets/pending.ts'
 import type { ShareGroup } from './share/group.ts'
+import type { StreamsGroup } from './streams/group.ts'
 
 export interface CommittedOffset {
   readonly offset: number
@@ -54,6 +55,7 @@ export interface DurableState {
   readonly metadata: ReadonlyMap<string, GroupMetadata>
   readonly consumerGroups: ReadonlyMap<string, ConsumerGroup>
   readonly shareGroups: ReadonlyMap<string, ShareGroup>
+  readonly streamsGroups: ReadonlyMap<string, StreamsGroup>
   /** By group, topic, partition. No empty inner maps. */
   readonly offsets: ReadonlyMap<string, GroupOffsets>
   /** Commits of transactions that are open. */
@@ -66,7 +68,7 @@ export interface GroupState {
   readonly groups: Map<string, Group>
 }
 
-export type Group = ClassicGroup | ConsumerGroup | ShareGroup
+export type Group = ClassicGroup | ConsumerGroup | ShareGroup | StreamsGroup
 
 /** Looks a commit up. */
 export function committedOffset(

@@ -5,7 +5,7 @@
  */
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Random } from '../../storage/random.ts'
-import type { ConsumerGroupSettings, GroupCoordinatorConfig } from '../config.ts'
+import type { ConsumerGroupSettings, GroupCoordinatorConfig, StreamsGroupSettings } from '../config.ts'
 import type { ClusterTopics, CompileTopicPattern } from '../request-context.ts'
 import type { GroupRecord } from './records.ts'
 
@@ -47,6 +47,7 @@ export type TimerEvent =
   | { readonly kind: 'session'; readonly groupId: string; readonly memberId: string }
   | { readonly kind: 'pending-join'; readonly groupId: string; readonly memberId: string }
   | ConsumerTimerEvent
+  | StreamsTimerEvent
   /** A member of a share group was silent for too long. */
   | { readonly kind: 'share-member'; readonly groupId: string; readonly memberId: string }
 
@@ -75,6 +76,20 @@ export type ConsumerTimerEvent =
       mayDescribe(topicName: string): boolean
     }
 
+/** Of streams groups. */
+export type StreamsTimerEvent =
+  /** The member was silent for too long. */
+  | { readonly kind: 'streams-session'; readonly groupId: string; readonly memberId: string }
+  /** The member did not give up tasks in this epoch. */
+  | {
+      readonly kind: 'streams-rebalance'
+      readonly groupId: string
+      readonly memberId: string
+      readonly memberEpoch: number
+    }
+  /** The first assignment has waited for more members long enough. */
+  | { readonly kind: 'streams-delay'; readonly groupId: string }
+
 export type TimerChange =
   | {
       readonly name: string
@@ -95,6 +110,9 @@ export const timerNames = {
     `consumer-${what}/${groupId.length}/${groupId}/${memberId}`,
   regex: (groupId: string) => `consumer-regex/${groupId}`,
   share: (groupId: string, memberId: string) => `share-session/${groupId.length}/${groupId}/${memberId}`,
+  streams: (what: 'session' | 'rebalance', groupId: string, memberId: string) =>
+    `streams-${what}/${groupId.length}/${groupId}/${memberId}`,
+  streamsDelay: (groupId: string) => `streams-delay/${groupId}`,
 }
 
 export function timerName(event: TimerEvent): string {
@@ -117,6 +135,12 @@ export function timerName(event: TimerEvent): string {
       return timerNames.regex(event.groupId)
     case 'share-member':
       return timerNames.share(event.groupId, event.memberId)
+    case 'streams-session':
+      return timerNames.streams('session', event.groupId, event.memberId)
+    case 'streams-rebalance':
+      return timerNames.streams('rebalance', event.groupId, event.memberId)
+    case 'streams-delay':
+      return timerNames.streamsDelay(event.groupId)
   }
 }
 
@@ -134,6 +158,9 @@ export interface TurnInputs {
   /** As they are set for this group now. */
   consumerSettings(groupId: string): ConsumerGroupSettings
   shareSettings(groupId: string): ConsumerGroupSettings
+  streamsSettings(groupId: string): StreamsGroupSettings
+  /** Whether a timer of this name is set and has not fired. */
+  isScheduled(name: string): boolean
 }
 
 export class Turn implements TurnInputs {
@@ -166,6 +193,14 @@ export class Turn implements TurnInputs {
 
   shareSettings(groupId: string): ConsumerGroupSettings {
     return this.#inputs.shareSettings(groupId)
+  }
+
+  streamsSettings(groupId: string): StreamsGroupSettings {
+    return this.#inputs.streamsSettings(groupId)
+  }
+
+  isScheduled(name: string): boolean {
+    return this.#inputs.isScheduled(name)
   }
 
   write(record: GroupRecord): void {

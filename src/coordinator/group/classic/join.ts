@@ -7,6 +7,7 @@ import { NEW_MEMBER_TIMEOUT_MS } from '../../config.ts'
 import { joinConsumerGroup } from '../consumer/classic-member.ts'
 import { groupTombstones } from '../consumer/removal.ts'
 import type { GroupState } from '../state.ts'
+import { streamsGroupTombstones } from '../streams/removal.ts'
 import { type Turn, timerNames, type Waiter } from '../turn.ts'
 import {
   ClassicGroup,
@@ -47,11 +48,11 @@ export function joinGroup(state: GroupState, turn: Turn, input: JoinInput, waite
     joinConsumerGroup(state, turn, existing, input, waiter)
     return
   }
-  if (existing?.type === 'share') {
+  if (existing?.type === 'share' || (existing?.type === 'streams' && existing.size > 0)) {
     turn.answer(waiter, joinFailure(ErrorCode.INCONSISTENT_GROUP_PROTOCOL, ''))
     return
   }
-  // A consumer group without members gives way to the classic one.
+  // A consumer or streams group without members gives way to the classic one.
   const known = existing?.type === 'classic' ? existing : undefined
   if (known === undefined && input.memberId !== '') {
     turn.answer(waiter, joinFailure(ErrorCode.UNKNOWN_MEMBER_ID, input.memberId))
@@ -67,6 +68,7 @@ export function joinGroup(state: GroupState, turn: Turn, input: JoinInput, waite
     return
   }
   if (existing?.type === 'consumer') for (const record of groupTombstones(existing)) turn.write(record)
+  if (existing?.type === 'streams') for (const record of streamsGroupTombstones(existing)) turn.write(record)
   if (known === undefined) {
     state.groups.set(group.groupId, group)
     turn.write({ type: 'group-metadata', group: group.groupId, value: group.metadata(turn.nowMs) })

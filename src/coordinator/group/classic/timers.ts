@@ -6,6 +6,7 @@ import { ErrorCode } from '../../../protocol/errors.ts'
 import { consumerTimerFired } from '../consumer/timers.ts'
 import { shareMemberTimedOut } from '../share/heartbeat.ts'
 import type { GroupState } from '../state.ts'
+import { streamsTimerFired } from '../streams/timers.ts'
 import type { TimerEvent, Turn } from '../turn.ts'
 import type { ClassicGroup } from './group.ts'
 import {
@@ -25,6 +26,10 @@ export function timerFired(state: GroupState, turn: Turn, event: TimerEvent): vo
   }
   if (event.kind === 'share-member') {
     shareMemberTimedOut(state, turn, event.groupId, event.memberId)
+    return
+  }
+  if (event.kind === 'streams-session' || event.kind === 'streams-rebalance' || event.kind === 'streams-delay') {
+    streamsTimerFired(state, turn, event)
     return
   }
   const group = state.groups.get(event.groupId)

@@ -1,5 +1,5 @@
 /**
- * An operation on a consumer group while it is still being decided. A refusal at any point must leave no trace, so records and
+ * An operation on a group of the newer protocols while it is still being decided. A refusal at any point must leave no trace, so records and
  * timers are gathered here and handed over at the end.
  */
 import type { ErrorCode } from '../../../protocol/errors.ts'
@@ -13,9 +13,10 @@ const RECORD_ALLOWANCE_BYTES = 24
 /** Why an operation does not take place. */
 export class Refusal {
   readonly errorCode: ErrorCode
-  readonly message: string
+  /** null: the code says it all. */
+  readonly message: string | null
 
-  constructor(errorCode: ErrorCode, message: string) {
+  constructor(errorCode: ErrorCode, message: string | null) {
     this.errorCode = errorCode
     this.message = message
   }

@@ -160,6 +160,11 @@ export class ConsumerGroup {
     return this.#topicCounts.has(topicName)
   }
 
+  topicsChanged(names: ReadonlySet<string>): void {
+    if (this.isMetadataStale) return
+    for (const name of this.#topicCounts.keys()) if (names.has(name)) this.isMetadataStale = true
+  }
+
   // From here on: for replay only.
 
   putEpoch(epoch: number, metadataHash: bigint): void {

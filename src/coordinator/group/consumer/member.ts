@@ -91,7 +91,10 @@ export function sameNames(one: readonly string[], other: readonly string[]): boo
   return one.length === other.length && one.every((name, index) => name === other[index])
 }
 
-export function isReconciledTo(member: MemberProgress, assignmentEpoch: number): boolean {
+export function isReconciledTo(
+  member: Pick<MemberProgress, 'state' | 'memberEpoch'>,
+  assignmentEpoch: number,
+): boolean {
   return member.state === 'stable' && member.memberEpoch === assignmentEpoch
 }
 

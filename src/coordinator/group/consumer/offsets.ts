@@ -3,19 +3,22 @@ import { ErrorCode } from '../../../protocol/errors.ts'
 import type { ConsumerGroup } from './group.ts'
 import type { ConsumerMember } from './member.ts'
 
-export interface ConsumerCommitter {
+export interface CommitterMember {
   readonly memberId: string
   readonly groupInstanceId: string | null
   /** Below 0: the committer is not a member. */
   readonly memberEpoch: number
   readonly apiVersion: number
   readonly isTransactional: boolean
+}
+
+export interface ConsumerCommitter extends CommitterMember {
   /** By topic id, as far as the topics are known to the group. */
   readonly partitions: Iterable<{ readonly topicId: string | undefined; readonly partition: number }>
 }
 
-/** Commits of members of the new protocol need this version of OffsetCommit. */
-const MEMBER_EPOCH_VERSION = 9
+/** Commits of members of the new protocols need this version of OffsetCommit. */
+export const MEMBER_EPOCH_VERSION = 9
 
 /** One code for all partitions. */
 export function checkConsumerCommit(group: ConsumerGroup, committer: ConsumerCommitter): ErrorCode {

@@ -5,8 +5,11 @@
 import { ErrorCode } from '../../../protocol/errors.ts'
 import type { ClassicGroup } from '../classic/group.ts'
 import { extendSession } from '../classic/session.ts'
-import { checkConsumerCommit } from '../consumer/offsets.ts'
+import type { ConsumerGroup } from '../consumer/group.ts'
+import { type CommitterMember, checkConsumerCommit } from '../consumer/offsets.ts'
 import type { Group, GroupState } from '../state.ts'
+import type { StreamsGroup } from '../streams/group.ts'
+import { checkStreamsCommit } from '../streams/offsets.ts'
 import type { Turn, Waiter } from '../turn.ts'
 
 export interface CommittedPartition {
@@ -69,12 +72,20 @@ function checkCommitter(group: Group, turn: Turn, input: CommitInput): ErrorCode
   if (group.type === 'classic') return checkClassicCommitter(group, turn, input)
   if (group.type === 'share') return ErrorCode.GROUP_ID_NOT_FOUND
   const { memberId, groupInstanceId, generation: memberEpoch, apiVersion } = input
-  const partitions = input.partitions.map(({ topic, partition }) => ({
-    topicId: turn.topics.topicId(topic),
-    partition,
-  }))
-  const committer = { memberId, groupInstanceId, memberEpoch, apiVersion, isTransactional: false, partitions }
-  return checkConsumerCommit(group, committer)
+  const committer = { memberId, groupInstanceId, memberEpoch, apiVersion, isTransactional: false }
+  return checkMemberCommit(group, committer, turn, input.partitions)
+}
+
+/** Of a member of the newer protocols. */
+export function checkMemberCommit(
+  group: ConsumerGroup | StreamsGroup,
+  committer: CommitterMember,
+  turn: Turn,
+  partitions: CommitInput['partitions'],
+): ErrorCode {
+  if (group.type === 'streams') return checkStreamsCommit(group, { ...committer, partitions })
+  const byId = partitions.map(({ topic, partition }) => ({ topicId: turn.topics.topicId(topic), partition }))
+  return checkConsumerCommit(group, { ...committer, partitions: byId })
 }
 
 function checkClassicCommitter(group: ClassicGroup, turn: Turn, input: CommitInput): ErrorCode {

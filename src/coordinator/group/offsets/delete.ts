@@ -6,6 +6,7 @@ import { CONSUMER_PROTOCOL_TYPE, parseSubscribedTopics } from '../consumer-proto
 import type { GroupRecord } from '../records.ts'
 import { shareGroupTombstones } from '../share/removal.ts'
 import { committedOffset, type DurableState, type Group, type GroupState } from '../state.ts'
+import { streamsGroupTombstones } from '../streams/removal.ts'
 import type { Turn, Waiter } from '../turn.ts'
 
 /**
@@ -13,6 +14,7 @@ import type { Turn, Waiter } from '../turn.ts'
  * consumers) or none does (for other protocols, which do not subscribe in this sense).
  */
 export function subscribedTopics(group: Group): ReadonlySet<string> | null {
+  if (group.type === 'streams') return group.topicsRead
   if (group.type !== 'classic') return new Set(group.topicCounts.keys())
   if (group.protocolType !== CONSUMER_PROTOCOL_TYPE) return null
   const topics = new Set<string>()
@@ -97,8 +99,16 @@ export function deleteGroup(state: GroupState, turn: Turn, groupId: string, wait
   }
 }
 
-function tombstonesOf(group: Exclude<Group, ClassicGroup>): GroupRecord[] {
-  return group.type === 'consumer' ? groupTombstones(group) : shareGroupTombstones(group)
+/** Everything of a group of the newer protocols but its offsets. */
+export function tombstonesOf(group: Exclude<Group, ClassicGroup>): GroupRecord[] {
+  switch (group.type) {
+    case 'consumer':
+      return groupTombstones(group)
+    case 'share':
+      return shareGroupTombstones(group)
+    case 'streams':
+      return streamsGroupTombstones(group)
+  }
 }
 
 /** The topic is gone: so are all groups' positions in it. */

@@ -4,7 +4,7 @@
  *
  * | group                                          | base time                                        |
  * |------------------------------------------------|--------------------------------------------------|
- * | of the consumer protocol                       | the commit, for topics that nobody subscribes to |
+ * | of the consumer or streams protocol            | the commit, for topics that nobody subscribes to |
  * | simple (no protocol type)                      | the commit                                       |
  * | with protocol type, Empty                      | when it became Empty                             |
  * | `consumer`, Stable                             | the commit, for topics that nobody subscribes to |
@@ -13,12 +13,11 @@
  * A partition with a commit in an open transaction does not expire. A group that is Empty and has no commits left is deleted.
  */
 
-import { groupTombstones } from '../consumer/removal.ts'
 import { CONSUMER_PROTOCOL_TYPE } from '../consumer-protocol.ts'
 import type { ShareGroup } from '../share/group.ts'
 import type { CommittedOffset, Group, GroupState } from '../state.ts'
 import type { Turn } from '../turn.ts'
-import { subscribedTopics } from './delete.ts'
+import { subscribedTopics, tombstonesOf } from './delete.ts'
 
 type ExpiringGroup = Exclude<Group, ShareGroup>
 
@@ -32,8 +31,8 @@ export function expireOffsets(state: GroupState, turn: Turn): void {
     const left = expireGroup(state, turn, group)
     // Somebody who holds a pending member id is on the way in.
     if (left > 0 || group.state !== 'Empty') continue
-    if (group.type === 'consumer') {
-      for (const record of groupTombstones(group)) turn.write(record)
+    if (group.type !== 'classic') {
+      for (const record of tombstonesOf(group)) turn.write(record)
     } else if (group.pendingJoins.size === 0) {
       turn.write({ type: 'group-metadata', group: group.groupId, value: null })
     }
@@ -65,7 +64,7 @@ function isExpired(turn: Turn, committed: CommittedOffset, baseTimeMs: number | 
 }
 
 function baseTimeFor(group: ExpiringGroup): BaseTime {
-  if (group.type === 'consumer') {
+  if (group.type !== 'classic') {
     return (topic, committed) => (group.subscribesTo(topic) ? null : committed.commitTimestampMs)
   }
   if (group.protocolType === '') return (_topic, committed) => committed.commitTimestampMs

@@ -4,10 +4,9 @@
  * epoch, not by the group.
  */
 import { ErrorCode } from '../../../protocol/errors.ts'
-import { checkConsumerCommit } from '../consumer/offsets.ts'
 import type { GroupState } from '../state.ts'
 import type { Turn, Waiter } from '../turn.ts'
-import { type CommitInput, type CommitResult, writeCommits } from './commit.ts'
+import { type CommitInput, type CommitResult, checkMemberCommit, writeCommits } from './commit.ts'
 
 export type TxnCommitInput = Omit<CommitInput, 'apiVersion' | 'retentionTimeMs'>
 
@@ -27,13 +26,9 @@ function checkMembership(state: GroupState, turn: Turn, input: TxnCommitInput): 
   const group = state.groups.get(input.groupId)
   if (group === undefined) return generation >= 0 ? ErrorCode.ILLEGAL_GENERATION : ErrorCode.NONE
   if (group.type === 'share') return ErrorCode.GROUP_ID_NOT_FOUND
-  if (group.type === 'consumer') {
-    const partitions = input.partitions.map(({ topic, partition }) => ({
-      topicId: turn.topics.topicId(topic),
-      partition,
-    }))
+  if (group.type !== 'classic') {
     const committer = { memberId, groupInstanceId, memberEpoch: generation, apiVersion: 0, isTransactional: true }
-    return checkConsumerCommit(group, { ...committer, partitions })
+    return checkMemberCommit(group, committer, turn, input.partitions)
   }
   if (generation < 0 && group.state === 'Empty') return ErrorCode.NONE
   if (generation < 0 && memberId === '' && groupInstanceId === null) return ErrorCode.NONE

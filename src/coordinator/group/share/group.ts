@@ -80,6 +80,11 @@ export class ShareGroup {
     return this.#targets.get(memberId) ?? NO_PARTITIONS
   }
 
+  topicsChanged(names: ReadonlySet<string>): void {
+    if (this.isMetadataStale) return
+    for (const name of this.#topicCounts.keys()) if (names.has(name)) this.isMetadataStale = true
+  }
+
   // From here on: for replay only.
 
   putEpoch(epoch: number, metadataHash: bigint): void {

@@ -26,7 +26,7 @@ import org.apache.kafka.streams.kstream.Produced;
  *
  * <p>outcomes BOOTSTRAP TOPIC: commits, aborts, and a producer that is replaced. fill BOOTSTRAP TOPIC ID COUNT: one record per transaction, prints
  * the milliseconds. copy BOOTSTRAP FROM TO GROUP ID COUNT: reads, writes and commits its position in transactions, as a member of the group. count
- * BOOTSTRAP FROM TO APPLICATION FOLDER: Kafka Streams counts words, exactly once, until it is killed.
+ * BOOTSTRAP FROM TO APPLICATION FOLDER [PROTOCOL]: Kafka Streams counts words, exactly once, until it is killed or its input ends.
  */
 public final class TransactionClient {
   private static final Duration POLL = Duration.ofMillis(100);
@@ -37,7 +37,7 @@ public final class TransactionClient {
       case "outcomes" -> outcomes(bootstrap, arguments[2]);
       case "fill" -> fill(bootstrap, arguments[2], arguments[3], Integer.parseInt(arguments[4]));
       case "copy" -> copy(bootstrap, Arrays.copyOfRange(arguments, 2, 6), Integer.parseInt(arguments[6]));
-      case "count" -> count(bootstrap, Arrays.copyOfRange(arguments, 2, 6));
+      case "count" -> count(bootstrap, Arrays.copyOfRange(arguments, 2, 6), arguments.length > 6 ? arguments[6] : "classic");
       default -> throw new IllegalArgumentException(arguments[0]);
     }
     System.out.flush();
@@ -135,7 +135,7 @@ public final class TransactionClient {
     }
   }
 
-  private static void count(String bootstrap, String[] names) throws Exception {
+  private static void count(String bootstrap, String[] names, String protocol) throws Exception {
     Properties settings = new Properties();
     settings.put("bootstrap.servers", bootstrap);
     settings.put(StreamsConfig.APPLICATION_ID_CONFIG, names[2]);
@@ -145,8 +145,11 @@ public final class TransactionClient {
     settings.put(StreamsConfig.REPLICATION_FACTOR_CONFIG, 1);
     settings.put(StreamsConfig.DEFAULT_KEY_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
     settings.put(StreamsConfig.DEFAULT_VALUE_SERDE_CLASS_CONFIG, Serdes.StringSerde.class);
-    settings.put("session.timeout.ms", 6000);
-    settings.put("heartbeat.interval.ms", 500);
+    settings.put(StreamsConfig.GROUP_PROTOCOL_CONFIG, protocol);
+    if (protocol.equals("classic")) {
+      settings.put("session.timeout.ms", 6000);
+      settings.put("heartbeat.interval.ms", 500);
+    }
     settings.put("auto.offset.reset", "earliest");
     StreamsBuilder builder = new StreamsBuilder();
     KStream<String, String> lines = builder.stream(names[0]);
