@@ -69,10 +69,15 @@ function resolveTopic(
   return { name, partitionCount: lookup.partitionCount(name) ?? 0, errorCode: ErrorCode.NONE }
 }
 
+/**
+ * `topicIds`: what is stored as the id of a topic that the request names by its name. As in Kafka a plain commit looks it up, one of a transaction goes
+ * without.
+ */
 export function planCommit(
   context: GroupRequestContext,
   request: Pick<OffsetCommitRequest, 'topics'>,
   lookup: TopicLookup,
+  topicIds: 'looked up' | 'as named',
 ): CommitPlan {
   const topics: CodedTopic[] = []
   const rows: CodedRow[] = []
@@ -81,6 +86,8 @@ export function planCommit(
     const topic = resolveTopic(named, context, lookup, 'READ')
     const coded: CodedTopic = { name: named.name, topicId: named.topicId, partitions: [] }
     topics.push(coded)
+    const isNamed = named.topicId === ZERO_UUID && topicIds === 'looked up'
+    const topicId = isNamed ? (lookup.topicId(topic.name) ?? ZERO_UUID) : named.topicId
     for (const committed of named.partitions) {
       const { partitionIndex } = committed
       const row: CodedRow = { partitionIndex, errorCode: topic.errorCode }
@@ -93,7 +100,7 @@ export function planCommit(
       rows.push(row)
       partitions.push({
         topic: topic.name,
-        topicId: named.topicId,
+        topicId,
         partition: partitionIndex,
         offset: committed.committedOffset,
         leaderEpoch: committed.committedLeaderEpoch,

@@ -327,7 +327,7 @@ export class GroupCoordinator {
     request: OffsetCommitRequest,
     reply: (answer: OffsetCommitAnswer) => void,
   ): void {
-    const plan = planCommit(context, request, this.#metadata)
+    const plan = planCommit(context, request, this.#metadata, 'looked up')
     if (plan.partitions.length === 0) {
       reply(plan.answer(ErrorCode.NONE))
       return
@@ -359,7 +359,7 @@ export class GroupCoordinator {
   ): void {
     const { groupId, producerId, producerEpoch } = request
     const topics = request.topics.map((topic) => ({ ...topic, topicId: ZERO_UUID }))
-    const plan = planCommit(context, { topics }, this.#metadata)
+    const plan = planCommit(context, { topics }, this.#metadata, 'as named')
     if (plan.partitions.length === 0) {
       reply(plan.answer(ErrorCode.NONE))
       return

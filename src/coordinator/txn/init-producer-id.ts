@@ -58,7 +58,8 @@ function create(input: InitProducerIdInput, context: DecisionContext): Decision<
   return granted({
     transactionalId: input.transactionalId,
     producerId: freshProducerId,
-    previousProducerId: NONE,
+    // Kafka's coordinator makes an entry with the id first and gives it its first epoch as it gives any other.
+    previousProducerId: freshProducerId,
     nextProducerId: NONE,
     producerEpoch: 0,
     lastProducerEpoch: NONE,

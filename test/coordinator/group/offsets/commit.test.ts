@@ -1,6 +1,5 @@
 import { describe, expect, test } from 'bun:test'
 import { ErrorCode } from '../../../../src/protocol/errors.ts'
-import { ZERO_UUID } from '../../../../src/protocol/schema.ts'
 import { GroupTest, TOPICS, UNKNOWN_TOPIC_ID } from '../../group-test.ts'
 
 describe('rows that fail alone', () => {
@@ -134,13 +133,13 @@ describe('the group', () => {
 })
 
 describe('what is stored', () => {
-  test('offset, leader epoch, metadata and time; the topic id only when the request named it', () => {
+  test('offset, leader epoch, metadata and time; the topic id whichever way the request named the topic', () => {
     const groups = new GroupTest()
     groups.commit({ offsets: { 'orders/0': [5, 'mark\0'] } })
     groups.commit({ version: 10, offsets: { 'orders/1': [6, null] } })
     const stored = { leaderEpoch: 3, commitTimestampMs: groups.clock.now(), expireTimestampMs: null }
     const orders = groups.shard.durable.offsets.get('group')?.get('orders')
-    expect(orders?.get(0)).toEqual({ ...stored, offset: 5, metadata: 'mark\0', topicId: ZERO_UUID })
+    expect(orders?.get(0)).toEqual({ ...stored, offset: 5, metadata: 'mark\0', topicId: TOPICS.orders!.id })
     expect(orders?.get(1)).toEqual({ ...stored, offset: 6, metadata: '', topicId: TOPICS.orders!.id })
   })
 
