@@ -92,9 +92,16 @@ function isFull(group: ClassicGroup, memberId: string, membersMax: number): bool
   }
 }
 
+/** The usual form of a UUID, which is how Kafka writes these; its own ids are base64. */
+function uuidText(id: string): string {
+  return Buffer.from(id, 'base64url')
+    .toString('hex')
+    .replace(/^(.{8})(.{4})(.{4})(.{4})/, '$1-$2-$3-$4-')
+}
+
 function joinWithoutMemberId(group: ClassicGroup, turn: Turn, input: JoinInput, waiter: JoinWaiter): void {
   const { groupInstanceId } = input
-  const memberId = `${groupInstanceId ?? input.clientId}-${turn.random.uuid()}`
+  const memberId = `${groupInstanceId ?? input.clientId}-${uuidText(turn.random.uuid())}`
   if (groupInstanceId !== null) {
     const holderId = group.holderOf(groupInstanceId)
     const holder = holderId === undefined ? undefined : group.member(holderId)

@@ -92,7 +92,7 @@ describe('a first JoinGroup', () => {
     const groups = new GroupTest()
     const { answer } = groups.join({ version: 4, clientId: 'billing' })
     expect(answer.errorCode).toBe(ErrorCode.MEMBER_ID_REQUIRED)
-    expect(answer.memberId).toMatch(/^billing-[A-Za-z0-9_-]{22}$/)
+    expect(answer.memberId).toMatch(/^billing-[0-9a-f-]{36}$/)
     expect(groups.describe()).toMatchObject({ groupState: 'Empty', protocolType: '', members: [] })
   })
 
