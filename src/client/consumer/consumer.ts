@@ -1,0 +1,542 @@
+/**
+ * The consumer: reads partitions, given by hand or by a group, and hands their records to loops or handlers. This file is what an
+ * application sees; the work is done by the fetcher (fetcher.ts), the membership (membership.ts), the positions (positions.ts) and the
+ * commits (group-offsets.ts), which meet in the partition table.
+ *
+ * What must hold: a record is handed out before its offset is committed, and its offset is committed by itself only after the
+ * application was done with it. A partition that is given up is committed first, and nothing of it is handed out after.
+ */
+import { channel } from 'node:diagnostics_channel'
+import { parseBootstrap } from '../address.ts'
+import { Cluster } from '../cluster.ts'
+import { asKafkaError, brokerError, KafkaError } from '../errors.ts'
+import { EARLIEST_TIMESTAMP, type FoundOffset, LATEST_TIMESTAMP, queryOffsets } from '../offsets.ts'
+import { CoordinatorLink } from './coordinator-link.ts'
+import { type ConsumerSerdes, type DeserializeErrorHandler, MessagePreparer } from './deserialize.ts'
+import { Fetcher } from './fetcher.ts'
+import { type CommittedPosition, GroupOffsets, type OffsetToCommit } from './group-offsets.ts'
+import { Membership } from './membership.ts'
+import type { Message } from './message.ts'
+import { ConsumerMetrics, type ConsumerMetricsSnapshot } from './metrics.ts'
+import { type ConnectionOptions, type ConsumerSettings, type ResolvedSettings, resolveSettings } from './options.ts'
+import { type PartitionState, UNKNOWN_OFFSET } from './partition-state.ts'
+import { PartitionTable } from './partition-table.ts'
+import { Positions } from './positions.ts'
+import { type RunOptions, runHandlers } from './runner.ts'
+import {
+  type BatchOptions,
+  BatchStream,
+  type MessageBatch,
+  MessageStream,
+  type OpenStream,
+  type StreamOptions,
+  type StreamSource,
+} from './streams.ts'
+import { SubscriptionKeeper } from './subscription-keeper.ts'
+import type { TopicPartition } from './topic-partition.ts'
+
+export interface RebalanceListener {
+  /** New partitions, before their first record: the place to `seek`. */
+  assigned?(partitions: readonly TopicPartition[]): Promise<void> | void
+  /** About to be given up; what was processed is committed. The last moment for commits of one's own. */
+  revoked?(partitions: readonly TopicPartition[]): Promise<void> | void
+  /** Somebody else may have them already. Without this, `revoked` is called. */
+  lost?(partitions: readonly TopicPartition[]): Promise<void> | void
+}
+
+interface OwnOptions<V, K> extends ConsumerSettings {
+  readonly serdes?: ConsumerSerdes<V, K>
+  readonly onDeserializeError?: DeserializeErrorHandler
+  readonly rebalance?: RebalanceListener
+  /** Told of what goes wrong in the background and is tried again or can be lived with: a commit by interval that failed, records that were gone. */
+  readonly onWarning?: (error: KafkaError) => void
+  /** How long `close` waits for handlers that are under way, milliseconds. Default 30,000. */
+  readonly closeTimeoutMs?: number
+}
+
+/** `bootstrap` makes connections of the consumer's own; a `cluster` is shared and stays open. */
+export type ConsumerOptions<V = Buffer, K = Buffer> = OwnOptions<V, K> &
+  (
+    | (ConnectionOptions & { readonly cluster?: undefined })
+    | { readonly cluster: Cluster; readonly bootstrap?: undefined }
+  )
+
+/** Where to begin: an offset, an end of the partition, or the first record of that time. Without it: the committed offset. */
+export type StartingPoint = number | 'earliest' | 'latest' | 'committed' | { readonly timestamp: number }
+
+export interface PartitionToRead extends TopicPartition {
+  readonly offset?: StartingPoint
+  /** Read up to before this offset. Where every partition has one, loops end when all are reached. */
+  readonly until?: number
+}
+
+const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
+const rebalanceChannel = channel('samsa:consumer:rebalance')
+const commitChannel = channel('samsa:consumer:commit')
+const errorChannel = channel('samsa:consumer:error')
+
+export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
+  readonly cluster: Cluster
+  readonly groupId: string | null
+  private readonly options: ConsumerOptions<V, K>
+  private readonly settings: ResolvedSettings
+  private readonly table: PartitionTable<V, K>
+  private readonly fetcher: Fetcher<V, K>
+  private readonly positions: Positions<V, K>
+  private readonly offsets: GroupOffsets | null
+  private readonly membership: Membership | null
+  private readonly link: CoordinatorLink | null
+  private readonly subscriptions: SubscriptionKeeper | null
+  private readonly source: StreamSource<V, K>
+  private readonly counts = new ConsumerMetrics()
+  private readonly streams = new Set<OpenStream>()
+  private readonly runs = new Set<Promise<void>>()
+  private readonly closing = new AbortController()
+  private closed: Promise<void> | null = null
+  private commitTimer: ReturnType<typeof setInterval> | null = null
+  private pollTimer: ReturnType<typeof setInterval> | null = null
+  private mode: 'none' | 'assigned' | 'subscribed' = 'none'
+  private rebalanceStartMs = 0
+
+  constructor(options: ConsumerOptions<V, K>) {
+    this.options = options
+    this.settings = resolveSettings(options)
+    this.groupId = this.settings.groupId
+    this.cluster = options.cluster ?? new Cluster({ ...options, bootstrap: addresses(options.bootstrap) })
+    this.table = new PartitionTable(
+      () => performance.now(),
+      () => this.fetcher.wake(),
+    )
+    const fatal = (error: KafkaError): void => this.fatal(error)
+    this.fetcher = new Fetcher(this.cluster, this.settings, this.table, {
+      positionLost: (state) => this.positions.lost(state),
+      positionInDoubt: (state) => this.positions.validate(state),
+      fatal,
+      fetched: (elapsedMs) => this.counts.fetchLatency.observeMs(elapsedMs),
+    })
+    const { groupId } = this.settings
+    this.link = groupId === null ? null : new CoordinatorLink(this.cluster, groupId, { own: false })
+    this.membership = groupId === null || this.link === null ? null : this.makeMembership(groupId, this.link)
+    this.offsets =
+      groupId === null || this.link === null || this.membership === null
+        ? null
+        : new GroupOffsets(this.cluster, groupId, this.link, this.membership)
+    this.positions = new Positions(this.cluster, this.settings, this.table, this.offsets, {
+      fatal,
+      settled: () => this.settled(),
+      skipped: ({ topic, partition }, from, to) => {
+        const what = `${topic}-${partition}: records ${from} to ${to - 1} were gone before they were read`
+        this.warn(new KafkaError('ERR_NO_OFFSET', what))
+      },
+    })
+    this.subscriptions =
+      this.membership === null ? null : new SubscriptionKeeper(this.cluster, this.settings, this.membership, fatal)
+    this.source = this.makeSource()
+  }
+
+  /** Joins the group for these topics, or for all whose name matches; replaces an earlier subscription. */
+  async subscribe(topics: string | readonly string[] | RegExp): Promise<void> {
+    this.assertOpen('subscribe')
+    if (this.subscriptions === null)
+      throw new KafkaError('ERR_INVALID_STATE', "subscribe: this consumer has no 'groupId'")
+    if (this.mode === 'assigned') {
+      throw new KafkaError('ERR_INVALID_STATE', 'subscribe: partitions were assigned by hand; unassign them first')
+    }
+    this.mode = 'subscribed'
+    this.startTimers()
+    await this.subscriptions.subscribe(typeof topics === 'string' ? [topics] : topics)
+  }
+
+  /** Reads exactly these partitions, without membership in a group; replaces what was assigned before. Positions are kept. */
+  async assign(partitions: readonly PartitionToRead[]): Promise<void> {
+    this.assertOpen('assign')
+    if (this.mode === 'subscribed') {
+      throw new KafkaError('ERR_INVALID_STATE', 'assign: this consumer has subscribed; a group assigns its partitions')
+    }
+    this.mode = 'assigned'
+    this.startTimers()
+    await this.learn(partitions)
+    for (const state of this.table.all()) {
+      const kept = partitions.some((each) => each.topic === state.topic && each.partition === state.partition)
+      if (!kept) this.table.remove(state)
+    }
+    this.table.reopen()
+    for (const each of partitions) {
+      const known = this.table.get(each)
+      if (known !== undefined && each.offset === undefined && known.until === (each.until ?? Infinity)) continue
+      if (known !== undefined) this.table.remove(each)
+      this.startAt(this.table.add(each, each.until), each.offset ?? 'committed')
+    }
+    this.settled()
+  }
+
+  /** The partitions that this consumer has now. */
+  assignment(): TopicPartition[] {
+    return this.table.all().map(({ topic, partition }) => ({ topic, partition }))
+  }
+
+  messages(options: StreamOptions = {}): MessageStream<V, K> {
+    this.assertOpen('consume')
+    return new MessageStream(this.source, options)
+  }
+
+  batches(options: BatchOptions = {}): AsyncIterableIterator<MessageBatch<V, K>, undefined> {
+    this.assertOpen('consume')
+    return new BatchStream(this.source, options)
+  }
+
+  /** Resolves when the signal fired or the consumer was closed; rejects with what a handler threw, or a fatal error. */
+  run(options: RunOptions<V, K>): Promise<void> {
+    this.assertOpen('consume')
+    const running = runHandlers(this.source, options, this.closing.signal)
+    const tracked = running.catch(() => undefined).finally(() => this.runs.delete(tracked))
+    this.runs.add(tracked)
+    return running
+  }
+
+  /**
+   * Commits what the application is done with, these offsets, or everything up to and with this message. Waits for a rebalance to end,
+   * and fails for partitions that it took away.
+   */
+  async commit(what?: Message<V, K> | readonly OffsetToCommit[]): Promise<void> {
+    const offsets = this.needOffsets('commit')
+    if (what === undefined) {
+      await this.commitStates(this.table.all())
+      return
+    }
+    const rows = Array.isArray(what) ? (what as readonly OffsetToCommit[]) : [afterMessage(what as Message<V, K>)]
+    await offsets.commit(rows)
+    this.counts.commits += 1
+    for (const row of rows) {
+      const state = this.table.get(row)
+      if (state !== undefined) state.committed = row.offset
+    }
+  }
+
+  /** What the group has committed; partitions without a commit are left out. */
+  async committed(partitions: readonly TopicPartition[] = this.assignment()): Promise<CommittedPosition[]> {
+    const offsets = this.needOffsets('committed')
+    await this.learn(partitions)
+    return partitions.length === 0 ? [] : offsets.fetch(partitions, this.closing.signal)
+  }
+
+  /** Nothing more is fetched or handed out of these until `resume`; what is buffered waits. */
+  pause(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const each of partitions) this.table.setPaused(this.stateOf(each, 'pause'), true)
+  }
+
+  resume(partitions: readonly TopicPartition[] = this.assignment()): void {
+    for (const each of partitions) this.table.setPaused(this.stateOf(each, 'resume'), false)
+  }
+
+  paused(): TopicPartition[] {
+    return this.table
+      .all()
+      .filter((state) => state.paused)
+      .map(({ topic, partition }) => ({ topic, partition }))
+  }
+
+  /** The next record of this partition is the one at that point. */
+  seek(where: TopicPartition & { readonly offset: StartingPoint }): void {
+    const state = this.stateOf(where, 'seek')
+    this.startAt(state, where.offset)
+    this.settled()
+  }
+
+  /** The next offset that is handed out; null before it is known where to begin. */
+  position(partition: TopicPartition): number | null {
+    const { position } = this.stateOf(partition, 'position')
+    return position === UNKNOWN_OFFSET ? null : position
+  }
+
+  /** Records between position and end, as of the last fetch; null before the first. */
+  lag(partition: TopicPartition): number | null {
+    return this.stateOf(partition, 'lag').lag(this.settings.readCommitted)
+  }
+
+  /** The first offset of each partition. */
+  beginningOffsets(partitions: readonly TopicPartition[] = this.assignment()): Promise<FoundOffset[]> {
+    return this.lookUp(partitions, EARLIEST_TIMESTAMP)
+  }
+
+  /** The offset after the last record that may be read. */
+  endOffsets(partitions: readonly TopicPartition[] = this.assignment()): Promise<FoundOffset[]> {
+    return this.lookUp(partitions, LATEST_TIMESTAMP)
+  }
+
+  /** The first record of each partition that is at least as young; offset -1 where there is none. */
+  offsetsForTimes(
+    timestamp: number,
+    partitions: readonly TopicPartition[] = this.assignment(),
+  ): Promise<FoundOffset[]> {
+    return this.lookUp(partitions, timestamp)
+  }
+
+  /** How the group sees this member; null without one. */
+  get member(): { readonly memberId: string; readonly generation: number; readonly protocol: string } | null {
+    const identity = this.membership?.identity ?? null
+    if (identity === null) return null
+    return { memberId: identity.memberId, generation: identity.generation, protocol: this.membership?.protocol ?? '' }
+  }
+
+  metrics(): ConsumerMetricsSnapshot {
+    const { counts } = this
+    const states = this.table.all()
+    return {
+      kafka_consumers: this.closed === null ? 1 : 0,
+      kafka_consumers_streams: this.streams.size,
+      kafka_consumers_topics: new Set(states.map(({ topic }) => topic)).size,
+      kafka_consumed_messages: counts.messages,
+      kafka_consumers_lags: states.flatMap((state) => {
+        const lag = state.lag(this.settings.readCommitted)
+        return lag === null ? [] : [{ topic: state.topic, partition: state.partition, lag }]
+      }),
+      kafka_consumer_buffered_bytes: this.table.bufferedBytes,
+      kafka_consumer_rebalances: counts.rebalances,
+      kafka_consumer_partitions_lost: counts.partitionsLost,
+      kafka_consumer_commits: counts.commits,
+      kafka_consumer_commit_failures: counts.commitFailures,
+      kafka_consumer_fetch_latency_seconds: counts.fetchLatency.snapshot(),
+      kafka_consumer_rebalance_latency_seconds: counts.rebalanceLatency.snapshot(),
+    }
+  }
+
+  /**
+   * Ends all loops and runs, waits for handlers that are under way, commits what they were done with, leaves the group and closes
+   * connections. What a loop has in hand is not waited for and does not count as processed. May be called again.
+   */
+  close(): Promise<void> {
+    this.closed ??= this.shutDown()
+    return this.closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async shutDown(): Promise<void> {
+    this.closing.abort()
+    for (const stream of this.streams) stream.stop()
+    this.table.close()
+    await within(this.options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, Promise.all(this.runs))
+    for (const stream of this.streams) stream.finish()
+    if (this.commitTimer !== null) clearInterval(this.commitTimer)
+    if (this.pollTimer !== null) clearInterval(this.pollTimer)
+    this.subscriptions?.close()
+    // Leaving gives all partitions up, and giving up commits. Without membership that is done here.
+    const farewell = this.mode === 'subscribed' ? this.membership?.leave() : this.commitBeforeGoing(this.table.all())
+    await within(
+      this.cluster.timeoutMs,
+      Promise.resolve(farewell).catch(() => undefined),
+    )
+    for (const state of this.table.all()) this.table.remove(state)
+    this.offsets?.close()
+    await Promise.all([this.fetcher.stop(), this.positions.close(), this.membership?.close(), this.link?.close()])
+    if (this.options.cluster === undefined) await this.cluster.close()
+  }
+
+  private makeMembership(groupId: string, shared: CoordinatorLink): Membership {
+    const own = new CoordinatorLink(this.cluster, groupId, { own: true })
+    return new Membership(
+      this.cluster,
+      { ...this.settings, groupId },
+      { own, shared },
+      {
+        revoke: (partitions, lost) => this.revoke(partitions, lost),
+        assign: (partitions) => this.assigned(partitions),
+        fatal: (error) => this.fatal(error),
+        rebalancing: (active) => this.rebalancing(active),
+      },
+    )
+  }
+
+  private makeSource(): StreamSource<V, K> {
+    const { commit } = this.settings
+    const commitOne = (state: PartitionState<V, K>): Promise<void> => this.commitStates([state])
+    return {
+      table: this.table,
+      preparer: MessagePreparer.of(this.options.serdes, this.options.onDeserializeError),
+      commitItem: commit === 'message' ? commitOne : null,
+      commitTurn: commit === 'batch' ? commitOne : null,
+      consumed: (count) => {
+        this.counts.messages += count
+      },
+      opened: (stream) => this.streams.add(stream),
+      closed: (stream) => this.streams.delete(stream),
+    }
+  }
+
+  private startTimers(): void {
+    const { commit, commitIntervalMs, maxPollIntervalMs } = this.settings
+    if (commit === 'interval' && this.commitTimer === null) {
+      this.commitTimer = setInterval(() => void this.commitBeforeGoing(this.table.all()), commitIntervalMs)
+    }
+    if (Number.isFinite(maxPollIntervalMs) && this.pollTimer === null && this.membership !== null) {
+      this.pollTimer = setInterval(() => this.watchHandlers(), Math.max(1, maxPollIntervalMs / 4))
+    }
+  }
+
+  /** A message in hand for too long: the group is told, and joined again once it is done with. */
+  private watchHandlers(): void {
+    const nowMs = performance.now()
+    const stuck = this.table.all().filter(({ busySinceMs }) => busySinceMs !== null)
+    const overdue = stuck.some(({ busySinceMs }) => nowMs - (busySinceMs ?? nowMs) > this.settings.maxPollIntervalMs)
+    this.membership?.dispatch({ type: overdue ? 'overdue' : 'polled' })
+  }
+
+  private rebalancing(active: boolean): void {
+    const nowMs = performance.now()
+    if (active) {
+      this.rebalanceStartMs = nowMs
+      this.counts.rebalances += 1
+    } else this.counts.rebalanceLatency.observeMs(nowMs - this.rebalanceStartMs)
+    rebalanceChannel.publish({ groupId: this.groupId, active, member: this.member })
+  }
+
+  private assigned(partitions: readonly TopicPartition[]): void {
+    const states = partitions.map((each) => {
+      const state = this.table.get(each) ?? this.table.add(each)
+      state.resolving = true
+      return state
+    })
+    if (states.length === 0 && this.options.rebalance?.assigned === undefined) return
+    void this.beginReading(states).catch((error: unknown) =>
+      this.fatal(asKafkaError(error, 'ERR_INVALID_STATE', 'assigned')),
+    )
+  }
+
+  private async beginReading(states: readonly PartitionState<V, K>[]): Promise<void> {
+    const listener = this.options.rebalance
+    if (states.length > 0) await listener?.assigned?.(states.map(({ topic, partition }) => ({ topic, partition })))
+    // The listener may have sought some of them.
+    for (const state of states) if (state.resolving && !state.revoking) this.positions.begin(state)
+    this.fetcher.wake()
+  }
+
+  private async revoke(partitions: readonly TopicPartition[], lost: boolean): Promise<void> {
+    const states = partitions.map((each) => this.table.get(each)).filter((state) => state !== undefined)
+    for (const state of states) state.revoking = true
+    await within(this.settings.rebalanceTimeoutMs, Promise.all(states.map((state) => state.whenIdle())))
+    if (lost) this.counts.partitionsLost += states.length
+    else await this.commitBeforeGoing(states)
+    const { rebalance } = this.options
+    try {
+      if (lost && rebalance?.lost !== undefined) await rebalance.lost(partitions)
+      else if (partitions.length > 0) await rebalance?.revoked?.(partitions)
+    } finally {
+      for (const state of states) this.table.remove(state)
+    }
+  }
+
+  /** Commits by itself, where that is the mode; what fails is told and tried again at the next occasion, or by the next owner. */
+  private async commitBeforeGoing(states: readonly PartitionState<V, K>[]): Promise<void> {
+    if (this.settings.commit === 'manual' || this.offsets === null) return
+    try {
+      await this.commitStates(states)
+    } catch (error) {
+      this.warn(asKafkaError(error, 'ERR_INVALID_STATE', 'commit'))
+    }
+  }
+
+  private async commitStates(states: readonly PartitionState<V, K>[]): Promise<void> {
+    const rows = states
+      .filter((state) => !state.isCommitted)
+      .map((state) => ({ state, offset: state.processed, leaderEpoch: state.processedEpoch }))
+    if (rows.length === 0 || this.offsets === null) return
+    try {
+      await this.offsets.commit(
+        rows.map(({ state: { topic, partition }, offset, leaderEpoch }) => ({ topic, partition, offset, leaderEpoch })),
+      )
+      this.counts.commits += 1
+      for (const { state, offset } of rows) state.committed = offset
+      commitChannel.publish({ groupId: this.groupId, partitions: rows.length })
+    } catch (error) {
+      this.counts.commitFailures += 1
+      throw error
+    }
+  }
+
+  private startAt(state: PartitionState<V, K>, where: StartingPoint): void {
+    if (where === 'committed') this.positions.begin(state)
+    else if (typeof where === 'number') {
+      this.positions.settle(state)
+      this.table.moveTo(state, { offset: where, leaderEpoch: -1 })
+    } else {
+      this.positions.reset(state, where, 'the application asked for it')
+    }
+  }
+
+  private settled(): void {
+    this.table.closeIfFinished()
+    this.fetcher.wake()
+  }
+
+  private async lookUp(partitions: readonly TopicPartition[], timestamp: number): Promise<FoundOffset[]> {
+    await this.learn(partitions)
+    const queries = partitions.map(({ topic, partition }) => ({ topic, partition, timestamp }))
+    const { readCommitted } = this.settings
+    const found = await queryOffsets(this.cluster, queries, { readCommitted, signal: this.closing.signal })
+    const failed = found.find(({ errorCode }) => errorCode !== 0)
+    if (failed === undefined) return found
+    throw brokerError(failed.errorCode, `list offsets of ${failed.topic}-${failed.partition}`)
+  }
+
+  /** Metadata of these topics, where they are not known yet. */
+  private async learn(partitions: readonly TopicPartition[]): Promise<void> {
+    const unknown = new Set(partitions.map(({ topic }) => topic).filter((topic) => this.cluster.isStale(topic)))
+    for (const topic of unknown) await this.cluster.topic(topic, { create: this.settings.allowAutoTopicCreation })
+  }
+
+  private stateOf(each: TopicPartition, what: string): PartitionState<V, K> {
+    const state = this.table.get(each)
+    if (state !== undefined) return state
+    throw new KafkaError(
+      'ERR_INVALID_STATE',
+      `${what}: ${each.topic}-${each.partition} is not assigned to this consumer`,
+    )
+  }
+
+  private needOffsets(what: string): GroupOffsets {
+    if (this.offsets === null) throw new KafkaError('ERR_INVALID_STATE', `${what}: this consumer has no 'groupId'`)
+    return this.offsets
+  }
+
+  private assertOpen(what: string): void {
+    if (this.closed !== null) throw new KafkaError('ERR_CLOSED', `${what}: this consumer is closed`)
+  }
+
+  private warn(error: KafkaError): void {
+    errorChannel.publish({ groupId: this.groupId, error, fatal: false })
+    this.options.onWarning?.(error)
+  }
+
+  /** Whoever takes messages is told; nothing goes on by itself after it. */
+  private fatal(error: KafkaError): void {
+    if (this.closed !== null) return
+    errorChannel.publish({ groupId: this.groupId, error, fatal: true })
+    this.table.fail(error)
+  }
+}
+
+function afterMessage<V, K>({ topic, partition, offset, leaderEpoch }: Message<V, K>): OffsetToCommit {
+  return { topic, partition, offset: offset + 1, leaderEpoch }
+}
+
+function addresses(bootstrap: string | readonly string[]) {
+  const parsed = parseBootstrap(typeof bootstrap === 'string' ? bootstrap : bootstrap.join(','))
+  if (typeof parsed === 'string') throw new KafkaError('ERR_INVALID_OPTION', `bootstrap: ${parsed}`)
+  return parsed
+}
+
+/** Resolves with the promise, or when the time is over. */
+async function within(ms: number, promise: Promise<unknown>): Promise<void> {
+  let timer: ReturnType<typeof setTimeout> | undefined
+  const late = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, Math.min(ms, 0x7fffffff))
+  })
+  try {
+    await Promise.race([promise, late])
+  } finally {
+    clearTimeout(timer)
+  }
+}

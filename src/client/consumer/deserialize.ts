@@ -1,0 +1,86 @@
+/** Bytes to keys and values, and what becomes of a message whose bytes cannot be read. */
+import { KafkaError } from '../errors.ts'
+import type { Deserializer, SerdePair } from '../serdes/serde.ts'
+import type { Message } from './message.ts'
+
+export type ConsumerSerdes<V, K> = SerdePair<Deserializer<V>, Deserializer<K>>
+
+/**
+ * Told of a message whose key or value cannot be read; `rawKey` and `rawValue` are its bytes. When it is done, perhaps after it put the
+ * bytes elsewhere, the message counts as processed. What it throws ends the reading.
+ */
+export type DeserializeErrorHandler = (message: Message, error: KafkaError) => Promise<void> | void
+
+/** False when the message cannot be read; it has been dealt with. */
+export type Preparation = boolean | Promise<boolean>
+
+export class MessagePreparer<V, K> {
+  private readonly serdes: ConsumerSerdes<V, K>
+  private readonly onError: DeserializeErrorHandler | null
+
+  private constructor(serdes: ConsumerSerdes<V, K>, onError: DeserializeErrorHandler | null) {
+    this.serdes = serdes
+    this.onError = onError
+  }
+
+  /** Null where messages need no preparation: bytes are looked at when they are asked for. */
+  static of<V, K>(
+    serdes: ConsumerSerdes<V, K> | undefined,
+    onError: DeserializeErrorHandler | undefined,
+  ): MessagePreparer<V, K> | null {
+    if (serdes === undefined || (serdes.key === undefined && serdes.value === undefined)) return null
+    return new MessagePreparer(serdes, onError ?? null)
+  }
+
+  prepare(message: Message<V, K>): Preparation {
+    try {
+      const key = this.prepareKey(message)
+      const value = this.prepareValue(message)
+      if (key === null && value === null) return true
+      return this.settle(message, key, value)
+    } catch (error) {
+      return this.failed(message, error)
+    }
+  }
+
+  /** Null once it is set; a promise where the deserializer takes its time. */
+  private prepareKey(message: Message<V, K>): Promise<K> | null {
+    const { key } = this.serdes
+    const bytes = key === undefined ? null : message.rawKey
+    if (key === undefined || bytes === null) return null
+    const made = key.deserialize(bytes, { topic: message.topic, field: 'key' })
+    if (made instanceof Promise) return made
+    message.setKey(made)
+    return null
+  }
+
+  private prepareValue(message: Message<V, K>): Promise<V> | null {
+    const { value } = this.serdes
+    const bytes = value === undefined ? null : message.rawValue
+    if (value === undefined || bytes === null) return null
+    const made = value.deserialize(bytes, { topic: message.topic, field: 'value' })
+    if (made instanceof Promise) return made
+    message.setValue(made)
+    return null
+  }
+
+  private async settle(message: Message<V, K>, key: Promise<K> | null, value: Promise<V> | null): Promise<boolean> {
+    // Both are awaited whatever happens, so that neither's failure goes unheard.
+    const [madeKey, madeValue] = await Promise.allSettled([key, value])
+    if (madeKey.status === 'rejected') return this.failed(message, madeKey.reason)
+    if (madeValue.status === 'rejected') return this.failed(message, madeValue.reason)
+    if (key !== null) message.setKey(madeKey.value as K)
+    if (value !== null) message.setValue(madeValue.value as V)
+    return true
+  }
+
+  private async failed(message: Message<V, K>, cause: unknown): Promise<boolean> {
+    const { topic, partition, offset } = message
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const what = `${topic}-${partition} at offset ${offset} cannot be deserialized: ${reason}`
+    const error = new KafkaError('ERR_SERIALIZATION', what, { cause })
+    if (this.onError === null) throw error
+    await this.onError(message as unknown as Message, error)
+    return false
+  }
+}

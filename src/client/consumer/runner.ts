@@ -1,0 +1,67 @@
+/**
+ * The handler way of consuming: so many workers take turns at the partitions. Within a partition one message (or batch) is handled after
+ * the other; over partitions up to `concurrency` at once.
+ *
+ * What must hold: `run` resolves or rejects only after every handler that was begun has ended.
+ */
+
+import type { Message } from './message.ts'
+import { BatchStream, type MessageBatch, MessageStream, type StreamSource } from './streams.ts'
+
+export interface HandlerContext {
+  /** Fires when the consumer is being closed or the run was aborted: long work should come to an end. */
+  readonly signal: AbortSignal
+}
+
+export type MessageHandler<V, K> = (message: Message<V, K>, context: HandlerContext) => Promise<void> | void
+export type BatchHandler<V, K> = (batch: MessageBatch<V, K>, context: HandlerContext) => Promise<void> | void
+
+export type RunOptions<V, K> = {
+  /** Partitions that are worked on at once. Default 1. */
+  readonly concurrency?: number
+  /** Ends the run after the handlers that are under way. */
+  readonly signal?: AbortSignal | undefined
+  /** Of `eachBatch`. */
+  readonly maxMessages?: number
+  readonly maxBytes?: number
+} & (
+  | { readonly eachMessage: MessageHandler<V, K>; readonly eachBatch?: undefined }
+  | { readonly eachBatch: BatchHandler<V, K>; readonly eachMessage?: undefined }
+)
+
+export async function runHandlers<V, K>(
+  source: StreamSource<V, K>,
+  options: RunOptions<V, K>,
+  closing: AbortSignal,
+): Promise<void> {
+  const stop = new AbortController()
+  const signals = [closing, stop.signal, ...(options.signal === undefined ? [] : [options.signal])]
+  const signal = AbortSignal.any(signals)
+  const worker = async (): Promise<void> => {
+    try {
+      if (options.eachMessage !== undefined) {
+        const { eachMessage } = options
+        for await (const message of new MessageStream(source, { signal })) {
+          const handled = eachMessage(message, { signal })
+          if (handled !== undefined) await handled
+        }
+      } else {
+        const { eachBatch, maxMessages, maxBytes } = options
+        const limits = {
+          ...(maxMessages === undefined ? {} : { maxMessages }),
+          ...(maxBytes === undefined ? {} : { maxBytes }),
+        }
+        for await (const batch of new BatchStream(source, { signal, ...limits })) {
+          const handled = eachBatch(batch, { signal })
+          if (handled !== undefined) await handled
+        }
+      }
+    } catch (error) {
+      stop.abort()
+      throw error
+    }
+  }
+  const results = await Promise.allSettled(Array.from({ length: options.concurrency ?? 1 }, worker))
+  const failed = results.find((result) => result.status === 'rejected')
+  if (failed !== undefined) throw failed.reason
+}

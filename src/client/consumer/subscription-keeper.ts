@@ -1,0 +1,133 @@
+/**
+ * What a consumer subscribes to, kept true over time: which topics match an expression, and whether a topic has grown. In the new
+ * protocol (KIP-848) the broker does both; here is what a member of the classic one does itself.
+ */
+import type { Cluster } from '../cluster.ts'
+import { asKafkaError, isConnectionLoss, type KafkaError } from '../errors.ts'
+import type { Membership } from './membership.ts'
+import type { ResolvedSettings } from './options.ts'
+
+/** How soon a topic is looked for again that does not exist yet. */
+const MISSING_REFRESH_MS = 1_000
+
+export class SubscriptionKeeper {
+  private readonly cluster: Cluster
+  private readonly settings: ResolvedSettings
+  private readonly membership: Membership
+  private readonly fatal: (error: KafkaError) => void
+  private wanted: readonly string[] | RegExp = []
+  private protocol: 'classic' | 'consumer' | null = null
+  private topics: readonly string[] = []
+  /** Partitions of each topic when the group was last told of them. */
+  private counts = new Map<string, number>()
+  private timer: ReturnType<typeof setTimeout> | null = null
+  private closed = false
+
+  constructor(
+    cluster: Cluster,
+    settings: ResolvedSettings,
+    membership: Membership,
+    fatal: (error: KafkaError) => void,
+  ) {
+    this.cluster = cluster
+    this.settings = settings
+    this.membership = membership
+    this.fatal = fatal
+  }
+
+  async subscribe(wanted: readonly string[] | RegExp): Promise<void> {
+    this.wanted = wanted
+    this.protocol ??= await this.chooseProtocol()
+    if (!(wanted instanceof RegExp)) {
+      this.topics = [...new Set(wanted)]
+      if (this.topics.length > 0) {
+        await this.cluster.metadata(this.topics, { create: this.settings.allowAutoTopicCreation })
+      }
+    } else if (this.protocol === 'classic') this.topics = await this.matching(wanted)
+    this.tell()
+    this.schedule()
+  }
+
+  close(): void {
+    this.closed = true
+    if (this.timer !== null) clearTimeout(this.timer)
+  }
+
+  private async chooseProtocol(): Promise<'classic' | 'consumer'> {
+    const { groupProtocol } = this.settings
+    if (groupProtocol !== 'auto') return groupProtocol
+    return (await this.membership.speaksConsumerProtocol()) ? 'consumer' : 'classic'
+  }
+
+  private tell(): void {
+    const { wanted, topics, protocol } = this
+    if (protocol === null || this.closed) return
+    this.counts = this.countPartitions()
+    const atBroker = wanted instanceof RegExp && protocol === 'consumer'
+    const subscription = atBroker ? { topics: [], pattern: asRe2(wanted) } : { topics, pattern: null }
+    void this.membership.subscribe(subscription, protocol)
+  }
+
+  private countPartitions(): Map<string, number> {
+    return new Map(this.topics.map((topic) => [topic, this.cluster.knownTopic(topic)?.partitions.length ?? 0]))
+  }
+
+  private async matching(expression: RegExp): Promise<string[]> {
+    const { topics } = await this.cluster.metadata(null)
+    const names = topics.filter(({ isInternal }) => !isInternal).map(({ name }) => name ?? '')
+    // A global or sticky expression remembers where it was.
+    const test = new RegExp(expression.source, expression.flags.replace(/[gy]/g, ''))
+    return names.filter((name) => test.test(name)).sort()
+  }
+
+  private schedule(): void {
+    if (this.timer !== null) clearTimeout(this.timer)
+    if (this.closed) return
+    const missing = [...this.counts.values()].includes(0)
+    const { topicsRefreshMs } = this.settings
+    const waitMs = missing ? Math.min(MISSING_REFRESH_MS, topicsRefreshMs) : topicsRefreshMs
+    this.timer = setTimeout(() => void this.refresh(), waitMs)
+  }
+
+  private async refresh(): Promise<void> {
+    try {
+      await this.look()
+    } catch (error) {
+      if (this.closed) return
+      const failure = asKafkaError(error, 'ERR_BAD_RESPONSE', 'look for topics')
+      if (!isConnectionLoss(failure) && !failure.retriable) {
+        this.fatal(failure)
+        return
+      }
+    }
+    this.schedule()
+  }
+
+  private async look(): Promise<void> {
+    // With `auto` the group may have turned out to be a classic one.
+    this.protocol = this.membership.protocol ?? this.protocol
+    if (this.protocol !== 'classic') {
+      if (this.topics.length > 0) await this.cluster.update(this.topics)
+      this.counts = this.countPartitions()
+      return
+    }
+    if (this.wanted instanceof RegExp) {
+      const topics = await this.matching(this.wanted)
+      if (topics.join(',') !== this.topics.join(',')) {
+        this.topics = topics
+        this.tell()
+        return
+      }
+    } else if (this.topics.length > 0) await this.cluster.update(this.topics)
+    const counts = this.countPartitions()
+    const changed = [...counts].some(([topic, count]) => this.counts.get(topic) !== count)
+    this.counts = counts
+    // One member is enough to begin a rebalance; the leader is the one that dealt the partitions out.
+    if (changed && this.membership.isLeader) this.membership.dispatch({ type: 'rejoin' })
+  }
+}
+
+/** The broker matches whole names, in RE2; an expression here may match a part of one, as `test` does. */
+function asRe2({ source, ignoreCase }: RegExp): string {
+  return `${ignoreCase ? '(?i)' : ''}.*(?:${source}).*`
+}
