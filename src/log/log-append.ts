@@ -230,16 +230,7 @@ export class LogWriter {
   }
 
   #refused(errorCode: ErrorCode, errorMessage: string): AppendInfo {
-    const logStartOffset = this.#log.logStartOffset
-    return {
-      errorCode,
-      errorMessage,
-      baseOffset: NONE,
-      lastOffset: NONE,
-      logAppendTimeMs: NONE,
-      logStartOffset,
-      duplicate: false,
-    }
+    return refusedAppend(this.#log, errorCode, errorMessage)
   }
 
   // ---- rolling ------------------------------------------------------------------------------------------------
@@ -611,4 +602,17 @@ function readMarker(batch: CheckedBatch): EndTransactionMarker | null {
   const bytes = batch.chunks.length === 1 ? batch.chunks[0]! : Buffer.concat(batch.chunks)
   for (const record of iterateRecords(bytes)) return readEndTransactionMarker(record)
   return null
+}
+
+/** What an append gets of which nothing was kept. */
+export function refusedAppend({ logStartOffset }: Log, errorCode: ErrorCode, errorMessage: string): AppendInfo {
+  return {
+    errorCode,
+    errorMessage,
+    baseOffset: NONE,
+    lastOffset: NONE,
+    logAppendTimeMs: NONE,
+    logStartOffset,
+    duplicate: false,
+  }
 }

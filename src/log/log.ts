@@ -11,7 +11,7 @@ import { BatchCursor } from './batch-cursor.ts'
 import { formatEpochCheckpoint, type SegmentFacts } from './checkpoints.ts'
 import { LEADER_EPOCHS_FILE, offsetFileName, TXN_INDEX_SUFFIX } from './file-names.ts'
 import type { LeaderEpochs } from './leader-epochs.ts'
-import { LogWriter } from './log-append.ts'
+import { LogWriter, refusedAppend } from './log-append.ts'
 import { type LogDamage, LogReader } from './log-read.ts'
 import { LogSearch } from './log-search.ts'
 import type { ProducerState } from './producer-state.ts'
@@ -200,9 +200,13 @@ export class Log {
   // ---- appending ----------------------------------------------------------------------------------------------
 
   append(batch: CheckedBatch, options: AppendOptions): AppendInfo {
-    if (this.closed) return refusedAppend(this, 'the log is closed')
+    if (this.closed) return refusedAppend(this, ErrorCode.KAFKA_STORAGE_ERROR, 'the log is closed')
     if (this.syncBroken && this.acknowledgesSynced) {
-      return refusedAppend(this, 'a sync has failed: what is durable is known after a restart')
+      return refusedAppend(
+        this,
+        ErrorCode.KAFKA_STORAGE_ERROR,
+        'a sync has failed: what is durable is known after a restart',
+      )
     }
     return this.#writer.append(batch, options)
   }
@@ -609,10 +613,22 @@ export class Log {
   syncFailed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error)
     this.#services.logger.error('A sync has failed', { log: this.name, reason })
-    if (this.acknowledgesSynced && this.#writer.hasWork) this.#writer.syncFailed()
+    if (this.acknowledgesSynced && this.#writer.hasWork) this.#takeBackUnsynced()
     // What is left and was not durable before may be lost whatever is done now, and the next sync would not tell.
     if (this.recoveryPoint < this.writtenOffset) this.syncBroken = true
     if (error instanceof DiskError) this.#services.failed(error)
+  }
+
+  #takeBackUnsynced(): void {
+    try {
+      this.#writer.syncFailed()
+    } catch (error) {
+      // Not even where to cut can be found out: what the log would say of itself cannot be trusted.
+      if (!(error instanceof DiskError)) throw error
+      this.syncBroken = true
+      this.close()
+      this.#services.failed(error)
+    }
   }
 
   // ---- moving to another data folder --------------------------------------------------------------------------
@@ -676,17 +692,5 @@ export class Log {
     this.#writer.complete()
     this.#writer.abandon()
     for (const segment of this.segments.all) segment.close()
-  }
-}
-
-function refusedAppend(log: Log, errorMessage: string): AppendInfo {
-  return {
-    errorCode: ErrorCode.KAFKA_STORAGE_ERROR,
-    errorMessage,
-    baseOffset: -1,
-    lastOffset: -1,
-    logAppendTimeMs: -1,
-    logStartOffset: log.logStartOffset,
-    duplicate: false,
   }
 }

@@ -106,13 +106,12 @@ export class ReplicaMoves {
     for (;;) {
       const [next] = this.#moves
       if (next === undefined || this.#isStopped) return
-      const [log, move] = next
+      const [, move] = next
       try {
         await move.run()
       } catch (error) {
         this.#ended(move, error)
       }
-      if (this.#moves.get(log) === move && !this.#isStopped) this.#moves.delete(log)
     }
   }
 
@@ -143,14 +142,30 @@ export class ReplicaMoves {
     }
   }
 
+  /** The move has ended before its time. If it is still wanted, it was the log that changed: then it begins anew. */
   #ended(move: LogMove, error: unknown): void {
-    if (error instanceof MoveEnded) return
-    if (!(error instanceof DiskError) && !(error instanceof LogDamage)) throw error
     const { log, source, target } = move
+    if (this.#isStopped || this.#moves.get(log) !== move) return
+    this.#moves.delete(log)
+    if (!target.isOffline) this.#host.removeLater(move.folder, 0)
+    if (error instanceof MoveEnded) {
+      if (!log.closed && !target.isOffline) this.#tryAgain(log, source, target)
+      return
+    }
+    if (!(error instanceof DiskError) && !(error instanceof LogDamage)) throw error
     const fields = { log: log.name, from: source.path, to: target.path, reason: error.message }
     this.#host.logger.error('A log cannot be moved; it stays where it is', fields)
-    if (this.#moves.get(log) === move && !target.isOffline) this.#host.removeLater(move.folder, 0)
     if (error instanceof DiskError) (error.path.startsWith(`${target.path}/`) ? target : source).suspect(error)
+  }
+
+  #tryAgain(log: Log, source: ServedDirectory, target: ServedDirectory): void {
+    try {
+      this.begin(log, source, target)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#host.logger.error('A log cannot be moved; it stays where it is', { log: log.name, reason: error.message })
+      target.suspect(error)
+    }
   }
 
   #sleep(ms: number): Promise<void> {

@@ -143,10 +143,7 @@ export class Segment implements Closable {
     const file = this.file()
     return file.writeDirectly(chunks, this.sizeBytes, (error) => {
       // Opened again meanwhile: that handle does not know how far the file reaches now.
-      if (this.#file !== null && this.#file !== file) {
-        this.#file.close()
-        this.#file = null
-      }
+      if (this.#file !== file) this.#closeFile()
       done(error)
     })
   }
@@ -361,8 +358,7 @@ export class Segment implements Closable {
   }
 
   giveUp(): void {
-    this.#file?.close()
-    this.#file = null
+    this.#closeFile()
     if (!this.sealed || !this.#indexesLoaded || !this.tryWriteIndexes({ closing: true })) return
     this.offsetIndexBytes = this.offsetIndex.file.length
     this.timeIndexBytes = this.timeIndex.file.length
@@ -373,8 +369,19 @@ export class Segment implements Closable {
   close(): void {
     this.#services.activeFiles.forget(this)
     this.#services.sealedFiles.forget(this)
-    this.#file?.close()
+    this.#closeFile()
+  }
+
+  /** What was to become durable was synced; a device that fails only here has nothing more to say. */
+  #closeFile(): void {
+    const file = this.#file
     this.#file = null
+    try {
+      file?.close()
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error)) throw error
+      this.#services.logger.warn('Cannot close a file', { file: this.path, reason: error.message })
+    }
   }
 
   /** Whoever still knows the segment gets no file of it any more; reads that are under way end undisturbed. */

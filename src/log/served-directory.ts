@@ -242,11 +242,7 @@ export class ServedDirectory {
     this.#isOffline = true
     this.#options.onFailed(this, reason)
     for (const log of this.logs) {
-      try {
-        log.close()
-      } catch (error) {
-        if (!isSystemError(error)) throw error
-      }
+      log.close()
     }
     this.logs.clear()
     this.#release()
@@ -277,7 +273,7 @@ export class ServedDirectory {
       this.folder.release()
     } catch (error) {
       // The lock is gone with the process at the latest.
-      if (!isSystemError(error)) throw error
+      if (!(error instanceof Error && 'code' in error)) throw error
     }
   }
 
@@ -318,9 +314,4 @@ export class ServedDirectory {
     }
     await Promise.all(Array.from({ length: CLOSING_SYNCS }, worker))
   }
-}
-
-/** What the system refused while something was closed: of a device that has failed nothing else is to be expected. */
-function isSystemError(error: unknown): boolean {
-  return error instanceof Error && 'code' in error
 }

@@ -7,7 +7,7 @@ import { javaTemporaryOption, kafkaJars } from '../support/kafka-jars.ts'
 
 const SUFFIXES = /\.(log|index|timeindex|txnindex|snapshot)$/
 /** What the dump tool says when it dislikes a file; its exit status is always 0. */
-const FINDINGS =
+export const FINDINGS =
   /Mismatches in|timestamp mismatch|out of order timestamp|indexed offsets are not found|invalid bytes|isvalid: false|Exception|CORRUPT/
 
 export function java(...args: string[]): string {
