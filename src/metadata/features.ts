@@ -46,11 +46,11 @@ export interface FeatureValue {
   readonly level: number
 }
 
-/** Features whose level stays as it is, and why. */
-const FIXED_FEATURES: ReadonlyMap<string, string> = new Map([
-  ['metadata.version', 'The formats of this broker are those of its own level.'],
-  ['kraft.version', 'The metadata has one voter, which is this broker.'],
-])
+/** Levels say how Kafka writes its metadata, of which there is none to write anew: metadata.version stays as it is. */
+const NO_DOWNGRADE = {
+  safe: 'Refusing to perform the requested downgrade because it might delete metadata information.',
+  unsafe: 'Unsafe metadata downgrade is not supported in this version.',
+}
 
 const FEATURES_BY_NAME: ReadonlyMap<string, Feature> = new Map(FEATURES.map((feature) => [feature.name, feature]))
 
@@ -79,14 +79,17 @@ const MAX_ATTEMPTS = 20
 export class Features {
   readonly #store: MetadataStore
   readonly #view: StoreView<FeatureValue>
+  /** Refusals name it as Kafka's name the controller. */
+  readonly #nodeId: number
 
-  private constructor(store: MetadataStore, view: StoreView<FeatureValue>) {
+  private constructor(store: MetadataStore, view: StoreView<FeatureValue>, nodeId: number) {
     this.#store = store
     this.#view = view
+    this.#nodeId = nodeId
   }
 
-  static async load(store: MetadataStore): Promise<Features> {
-    return new Features(store, await StoreView.load<FeatureValue>(store, FEATURES_PREFIX))
+  static async load(store: MetadataStore, nodeId: number): Promise<Features> {
+    return new Features(store, await StoreView.load<FeatureValue>(store, FEATURES_PREFIX), nodeId)
   }
 
   /** The finalized level; 0 is off. */
@@ -140,13 +143,14 @@ export class Features {
   #refuse({ name, level, upgradeType }: FeatureUpdate): string | null {
     const invalid = (reason: string): string => `Invalid update version ${level} for feature ${name}. ${reason}`
     const feature = FEATURES_BY_NAME.get(name)
-    if (feature === undefined || feature.max === 0) return invalid('This broker does not support this feature.')
+    const controller = `Local controller ${this.#nodeId}`
+    if (feature === undefined || feature.max === 0) return invalid(`${controller} does not support this feature.`)
     if (!Object.values<number>(UpgradeType).includes(upgradeType)) {
       return invalid('The given upgrade type is not supported.')
     }
     if (level < 0) return invalid('A feature version cannot be less than 0.')
     if (level < feature.min || level > feature.max) {
-      return invalid(`This broker only supports versions ${feature.min}-${feature.max}`)
+      return invalid(`${controller} only supports versions ${feature.min}-${feature.max}`)
     }
     const current = this.level(feature.name)
     if (level < current && upgradeType === UpgradeType.UPGRADE) {
@@ -154,8 +158,11 @@ export class Features {
         "Can't downgrade the version of this feature without setting the upgrade type to either safe or unsafe downgrade.",
       )
     }
-    if (level !== current && FIXED_FEATURES.has(name)) return invalid(FIXED_FEATURES.get(name) ?? '')
-    return null
+    if (level === current) return null
+    if (name === 'kraft.version') return invalid('The metadata has one voter, which is this broker.')
+    if (name !== 'metadata.version') return null
+    const why = upgradeType === UpgradeType.UNSAFE_DOWNGRADE ? NO_DOWNGRADE.unsafe : NO_DOWNGRADE.safe
+    return `Unsupported metadata.version downgrade from ${current} to ${level}. ${why}`
   }
 
   onChange(listener: () => void): () => void {

@@ -42,7 +42,7 @@ export async function openMetadata(options: MetadataOptions): Promise<Metadata> 
   await initialise(store, config)
   const image = await MetadataImage.load(store)
   config.follow(image, nodeId)
-  const features = await Features.load(store)
+  const features = await Features.load(store, nodeId)
   const elrEnabled = (): boolean => features.level('eligible.leader.replicas.version') > 0
   const configs = new Configs({ store, image, broker: config, nodeId, elrEnabled, ...loggerLevel })
   const topics = new Topics({ store, image, configs, config, random, logger })
