@@ -89,7 +89,7 @@ export function brokerError(errorCode: number, what: string, detail?: string | n
 }
 
 /** The connection is lost or the answer is overdue: asking again, perhaps another broker, may help. */
-export function isConnectionLoss(error: unknown): error is KafkaError {
+export function isConnectionLoss(error: unknown): boolean {
   if (!(error instanceof KafkaError)) return false
   return error.code === 'ERR_CONNECTION_CLOSED' || error.code === 'ERR_CONNECT' || error.code === 'ERR_TIMEOUT'
 }
@@ -103,13 +103,17 @@ export function abortedError(what: string, signal: AbortSignal): KafkaError {
   return new KafkaError('ERR_ABORTED', `${what}: aborted by its caller`, { cause: signal.reason })
 }
 
+/** Frames of the client itself, on top of the caller's. */
+const OWN_FRAME = /[/\\]client[/\\](producer|consumer)[/\\]/
+
 /**
  * The same error as seen from where the caller asked: answers arrive on an empty stack, `origin` was made in the call.
  * Several callers may wait for one answer, so each gets an error of its own, with the same code and cause.
  */
 export function fromCallSite(error: KafkaError, origin: Error | null): KafkaError {
   const copy = new KafkaError(error.code, error.message, { cause: error.cause ?? error, errorCode: error.errorCode })
-  const frames = origin?.stack?.split('\n').slice(1).join('\n')
-  if (frames !== undefined) copy.stack = `${copy.name}: ${copy.message}\n${frames}`
+  const frames = origin?.stack?.split('\n').slice(1) ?? []
+  const own = frames.findIndex((frame) => !OWN_FRAME.test(frame))
+  if (own >= 0) copy.stack = `${copy.name}: ${copy.message}\n${frames.slice(own).join('\n')}`
   return copy
 }

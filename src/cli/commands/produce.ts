@@ -1,9 +1,11 @@
 /** `samsa produce`: each line of stdin or of a file becomes a record. */
 import { createReadStream } from 'node:fs'
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { type Acks, SimpleProducer } from '../../client/simple-producer.ts'
-import type { RecordInput } from '../../records/batch.ts'
-import { CODEC_NAMES, type CodecName, codecId } from '../../records/codecs/index.ts'
+import type { Cluster } from '../../client/cluster.ts'
+import type { KafkaError } from '../../client/errors.ts'
+import type { Acks } from '../../client/producer/options.ts'
+import { Producer } from '../../client/producer/producer.ts'
+import { CODEC_NAMES, type CodecName } from '../../records/codecs/index.ts'
 import { CliError } from '../errors.ts'
 import { LineSplitter, unescapeText } from '../lines.ts'
 import {
@@ -37,6 +39,9 @@ interface ProduceOptions extends BootstrapOptions, FormatOptions {
 }
 
 const READ_CHUNK_BYTES = 1024 * 1024
+const BUFFER_BYTES = 16 * 1024 * 1024
+/** A line may be as large as the topic takes it. */
+const REQUEST_BYTES_MAX = 32 * 1024 * 1024
 
 const EXAMPLES = `
 Examples:
@@ -75,7 +80,8 @@ export function command(): Command {
     .addOption(
       new Option('--acks <acks>', 'which replicas must have a record: all, 1 (the leader) or 0 (none)')
         .argParser(parseAcks)
-        .default(-1, 'all'),
+
+        .default('all'),
     )
     .addOption(
       new Option('--linger <ms>', 'how long a record may wait for others').argParser(nonNegativeInteger).default(5),
@@ -94,18 +100,10 @@ export function command(): Command {
 async function run(options: ProduceOptions): Promise<void> {
   const startMs = performance.now()
   const { interrupted, delivered } = await withCluster(options, async (cluster) => {
-    const producer = await SimpleProducer.open(cluster, {
-      topic: options.topic,
-      acks: options.acks,
-      codec: options.compression === 'none' ? 0 : codecId(options.compression),
-      ...(options.level === undefined ? {} : { level: options.level }),
-      ...(options.partition === undefined ? {} : { partition: options.partition }),
-      lingerMs: options.linger,
-      batchBytes: options.batchSize,
-      create: true,
-    })
-    const interrupted = await feed(producer, options)
-    return { interrupted, delivered: producer.delivered }
+    await checkPartition(cluster, options)
+    const sink = new Sink(cluster, options)
+    const interrupted = await feed(sink, options)
+    return { interrupted, delivered: sink.delivered }
   })
   const seconds = (performance.now() - startMs) / 1000
   if (options.format === 'json') await printJson({ topic: options.topic, records: delivered, seconds })
@@ -114,8 +112,67 @@ async function run(options: ProduceOptions): Promise<void> {
   if (interrupted && process.stdin.isTTY !== true) throw new CliError(`interrupted after ${delivered} records`)
 }
 
+/** Says what is wrong with topic or partition before any input is read. */
+async function checkPartition(cluster: Cluster, { topic: name, partition }: ProduceOptions): Promise<void> {
+  const topic = await cluster.topic(name, { create: true })
+  if (partition === undefined || topic.partitions.some(({ partitionIndex }) => partitionIndex === partition)) return
+  throw new CliError(`topic '${name}' has no partition ${partition}, only 0 to ${topic.partitions.length - 1}`)
+}
+
+/** A record of a line, or of any other input in bytes. */
+export interface LineRecord {
+  readonly timestamp: number
+  readonly key: Uint8Array | null
+  readonly value: Uint8Array | null
+  readonly headers: readonly { readonly key: string; readonly value: Uint8Array }[]
+}
+
+/** Where lines go: the producer, what it has delivered, and the first thing that went wrong. */
+class Sink {
+  delivered = 0
+  failure: KafkaError | null = null
+  private readonly producer: Producer<Uint8Array, Uint8Array>
+  private readonly target: { topic: string; partition: number | undefined }
+
+  constructor(cluster: Cluster, options: ProduceOptions) {
+    this.target = { topic: options.topic, partition: options.partition }
+    this.producer = new Producer<Uint8Array, Uint8Array>({
+      cluster,
+      acks: options.acks,
+      compression: options.compression,
+      ...(options.level === undefined ? {} : { compressionLevel: options.level }),
+      lingerMs: options.linger,
+      batchBytes: options.batchSize,
+      bufferBytes: BUFFER_BYTES,
+      maxRequestBytes: REQUEST_BYTES_MAX,
+      requestTimeoutMs: cluster.timeoutMs,
+      // The option is how long to wait for the broker; a record that lingers waits for others, not for the broker.
+      deliveryTimeoutMs: cluster.timeoutMs + options.linger,
+      hooks: {
+        onBatch: ({ records, error }) => {
+          if (error === null) this.delivered += records
+          else this.failure ??= error
+        },
+      },
+    })
+  }
+
+  async add(record: LineRecord): Promise<void> {
+    while (this.failure === null && !this.producer.trySend({ ...record, ...this.target })) {
+      await this.producer.whenWritable()
+    }
+    if (this.failure !== null) throw this.failure
+  }
+
+  /** Waits until everything is delivered. */
+  async finish(): Promise<void> {
+    await this.producer.flush()
+    await this.producer.close()
+  }
+}
+
 /** Reads all input into the producer and waits until it is delivered. True if an interrupt cut the input short. */
-async function feed(producer: SimpleProducer, options: ProduceOptions): Promise<boolean> {
+async function feed(sink: Sink, options: ProduceOptions): Promise<boolean> {
   const input =
     options.file === undefined ? process.stdin : createReadStream(options.file, { highWaterMark: READ_CHUNK_BYTES })
   let interrupted = false
@@ -131,8 +188,8 @@ async function feed(producer: SimpleProducer, options: ProduceOptions): Promise<
   const progress = new Progress(process.stderr.isTTY === true && process.stdin.isTTY !== true)
   try {
     for await (const chunk of input as AsyncIterable<Buffer>) {
-      for (const line of splitter.push(chunk)) await producer.add(toRecord(line))
-      progress.update(() => `${producer.delivered} records delivered`)
+      for (const line of splitter.push(chunk)) await sink.add(toRecord(line))
+      progress.update(() => `${sink.delivered} records delivered`)
     }
   } catch (error) {
     // Destroying the input to stop reading it is not a failure of the input.
@@ -142,8 +199,8 @@ async function feed(producer: SimpleProducer, options: ProduceOptions): Promise<
     process.off('SIGTERM', interrupt)
   }
   const last = splitter.end()
-  if (last !== null && !interrupted) await producer.add(toRecord(last))
-  await producer.flush()
+  if (last !== null && !interrupted) await sink.add(toRecord(last))
+  await sink.finish()
   progress.clear()
   return interrupted
 }
@@ -151,7 +208,7 @@ async function feed(producer: SimpleProducer, options: ProduceOptions): Promise<
 /** From a line to a record; what is the same for all records is made once. */
 export function recordMaker(
   options: Pick<ProduceOptions, 'key' | 'keySeparator' | 'header' | 'null'>,
-): (line: Buffer) => RecordInput {
+): (line: Buffer) => LineRecord {
   const fixedKey = options.key === undefined ? null : Buffer.from(options.key)
   const separator = options.keySeparator === undefined ? null : Buffer.from(unescapeText(options.keySeparator))
   const headers = (options.header ?? []).map(({ key, value }) => ({ key, value: Buffer.from(value) }))
@@ -179,7 +236,7 @@ function summary(records: number, topic: string, seconds: number): string {
 }
 
 function parseAcks(text: string): Acks {
-  if (text === 'all' || text === '-1') return -1
+  if (text === 'all' || text === '-1') return 'all'
   if (text === '0') return 0
   if (text === '1') return 1
   throw new InvalidArgumentError('It must be all, 1 or 0.')

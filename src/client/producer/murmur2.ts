@@ -3,8 +3,8 @@
 const SEED = 0x9747b28c
 const MULTIPLIER = 0x5bd1e995
 
-export function murmur2(data: Uint8Array): number {
-  const length = data.byteLength
+/** Of the first `length` bytes. */
+export function murmur2(data: Uint8Array, length = data.byteLength): number {
   let hash = SEED ^ length
   let at = 0
   for (; at + 4 <= length; at += 4) {

@@ -1,5 +1,5 @@
 import { expect, test } from 'bun:test'
-import { murmur2, partitionForKey } from '../../src/client/partitioner.ts'
+import { murmur2, partitionForKey } from '../../../src/client/producer/murmur2.ts'
 
 // The values that the Java client's own tests expect.
 test.each([

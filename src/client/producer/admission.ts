@@ -1,0 +1,135 @@
+/**
+ * Records that cannot go into a batch yet: their topic's partitions are not known, or the memory is full. First come,
+ * first served per reason; each has a deadline. What waits is bounded on its own: a program that never waits for `send`
+ * is refused in the end.
+ */
+import { KafkaError } from '../errors.ts'
+import type { Delivery } from './deliveries.ts'
+import type { EncodedRecord } from './record.ts'
+
+export interface WaitingRecord {
+  readonly record: EncodedRecord
+  readonly delivery: Delivery | null
+  /** Made in the call that sent it. */
+  readonly origin: Error
+  readonly deadlineMs: number
+  readonly bytes: number
+}
+
+/** Bytes that wait in all queues of a producer. */
+export class WaitingBudget {
+  private usedBytes = 0
+  private readonly limitBytes: number
+
+  constructor(limitBytes: number) {
+    this.limitBytes = limitBytes
+  }
+
+  /** The first record always fits. */
+  take(bytes: number): boolean {
+    if (this.usedBytes > 0 && this.usedBytes + bytes > this.limitBytes) return false
+    this.usedBytes += bytes
+    return true
+  }
+
+  giveBack(bytes: number): void {
+    this.usedBytes -= bytes
+  }
+}
+
+/** Answered records are taken off the front so many at a time. */
+const COMPACT_FROM = 1024
+
+/** Objects and promises beside the record's own bytes. */
+const OVERHEAD_BYTES = 200
+
+export class AdmissionQueue {
+  private records: WaitingRecord[] = []
+  private head = 0
+  private readonly budget: WaitingBudget
+  private readonly waitMs: number
+  private readonly why: string
+  private readonly code: 'ERR_BUFFER_FULL' | 'ERR_TIMEOUT'
+  private readonly gaveUp: (waiting: WaitingRecord, error: KafkaError) => void
+  private timer: ReturnType<typeof setTimeout> | null = null
+
+  constructor(
+    budget: WaitingBudget,
+    options: {
+      waitMs: number
+      /** "topic 'orders' has no known partitions" */
+      why: string
+      code: 'ERR_BUFFER_FULL' | 'ERR_TIMEOUT'
+      gaveUp(waiting: WaitingRecord, error: KafkaError): void
+    },
+  ) {
+    this.budget = budget
+    this.waitMs = options.waitMs
+    this.why = options.why
+    this.code = options.code
+    this.gaveUp = options.gaveUp
+  }
+
+  get length(): number {
+    return this.records.length - this.head
+  }
+
+  /** The bytes of the record are copied: the caller may change its buffers. Null if too much waits already. */
+  push(record: EncodedRecord, delivery: Delivery | null): WaitingRecord | null {
+    const bytes = OVERHEAD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0)
+    if (!this.budget.take(bytes)) return null
+    const own: EncodedRecord = { ...record, key: copyOf(record.key), value: copyOf(record.value) }
+    const deadlineMs = performance.now() + this.waitMs
+    const waiting = { record: own, delivery, origin: new Error(), deadlineMs, bytes }
+    this.records.push(waiting)
+    this.timer ??= setTimeout(() => this.expire(), this.waitMs)
+    return waiting
+  }
+
+  /** Admits from the front while `admit` takes them. */
+  drain(admit: (waiting: WaitingRecord) => boolean): void {
+    while (this.head < this.records.length) {
+      const waiting = this.records[this.head]!
+      if (!admit(waiting)) break
+      this.budget.giveBack(waiting.bytes)
+      this.head += 1
+      if (this.head === COMPACT_FROM || this.head === this.records.length) {
+        this.records = this.records.slice(this.head)
+        this.head = 0
+      }
+    }
+    this.stopTimerIfEmpty()
+  }
+
+  /** Takes everything out, or only what satisfies the condition. */
+  remove(condition: (waiting: WaitingRecord) => boolean = () => true): WaitingRecord[] {
+    const removed: WaitingRecord[] = []
+    const kept: WaitingRecord[] = []
+    for (const waiting of this.records.slice(this.head)) (condition(waiting) ? removed : kept).push(waiting)
+    this.records = kept
+    this.head = 0
+    for (const { bytes } of removed) this.budget.giveBack(bytes)
+    this.stopTimerIfEmpty()
+    return removed
+  }
+
+  private expire(): void {
+    this.timer = null
+    const nowMs = performance.now()
+    for (const waiting of this.remove(({ deadlineMs }) => deadlineMs <= nowMs)) {
+      this.gaveUp(waiting, new KafkaError(this.code, `${this.why} after ${this.waitMs} ms`))
+    }
+    const next = this.records[this.head]
+    if (next !== undefined) this.timer = setTimeout(() => this.expire(), Math.ceil(next.deadlineMs - nowMs))
+  }
+
+  private stopTimerIfEmpty(): void {
+    if (this.length > 0 || this.timer === null) return
+    clearTimeout(this.timer)
+    this.timer = null
+  }
+}
+
+function copyOf<T extends string | Uint8Array | null>(bytes: T): T | Buffer {
+  return bytes instanceof Uint8Array ? Buffer.from(bytes) : bytes
+}

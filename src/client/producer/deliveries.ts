@@ -1,0 +1,61 @@
+/** Who waits for a record, and how they are told. One object per record that somebody waits for, none for the others. */
+import type { KafkaError } from '../errors.ts'
+import { fromCallSite } from '../errors.ts'
+import type { RecordMetadata } from './record.ts'
+
+export interface Delivery {
+  /** The record's own timestamp, for the answer. */
+  timestamp: number
+  delivered(metadata: RecordMetadata): void
+  /** `origin` was made where the first record of the batch was sent. */
+  failed(error: KafkaError, origin: Error | null): void
+}
+
+export class SingleDelivery implements Delivery {
+  timestamp = 0
+  readonly promise: Promise<RecordMetadata>
+  delivered!: (metadata: RecordMetadata) => void
+  private reject!: (error: KafkaError) => void
+
+  constructor() {
+    this.promise = new Promise((resolve, reject) => {
+      this.delivered = resolve
+      this.reject = reject
+    })
+  }
+
+  failed(error: KafkaError, origin: Error | null): void {
+    this.reject(fromCallSite(error, origin))
+  }
+}
+
+/** Several records sent in one call: resolves when all are delivered, rejects with the first that is not. */
+export class ManyDeliveries {
+  readonly promise: Promise<RecordMetadata[]>
+  private readonly results: RecordMetadata[]
+  private missing: number
+  private resolve!: (results: RecordMetadata[]) => void
+  private reject!: (error: KafkaError) => void
+
+  constructor(count: number) {
+    this.missing = count
+    this.results = new Array<RecordMetadata>(count)
+    this.promise = new Promise((resolve, reject) => {
+      this.resolve = resolve
+      this.reject = reject
+    })
+    if (count === 0) this.resolve([])
+  }
+
+  at(index: number): Delivery {
+    return {
+      timestamp: 0,
+      delivered: (metadata) => {
+        this.results[index] = metadata
+        this.missing -= 1
+        if (this.missing === 0) this.resolve(this.results)
+      },
+      failed: (error, origin) => this.reject(fromCallSite(error, origin)),
+    }
+  }
+}

@@ -1,0 +1,41 @@
+/** What a producer takes and what it answers. */
+import type { Bytes } from '../serdes/serde.ts'
+
+export type HeaderValue = Bytes | null
+
+/** By name, or as a list where the order matters or a name occurs twice. */
+export type HeadersInput =
+  | Readonly<Record<string, HeaderValue>>
+  | readonly { readonly key: string; readonly value: HeaderValue }[]
+
+export interface ProducerRecord<V = Bytes, K = Bytes> {
+  readonly topic: string
+  /** Null is a tombstone: in a compacted topic it deletes the key. */
+  readonly value: V | null
+  /** Records of one key go to one partition, in order. */
+  readonly key?: K | null | undefined
+  readonly headers?: HeadersInput | undefined
+  /** Without it the partitioner decides. */
+  readonly partition?: number | undefined
+  /** Milliseconds since 1970; without it the time of the call. */
+  readonly timestamp?: number | undefined
+}
+
+export interface RecordMetadata {
+  readonly topic: string
+  readonly partition: number
+  /** -1 with acks 0, where no broker tells it. */
+  readonly offset: number
+  /** Milliseconds since 1970: the record's own, or the broker's where the topic asks for that (LogAppendTime). */
+  readonly timestamp: number
+}
+
+/** A record whose key and value are bytes or text: what waits and what is appended. */
+export interface EncodedRecord {
+  readonly topic: string
+  readonly key: Bytes | null
+  readonly value: Bytes | null
+  readonly headers: HeadersInput | undefined
+  readonly partition: number
+  readonly timestamp: number
+}

@@ -1,0 +1,21 @@
+/** MessagePack by msgpackr: compact, and several times as fast as JSON for objects. */
+import { Packr } from 'msgpackr'
+import type { Serde } from './serde.ts'
+
+export interface MsgpackOptions {
+  /**
+   * Write objects as plain maps, which MessagePack libraries of every language read. Without it they are msgpackr's records:
+   * a structure that occurs several times in a message is named once. Both are read either way. Default false.
+   */
+  readonly maps?: boolean
+}
+
+/** Every message stands alone. The type is the caller's promise: nothing checks it. */
+export function msgpackSerde<T>(options: MsgpackOptions = {}): Serde<T> {
+  const writer = new Packr({ useRecords: options.maps !== true })
+  const reader = new Packr({ useRecords: true, mapsAsObjects: true })
+  return {
+    serialize: (value) => writer.pack(value),
+    deserialize: (bytes) => reader.unpack(bytes) as T,
+  }
+}

@@ -1,0 +1,30 @@
+/**
+ * How keys and values become bytes and come back. A serializer may answer at once or later (a schema registry has to be
+ * asked): those that answer at once cost nothing extra. Null never reaches a serde: it is Kafka's tombstone and stays null.
+ */
+
+/** What a key or a value is when no serde is given: strings are UTF-8, bytes are taken as they are. */
+export type Bytes = string | Uint8Array
+
+export interface SerdeContext {
+  readonly topic: string
+  readonly field: 'key' | 'value'
+}
+
+export interface Serializer<T> {
+  /** Text is written as UTF-8, straight into the batch. */
+  serialize(value: T, context: SerdeContext): Bytes | Promise<Bytes>
+}
+
+export interface Deserializer<T> {
+  /** The bytes are a view of what was fetched: copy what must outlive the message. */
+  deserialize(bytes: Buffer, context: SerdeContext): T | Promise<T>
+}
+
+export interface Serde<T> extends Serializer<T>, Deserializer<T> {}
+
+/** The serdes of a producer's or a consumer's records. */
+export interface SerdePair<Side, KeySide> {
+  readonly value?: Side
+  readonly key?: KeySide
+}
