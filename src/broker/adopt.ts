@@ -6,7 +6,7 @@
  * whole and on the device: whatever ends the process leaves a folder that is still only Kafka's, or one that is Samsa's.
  */
 import { join } from 'node:path'
-import { MetadataStoreError } from '../metadata/store.ts'
+import { MetadataStoreError, type StorePut } from '../metadata/store.ts'
 import { METADATA_FILE, SqliteMetadataStore } from '../metadata/store-sqlite.ts'
 import type { Clock } from '../storage/clock.ts'
 import type { Disk } from '../storage/disk.ts'
@@ -32,7 +32,7 @@ const UNFINISHED_SUFFIX = '.adopting'
 export function refuseUnlessAdopted(options: KafkaFolderOptions, adopt: boolean): void {
   const metadataLog = metadataLogOf(options)
   if (metadataLog === null) return
-  refuseIfLocked({ ...options, metadataDirectory: metadataLog })
+  refuseIfLocked(options, metadataLog)
   const folder = inspectKafkaFolder(options, metadataLog)
   if (folder.refusals.length > 0) throw impossible(folder)
   if (adopt) return
@@ -57,15 +57,15 @@ export interface AdoptServices {
 export async function adoptKafkaFolder(options: KafkaFolderOptions, services: AdoptServices): Promise<void> {
   const metadataLog = metadataLogOf(options)
   if (metadataLog === null) return
-  const { disk, directories } = options
+  const { disk, metadataDirectory } = options
   const { logger } = services
-  // The data folders are ours by now; the metadata log may lie in another one.
-  const extraLock = directories.includes(metadataLog) ? null : disk.lock(join(metadataLog, '.lock'))
+  // The data folders are ours by now; the metadata log may lie in another one, which may be ours as well.
+  const extraLock = disk.lock(join(metadataLog, '.lock'))
   try {
     const folder = inspectKafkaFolder(options, metadataLog)
     if (folder.refusals.length > 0) throw impossible(folder)
     for (const line of reportOf(folder)) logger.info(line)
-    await writeMetadataFile(join(directories[0]!, METADATA_FILE), folder, disk, services)
+    await writeMetadataFile(metadataDirectory, folder.entries, disk, services)
     const { clusterId, nodeId, read } = folder
     logger.info("Kafka's data folder was taken over", { clusterId, nodeId, topics: read.metadata.topics.size })
   } finally {
@@ -74,17 +74,18 @@ export async function adoptKafkaFolder(options: KafkaFolderOptions, services: Ad
 }
 
 async function writeMetadataFile(
-  path: string,
-  folder: KafkaFolder,
+  directory: string,
+  entries: readonly StorePut[],
   disk: Disk,
   services: AdoptServices,
 ): Promise<void> {
+  const path = join(directory, METADATA_FILE)
   const unfinished = path + UNFINISHED_SUFFIX
   const leftovers = [unfinished, `${unfinished}-wal`, `${unfinished}-shm`]
   for (const leftover of leftovers) disk.remove(leftover)
   const store = new SqliteMetadataStore({ ...services, path: unfinished, exclusive: true })
   try {
-    const { ok } = await store.transact({ puts: folder.entries })
+    const { ok } = await store.transact({ puts: entries })
     if (!ok) throw new MetadataStoreError(`metadata file ${unfinished}: was written to by somebody else`)
   } finally {
     store.close()
@@ -98,5 +99,5 @@ async function writeMetadataFile(
     file.close()
   }
   disk.rename(unfinished, path)
-  disk.syncDirectory(folder.directories[0]!)
+  disk.syncDirectory(directory)
 }

@@ -8,14 +8,14 @@ const INTERNAL_TOPICS = ['__consumer_offsets', '__transaction_state', '__share_g
 const NAME_COLUMNS = 20
 
 export function reportOf(folder: KafkaFolder): string[] {
-  const { read, directories, metadataDirectory } = folder
+  const { read, directories, metadataLog } = folder
   const { metadata } = read
   const row = (name: string, value: string): string => `  ${name.padEnd(NAME_COLUMNS)} ${value}`
   const features = [...metadata.features].filter(([name]) => name !== 'metadata.version')
   const level = metadata.features.get('metadata.version')
   return [
     `The data folder of a Kafka broker: ${directories.join(', ')}`,
-    ...(directories.includes(metadataDirectory) ? [] : [row('metadata log', metadataDirectory)]),
+    ...(directories.includes(metadataLog) ? [] : [row('metadata log', metadataLog)]),
     row('cluster id', folder.clusterId),
     row('node id', String(folder.nodeId)),
     row('last stop', folder.isCleanlyStopped ? 'clean' : 'not clean: its logs are checked at the start'),

@@ -9,6 +9,7 @@ import { join } from 'node:path'
 import { parseEpochCheckpoint, parseMetaProperties, parsePartitionMetadata } from '../log/checkpoints.ts'
 import {
   LEADER_EPOCHS_FILE,
+  LOG_SUFFIX,
   PARTITION_METADATA_FILE,
   parsePartitionFolder,
   partitionFolderName,
@@ -36,10 +37,10 @@ const NO_DIRECTORY: ReadonlySet<string> = new Set(['AAAAAAAAAAAAAAAAAAAAAA', 'AA
 const MOST_NAMED = 3
 
 export interface KafkaFolderOptions {
-  /** `log.dirs`; Samsa's metadata will be in the first. */
+  /** `log.dirs` */
   readonly directories: readonly string[]
-  /** `metadata.log.dir`; null: one of the directories. */
-  readonly metadataDirectory: string | null
+  /** `metadata.log.dir`, where Samsa's metadata will be; without it the first of the directories. */
+  readonly metadataDirectory: string
   readonly nodeId: number
   readonly disk: Disk
 }
@@ -51,13 +52,14 @@ export interface PartitionPlace {
   readonly partition: number
   /** Null: the folder does not say. */
   readonly topicId: string | null
+  /** Of its segments; what is set aside for indexes does not count. */
   readonly bytes: number
 }
 
 export interface KafkaFolder {
   readonly directories: readonly string[]
   /** Where `__cluster_metadata-0` is. */
-  readonly metadataDirectory: string
+  readonly metadataLog: string
   readonly clusterId: string
   readonly nodeId: number
   readonly isCleanlyStopped: boolean
@@ -71,22 +73,44 @@ export interface KafkaFolder {
   readonly entries: readonly StorePut[]
 }
 
-/** Where Kafka's metadata is, if the folders are Kafka's and not Samsa's yet; null: they are not. */
+/**
+ * Where Kafka's metadata log is, if the folders are Kafka's and not Samsa's yet; null: they are not. Throws a BrokerStartError if they are
+ * Kafka's but the log is in none of them: what it says of their partitions must not be made up.
+ */
 export function metadataLogOf({ directories, metadataDirectory, disk }: KafkaFolderOptions): string | null {
-  if (directories.some((directory) => disk.exists(join(directory, METADATA_FILE)))) return null
-  const candidates = metadataDirectory === null ? directories : [metadataDirectory, ...directories]
-  const isThere = (directory: string): boolean =>
-    disk.exists(join(directory, METADATA_LOG_FOLDER)) || disk.exists(join(directory, BOOTSTRAP_FILE))
-  const withLog = candidates.find((directory) => disk.exists(join(directory, METADATA_LOG_FOLDER)))
-  return withLog ?? candidates.find(isThere) ?? null
+  const candidates = [...new Set([metadataDirectory, ...directories])]
+  const holding = (name: string): string | undefined => candidates.find((each) => disk.exists(join(each, name)))
+  if (holding(METADATA_FILE) !== undefined) return null
+  const withLog = holding(METADATA_LOG_FOLDER)
+  if (withLog !== undefined) return withLog
+  // Every folder that was formatted has one, also where the log is elsewhere.
+  const formatted = holding(BOOTSTRAP_FILE)
+  if (formatted === undefined) return null
+  const partitions = directories.filter((each) => disk.exists(each)).flatMap((each) => partitionFoldersIn(each, disk))
+  if (partitions.length === 0) return formatted
+  const message =
+    `data folder ${formatted}: a Kafka broker's, with partitions (${few(partitions)}), but ${METADATA_LOG_FOLDER} is not there; ` +
+    '--set metadata.log.dir=DIR names the folder that has it'
+  throw new BrokerStartError('DATA_UNUSABLE', message)
+}
+
+function partitionFoldersIn(directory: string, disk: Disk): string[] {
+  return disk.list(directory).filter((name) => {
+    const isPartition = parsePartitionFolder(name)?.state === 'live' && name !== METADATA_LOG_FOLDER
+    return isPartition && disk.stat(join(directory, name))?.isDirectory === true
+  })
 }
 
 /** Throws a BrokerStartError if the folder is in use or cannot be read. */
-export function inspectKafkaFolder(options: KafkaFolderOptions, metadataDirectory: string): KafkaFolder {
-  const { directories, disk, nodeId } = options
-  const identities = directories.map((directory) => identityOf(directory, disk))
+export function inspectKafkaFolder(options: KafkaFolderOptions, metadataLog: string): KafkaFolder {
+  const { disk, nodeId } = options
+  // A folder that is new has nothing to say.
+  const directories = options.directories.filter(
+    (directory) => disk.exists(directory) && disk.list(directory).length > 0,
+  )
+  const identities = [...new Set([metadataLog, ...directories])].map((directory) => identityOf(directory, disk))
   const { clusterId, nodeId: folderNodeId } = identities[0]!
-  const read = readMetadata(disk, metadataDirectory)
+  const read = readMetadata(disk, metadataLog)
   const places = directories.flatMap((directory) => placesIn(directory, disk))
   const judged = judgeMetadata(read, folderNodeId)
   const refusals = [...judged.refusals]
@@ -101,7 +125,7 @@ export function inspectKafkaFolder(options: KafkaFolderOptions, metadataDirector
   const lastEpochOf = (topic: KafkaTopic, partition: number): number => epochs.get(keyOf(topic.name, partition)) ?? -1
   return {
     directories,
-    metadataDirectory,
+    metadataLog,
     clusterId,
     nodeId: folderNodeId,
     isCleanlyStopped: directories.every((directory) => disk.exists(join(directory, CLEAN_STOP_FILE))),
@@ -120,8 +144,8 @@ interface Identity {
 }
 
 /** Refuses a folder whose broker runs: what it says is about to change. */
-export function refuseIfLocked({ directories, metadataDirectory, disk }: KafkaFolderOptions): void {
-  for (const directory of metadataDirectory === null ? directories : [...directories, metadataDirectory]) {
+export function refuseIfLocked({ directories, disk }: KafkaFolderOptions, metadataLog: string): void {
+  for (const directory of [metadataLog, ...directories]) {
     if (!disk.isLocked(join(directory, LOCK_FILE))) continue
     const reason = 'in use by another broker (it holds the lock on .lock); stop it first'
     throw new BrokerStartError('DATA_LOCKED', `data folder ${directory}: ${reason}`)
@@ -138,27 +162,26 @@ function identityOf(directory: string, disk: Disk): Identity {
   return parsed.value
 }
 
-function readMetadata(disk: Disk, metadataDirectory: string): ReadMetadata {
+function readMetadata(disk: Disk, metadataLog: string): ReadMetadata {
   try {
-    return readMetadataFolder(disk, metadataDirectory)
+    return readMetadataFolder(disk, metadataLog)
   } catch (error) {
     if (!(error instanceof KafkaMetadataError || error instanceof DiskError)) throw error
-    const message = `the metadata of Kafka's data folder ${metadataDirectory} cannot be read: ${error.message}`
+    const message = `the metadata of Kafka's data folder ${metadataLog} cannot be read: ${error.message}`
     throw new BrokerStartError('DATA_UNUSABLE', message, { cause: error })
   }
 }
 
 function placesIn(directory: string, disk: Disk): PartitionPlace[] {
   const places: PartitionPlace[] = []
-  for (const name of disk.list(directory)) {
-    const folder = parsePartitionFolder(name)
-    if (folder?.state !== 'live' || name === METADATA_LOG_FOLDER) continue
+  for (const name of partitionFoldersIn(directory, disk)) {
+    const folder = parsePartitionFolder(name)!
     const path = join(directory, name)
-    if (disk.stat(path)?.isDirectory !== true) continue
     const text = disk.readWhole(join(path, PARTITION_METADATA_FILE))?.toString()
     const parsed = text === undefined ? null : parsePartitionMetadata(text)
     const topicId = parsed?.ok === true ? parsed.value : null
-    const bytes = disk.list(path).reduce((sum, file) => sum + (disk.stat(join(path, file))?.sizeBytes ?? 0), 0)
+    const segments = disk.list(path).filter((file) => file.endsWith(LOG_SUFFIX))
+    const bytes = segments.reduce((sum, file) => sum + (disk.stat(join(path, file))?.sizeBytes ?? 0), 0)
     places.push({ directory, name, topic: folder.topic, partition: folder.partition, topicId, bytes })
   }
   return places

@@ -105,7 +105,7 @@ export async function openData(
     if (opened.metadata === null) throw new Error('the log manager asked for a topic before its folders were taken')
     return opened.metadata
   }
-  const kafka = kafkaFolderIn(directories, options, config, environment)
+  const kafka = kafkaFolderIn(directories, metadataDirectory, options, environment)
   try {
     if (kafka !== null) refuseUnlessAdopted(kafka, options.adopt === true)
     const logs = await LogManager.open({
@@ -144,18 +144,12 @@ export async function openData(
 /** Where a Kafka broker's data could lie that is to be taken over; null: metadata that is not kept in a file here is none of its. */
 function kafkaFolderIn(
   directories: readonly string[],
+  metadataDirectory: string,
   { storage, nodeId, openMetadataStore }: DataOptions,
-  config: BrokerConfig,
   { disk }: Environment,
 ): KafkaFolderOptions | null {
   if (storage === 'memory' || openMetadataStore !== undefined) return null
-  const metadataDirectory = config.stringOrNull('metadata.log.dir')
-  return {
-    directories,
-    metadataDirectory: metadataDirectory === null ? null : resolve(metadataDirectory),
-    nodeId,
-    disk,
-  }
+  return { directories, metadataDirectory, nodeId, disk }
 }
 
 /** In the order in which they were given, each once. */

@@ -26,6 +26,11 @@ const COMMANDS: readonly CommandEntry[] = [
   { name: 'groups', summary: 'list and describe consumer groups', load: () => import('./commands/groups.ts') },
   { name: 'export', summary: "copy a topic's log files into a folder", load: () => import('./commands/export.ts') },
   {
+    name: 'dump',
+    summary: "show and check the files of a broker's data folder",
+    load: () => import('./commands/dump.ts'),
+  },
+  {
     name: 'lab',
     summary: 'measure this machine and this data',
     load: () => import('./commands/lab.ts'),

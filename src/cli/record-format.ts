@@ -70,7 +70,7 @@ export const jsonPrinter: RecordPrinter = (output, { topic, partition, record })
 }
 
 /** Text as text; what is not valid UTF-8 in base64, under a name that says so. */
-function bytesAs(name: string, bytes: Buffer | null): { [name: string]: string | null } {
+export function bytesAs(name: string, bytes: Buffer | null): { [name: string]: string | null } {
   if (bytes === null) return { [name]: null }
   return isUtf8(bytes) ? { [name]: bytes.toString() } : { [`${name}Base64`]: bytes.toString('base64') }
 }

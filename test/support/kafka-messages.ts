@@ -1,4 +1,4 @@
-// The message definitions inside Kafka's clients jar, as data.
+// The definitions of messages and records inside Kafka's jars, as data.
 
 import { readdirSync } from 'node:fs'
 import { join } from 'node:path'
@@ -29,9 +29,18 @@ export interface KafkaMessage {
 }
 
 export function readKafkaMessages(jarsFolder: string): KafkaMessage[] {
-  const jar = readdirSync(jarsFolder).find((name) => /^kafka-clients-[\d.]+\.jar$/.test(name))
-  if (jar === undefined) throw new Error(`no kafka-clients jar in ${jarsFolder}`)
-  const entries = readZipEntries(join(jarsFolder, jar), (name) => /^common\/message\/\w+\.json$/.test(name))
+  return readDefinitions(jarsFolder, 'kafka-clients', /^common\/message\/\w+\.json$/)
+}
+
+/** The records of the metadata log. */
+export function readKafkaMetadataRecords(jarsFolder: string): KafkaMessage[] {
+  return readDefinitions(jarsFolder, 'kafka-metadata', /^common\/metadata\/\w+\.json$/)
+}
+
+function readDefinitions(jarsFolder: string, library: string, path: RegExp): KafkaMessage[] {
+  const jar = readdirSync(jarsFolder).find((name) => new RegExp(`^${library}-[\\d.]+\\.jar$`).test(name))
+  if (jar === undefined) throw new Error(`no ${library} jar in ${jarsFolder}`)
+  const entries = readZipEntries(join(jarsFolder, jar), (name) => path.test(name))
   // The definitions are JSON with comment lines.
   return [...entries.values()].map((bytes) => JSON.parse(bytes.toString('utf8').replace(/^\s*\/\/.*$/gm, '')))
 }

@@ -51,8 +51,8 @@ import org.apache.kafka.common.serialization.ByteArrayDeserializer;
 import org.apache.kafka.common.serialization.ByteArraySerializer;
 
 /**
- * `fill BOOTSTRAP` leaves something of every kind in a cluster; `describe BOOTSTRAP` prints, as JSON, what a client can learn about it
- * that must survive when another broker takes over its data.
+ * `fill BOOTSTRAP` leaves something of every kind in a cluster; `more BOOTSTRAP` goes on in it; `describe BOOTSTRAP` prints, as JSON, what
+ * a client can learn about it that must survive when another broker takes over its data.
  */
 public final class KafkaState {
   private static final List<String> CODECS = List.of("none", "gzip", "snappy", "lz4", "zstd");
@@ -69,6 +69,9 @@ public final class KafkaState {
     KafkaState state = new KafkaState(arguments[1]);
     if (arguments[0].equals("fill")) {
       state.fill();
+      System.out.println("{}");
+    } else if (arguments[0].equals("more")) {
+      state.more();
       System.out.println("{}");
     } else {
       ObjectMapper json = new ObjectMapper().enable(SerializationFeature.ORDER_MAP_ENTRIES_BY_KEYS);
@@ -92,6 +95,34 @@ public final class KafkaState {
     transactions();
     settings();
     security();
+  }
+
+  /** Everybody goes on, and the producer whose transaction is open begins anew. */
+  private void more() throws Exception {
+    for (String topic : List.of("plain", "compacted", "dotted.name_x", "appended", "again", "trimmed")) send(topic, "zstd", 30);
+    try (var producer = transactional("t-done")) {
+      producer.beginTransaction();
+      producer.send(record("accounts", "more", 1));
+      producer.commitTransaction();
+    }
+    try (var producer = transactional("t-open")) {
+      producer.beginTransaction();
+      producer.send(record("accounts", "fenced the open one", 2));
+      producer.abortTransaction();
+    }
+    for (String protocol : List.of("classic", "consumer")) {
+      Map<String, String> member = Map.of("group.id", "g-" + protocol, "group.protocol", protocol, "auto.offset.reset", "none");
+      try (var consumer = consumer(member)) {
+        consumer.subscribe(List.of("plain"));
+        int seen = 0;
+        while (seen < 30) seen += consumer.poll(POLL).count();
+        if (seen != 30) throw new IllegalStateException("group g-" + protocol + " read " + seen + " records again");
+        consumer.commitSync();
+      }
+    }
+    get(admin.createTopics(List.of(new NewTopic("fresh", 2, (short) 1))).all());
+    send("fresh", "gzip", 5);
+    get(admin.deleteTopics(List.of("grown")).all());
   }
 
   private void topics() throws Exception {
@@ -308,11 +339,14 @@ public final class KafkaState {
 
   private Map<String, Object> offsets(List<TopicPartition> partitions) throws Exception {
     Map<String, Object> found = new TreeMap<>();
+    // Kafka's newest of a trimmed log is a record that was deleted.
     Map<String, OffsetSpec> specs = Map.of("earliest", OffsetSpec.earliest(), "latest", OffsetSpec.latest(), "newest", OffsetSpec.maxTimestamp());
     for (var spec : specs.entrySet()) {
       for (IsolationLevel level : IsolationLevel.values()) {
         Map<TopicPartition, OffsetSpec> wanted = new java.util.HashMap<>();
-        partitions.forEach(each -> wanted.put(each, spec.getValue()));
+        for (TopicPartition each : partitions) {
+          if (!spec.getKey().equals("newest") || !each.topic().equals("trimmed")) wanted.put(each, spec.getValue());
+        }
         get(admin.listOffsets(wanted, new ListOffsetsOptions(level)).all())
             .forEach((partition, info) -> found.put(spec.getKey() + " " + level + " " + partition, info.offset() + " " + info.timestamp()));
       }
@@ -360,29 +394,30 @@ public final class KafkaState {
 
   private Map<String, Object> scramStates() throws Exception {
     Map<String, Object> found = new TreeMap<>();
-    get(admin.describeUserScramCredentials().all()).forEach((user, each) -> found.put(user, each.credentialInfos().toString()));
+    get(admin.describeUserScramCredentials().all()).forEach((user, each) -> found.put(user, new TreeSet<>(each.credentialInfos().stream().map(Object::toString).toList())));
     return found;
   }
 
   /** Number and digest of all records of each partition: offsets, times, keys, values, headers and leader epochs. */
   private Map<String, Object> recordsOf(List<TopicPartition> partitions, String isolation) throws Exception {
-    Map<String, Object> found = new TreeMap<>();
+    Map<TopicPartition, MessageDigest> digests = new java.util.HashMap<>();
+    Map<TopicPartition, Integer> counts = new java.util.HashMap<>();
+    for (TopicPartition partition : partitions) digests.put(partition, MessageDigest.getInstance("SHA-256"));
     try (var consumer = consumer(Map.of("isolation.level", isolation))) {
-      for (TopicPartition partition : partitions) {
-        consumer.assign(List.of(partition));
-        consumer.seekToBeginning(List.of(partition));
-        long end = consumer.endOffsets(List.of(partition)).get(partition);
-        MessageDigest digest = MessageDigest.getInstance("SHA-256");
-        int count = 0;
-        while (consumer.position(partition) < end) {
-          for (var record : consumer.poll(POLL)) {
-            digest.update(bytes(line(record)));
-            count++;
-          }
+      consumer.assign(partitions);
+      consumer.seekToBeginning(partitions);
+      Map<TopicPartition, Long> ends = consumer.endOffsets(partitions);
+      while (partitions.stream().anyMatch(each -> consumer.position(each) < ends.get(each))) {
+        for (var record : consumer.poll(POLL)) {
+          TopicPartition partition = new TopicPartition(record.topic(), record.partition());
+          digests.get(partition).update(bytes(line(record)));
+          counts.merge(partition, 1, Integer::sum);
         }
-        found.put(partition.toString(), count + " " + Base64.getEncoder().encodeToString(digest.digest()));
       }
     }
+    Map<String, Object> found = new TreeMap<>();
+    digests.forEach((partition, digest) ->
+        found.put(partition.toString(), counts.getOrDefault(partition, 0) + " " + Base64.getEncoder().encodeToString(digest.digest())));
     return found;
   }
 
