@@ -12,6 +12,7 @@ import { LogManager } from '../log/log-manager.ts'
 import type { Durability } from '../log/types.ts'
 import type { WantedWriteMode } from '../log/write-mode.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
+import { isCordoned } from '../metadata/cordoned-directories.ts'
 import { type Metadata, openMetadata } from '../metadata/metadata.ts'
 import { type MetadataStore, MetadataStoreError } from '../metadata/store.ts'
 import { MemoryMetadataStore } from '../metadata/store-memory.ts'
@@ -72,8 +73,6 @@ export type Closer = () => Promise<void> | void
 
 const MEMORY_DIRECTORY = '/samsa-memory'
 const MOVE_RATE = 'replica.alter.log.dirs.io.max.bytes.per.second'
-/** In `cordoned.log.dirs`: all of them. */
-const EVERY_DIRECTORY = '*'
 
 export function chooseEnvironment({ environment = {}, storage }: DataOptions, closers: Closer[]): Environment {
   const clock = environment.clock ?? realClock
@@ -166,11 +165,6 @@ function metadataDirectoryOf(directories: readonly string[], config: BrokerConfi
   const directory = resolve(configured)
   const isInFirst = !disk.exists(join(directory, METADATA_FILE)) && disk.exists(join(first, METADATA_FILE))
   return isInFirst ? first : directory
-}
-
-function isCordoned(config: BrokerConfig, directory: string): boolean {
-  const cordoned = config.list('cordoned.log.dirs')
-  return cordoned.includes(EVERY_DIRECTORY) || cordoned.some((each) => resolve(each) === directory)
 }
 
 async function openMetadataIn(

@@ -423,6 +423,7 @@ export class LogManager {
     if (!this.#options.directories.includes(path)) return ErrorCode.LOG_DIR_NOT_FOUND
     const target = this.#online(path)
     if (target === undefined) return ErrorCode.KAFKA_STORAGE_ERROR
+    if (this.#options.isCordoned?.(path) === true) return ErrorCode.INVALID_REPLICA_ASSIGNMENT
     const name = partitionFolderName(topic, partition)
     if (this.#logs.failureOf(topic, partition) !== null) return ErrorCode.KAFKA_STORAGE_ERROR
     const held = this.#logs.get(topic, partition)
@@ -430,7 +431,6 @@ export class LogManager {
       this.#moves.cancel(held.log)
       return ErrorCode.NONE
     }
-    if (this.#options.isCordoned?.(path) === true) return ErrorCode.INVALID_REPLICA_ASSIGNMENT
     if (held === undefined) {
       this.#remember(name, path)
       return ErrorCode.UNKNOWN_TOPIC_OR_PARTITION

@@ -16,6 +16,7 @@ import {
 } from './config-definitions/index.ts'
 import { effectiveGroupText } from './config-describe.ts'
 import { parseConfigValue } from './config-values.ts'
+import { refuseCordoned } from './cordoned-directories.ts'
 import type { ConfigKind } from './image.ts'
 import { effectiveTopicText } from './topic-settings.ts'
 
@@ -356,6 +357,11 @@ function judgeBrokerValues(target: AlterTarget, given: readonly (readonly [strin
         `Invalid value ${parsed.value} for configuration ${name}: a dynamic change must be ${limit} the current value ${before}`,
       )
     }
+  }
+  const refused = given.filter(([name]) => name === 'cordoned.log.dirs')
+  for (const [, value] of refused) {
+    const reason = refuseCordoned(target.broker, listItems(value))
+    if (reason !== null) return refuse(ErrorCode.INVALID_REQUEST, reason)
   }
   const unusable = firstUnusable(target, new Map(given))
   return unusable === null ? null : refuse(ErrorCode.INVALID_REQUEST, unusable)

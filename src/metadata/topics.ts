@@ -11,6 +11,7 @@ import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import type { BrokerConfig } from './broker-config.ts'
 import type { Configs, DescribedConfig } from './configs.ts'
+import { areAllCordoned } from './cordoned-directories.ts'
 import type { MetadataImage, TopicImage } from './image.ts'
 import { INTERNAL_TOPIC_SPECS, type InternalTopicName } from './internal-topics.ts'
 import { newPartition, placeReplicas, refuseReplicas } from './placement.ts'
@@ -390,7 +391,16 @@ export class Topics {
   }
 
   #place(partitions: number, replicationFactor: number, firstPartition: number): Plan<PartitionValue[]> {
-    const brokers = this.#image.brokers().map(({ id }) => id)
+    const registered = this.#image.brokers().map(({ id }) => id)
+    const brokers = areAllCordoned(this.#config)
+      ? registered.filter((id) => id !== this.#config.numberOrNull('node.id'))
+      : registered
+    if (brokers.length === 0 && registered.length > 0) {
+      return refuse(
+        ErrorCode.INVALID_REPLICATION_FACTOR,
+        `Unable to replicate the partition ${replicationFactor} time(s): All brokers are currently fenced, or have all their log directories cordoned.`,
+      )
+    }
     if (replicationFactor > brokers.length) {
       return refuse(
         ErrorCode.INVALID_REPLICATION_FACTOR,
