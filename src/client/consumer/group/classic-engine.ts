@@ -290,7 +290,7 @@ export class ClassicEngine implements GroupEngine {
       return
     }
     if (this.request?.attempt !== attempt) return
-    this.renewLease(this.request.sentMs)
+    // Whether it was executed is not known, so the lease is still the one from before.
     this.request = null
     this.actions.push({ type: 'forgetCoordinator' })
     if (this.phase === 'leaving') {

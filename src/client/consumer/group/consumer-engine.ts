@@ -66,6 +66,13 @@ export class ConsumerEngine implements GroupEngine {
   private readonly names = new Map<string, string>()
   private readonly ids = new Map<string, string>()
   private request: { readonly attempt: number; readonly sentMs: number } | null = null
+  /**
+   * A heartbeat said what is owned and its answer is not in. Until then nothing may be taken: the broker may have given to others what
+   * the heartbeat did not name, and only the answer tells.
+   */
+  private awaitsTarget = false
+  /** What the last heartbeat said that did. */
+  private saidOwned = new PartitionSet()
   private attempts = 0
   private rounds = 0
   private revoking: readonly TopicPartition[] | null = null
@@ -152,6 +159,7 @@ export class ConsumerEngine implements GroupEngine {
     this.phase = 'joining'
     this.epoch = JOIN_EPOCH
     this.target = []
+    this.awaitsTarget = false
     this.sayEverything = true
     this.heartbeatAtMs = nowMs
     this.beatSoon(nowMs)
@@ -181,6 +189,10 @@ export class ConsumerEngine implements GroupEngine {
       },
       nowMs,
     )
+    if (everything || this.sayOwned) {
+      this.awaitsTarget = true
+      this.saidOwned = new PartitionSet(this.ownedSet.toSorted())
+    }
     this.sayEverything = false
     this.saySubscription = false
     this.sayOwned = false
@@ -226,14 +238,13 @@ export class ConsumerEngine implements GroupEngine {
     this.epoch = answer.memberEpoch
     const changed = this.saySubscription || this.sayOwned
     this.heartbeatAtMs = changed ? nowMs : sentMs + answer.heartbeatIntervalMs
+    const waited = this.awaitsTarget
+    this.awaitsTarget = false
     const joined = this.phase === 'joining'
     if (joined) this.phase = 'stable'
-    if (answer.assignment !== null) {
-      this.target = answer.assignment.topicPartitions
-      this.reconcile(nowMs)
-    } else if (joined) {
-      this.actions.push({ type: 'assign', partitions: [] })
-    }
+    if (answer.assignment !== null) this.target = answer.assignment.topicPartitions
+    if (answer.assignment !== null || (waited && this.phase === 'reconciling')) this.reconcile(nowMs)
+    else if (joined) this.actions.push({ type: 'assign', partitions: [] })
     if (this.request === null && this.beats && this.heartbeatAtMs <= nowMs) this.beat(nowMs)
   }
 
@@ -322,9 +333,14 @@ export class ConsumerEngine implements GroupEngine {
       return
     }
     const added = wanted.without(this.ownedSet)
+    if (added.length > 0 && this.awaitsTarget) {
+      this.phase = 'reconciling'
+      return
+    }
     for (const partition of added) this.ownedSet.add(partition)
     this.phase = 'stable'
     this.actions.push({ type: 'assign', partitions: added })
+    if (this.ownedSet.equals(this.saidOwned)) return
     this.sayOwned = true
     this.beatSoon(nowMs)
   }
@@ -346,7 +362,7 @@ export class ConsumerEngine implements GroupEngine {
       this.names.set(topicId, name)
       this.ids.set(name, topicId)
     }
-    if (news && this.phase === 'stable') this.reconcile(nowMs)
+    if (news && (this.phase === 'stable' || this.phase === 'reconciling')) this.reconcile(nowMs)
   }
 
   private ticked(nowMs: number): void {
