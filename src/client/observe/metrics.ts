@@ -13,7 +13,7 @@ export interface HistogramSnapshot {
   readonly buckets: readonly { readonly seconds: number; readonly count: number }[]
 }
 
-class Histogram {
+export class Histogram {
   private readonly counts = new Array<number>(SECONDS_BUCKETS.length + 1).fill(0)
   private count = 0
   private sumSeconds = 0
@@ -44,18 +44,40 @@ const COUNTERS = {
   kafka_produce_retries: 'Batches that had to be sent again',
   kafka_produce_errors: 'Records that failed for good',
   kafka_consumers: 'Consumers that are open',
+  kafka_consumers_streams: 'Loops and handler workers of consumers that are open',
+  kafka_consumers_topics: 'Topics that consumers have partitions of, one for each consumer',
   kafka_consumed_messages: 'Records handed to the program',
   kafka_consumed_bytes: 'Bytes of record batches fetched',
   kafka_consumer_rebalances: 'Times that partitions were assigned or revoked',
+  kafka_consumer_partitions_lost: 'Partitions that were taken away instead of given up',
+  kafka_consumer_commits: 'Commits that the broker took',
+  kafka_consumer_commit_failures: 'Commits that failed',
   kafka_request_errors: 'Requests that got no answer',
 } as const
 
 export type ClientCounter = keyof typeof COUNTERS
 
+const GAUGES: ReadonlySet<ClientCounter> = new Set([
+  'kafka_producers',
+  'kafka_consumers',
+  'kafka_consumers_streams',
+  'kafka_consumers_topics',
+] as const)
+
+/** Records between where a consumer is and the end of what it may read. */
+export interface PartitionLag {
+  readonly groupId: string | null
+  readonly topic: string
+  readonly partition: number
+  readonly lag: number
+}
+
 export class ClientMetrics {
   private readonly counters = new Map<ClientCounter, number>()
   private readonly requests = new Map<number, Histogram>()
   private readonly deliveries = new Histogram()
+  private readonly rebalances = new Histogram()
+  private readonly lagSources = new Set<() => readonly PartitionLag[]>()
 
   add(counter: ClientCounter, amount = 1): void {
     this.counters.set(counter, (this.counters.get(counter) ?? 0) + amount)
@@ -80,6 +102,21 @@ export class ClientMetrics {
     this.deliveries.observe(elapsedMs / 1000)
   }
 
+  /** From the moment that partitions are not settled to when they are again. */
+  observeRebalance(elapsedMs: number): void {
+    this.rebalances.observe(elapsedMs / 1000)
+  }
+
+  /** Asked whenever lags are read, until the answered function is called. */
+  addLagSource(source: () => readonly PartitionLag[]): () => void {
+    this.lagSources.add(source)
+    return () => this.lagSources.delete(source)
+  }
+
+  lags(): PartitionLag[] {
+    return [...this.lagSources].flatMap((source) => source())
+  }
+
   /** Request latencies by API name. */
   requestLatencies(): ReadonlyMap<string, HistogramSnapshot> {
     return new Map([...this.requests].map(([apiKey, histogram]) => [apiName(apiKey), histogram.snapshot()]))
@@ -93,7 +130,7 @@ export class ClientMetrics {
   prometheus(): string {
     const lines: string[] = []
     for (const name of Object.keys(COUNTERS) as ClientCounter[]) {
-      const type = name === 'kafka_producers' || name === 'kafka_consumers' ? 'gauge' : 'counter'
+      const type = GAUGES.has(name) ? 'gauge' : 'counter'
       lines.push(`# HELP ${name} ${COUNTERS[name]}`, `# TYPE ${name} ${type}`, `${name} ${this.get(name)}`)
     }
     const requestName = 'kafka_client_request_duration_seconds'
@@ -104,6 +141,16 @@ export class ClientMetrics {
     const deliveryName = 'kafka_producer_delivery_duration_seconds'
     lines.push(`# HELP ${deliveryName} From send to acknowledgement`, `# TYPE ${deliveryName} histogram`)
     lines.push(...histogramLines(deliveryName, '', this.deliveryLatency()))
+    const rebalanceName = 'kafka_consumer_rebalance_duration_seconds'
+    lines.push(`# HELP ${rebalanceName} Until partitions are settled again`, `# TYPE ${rebalanceName} histogram`)
+    lines.push(...histogramLines(rebalanceName, '', this.rebalances.snapshot()))
+    const lagName = 'kafka_consumers_lags'
+    lines.push(`# HELP ${lagName} Records up to the end of what may be read`, `# TYPE ${lagName} gauge`)
+    for (const { groupId, topic, partition, lag } of this.lags()) {
+      const labels = { consumergroup: groupId ?? '', topic, partition: String(partition) }
+      const text = Object.entries(labels).map(([label, value]) => `${label}=${JSON.stringify(value)}`)
+      lines.push(`${lagName}{${text.join(',')}} ${lag}`)
+    }
     return `${lines.join('\n')}\n`
   }
 }
