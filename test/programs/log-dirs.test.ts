@@ -142,7 +142,7 @@ class Side {
     const { responses } = await connection.send(
       IncrementalAlterConfigsRequest,
       IncrementalAlterConfigsResponse,
-      { resources: [{ resourceType: BROKER, resourceName: '1', configs }] },
+      { resources: [{ resourceType: BROKER, resourceName: '1', configs }], validateOnly: false },
       { version: 1 },
     )
     return responses.map(({ errorCode, errorMessage }) => ({ errorCode, errorMessage }))
