@@ -37,7 +37,6 @@ export interface FetchOwner<V, K> {
   takeEndpoints(answer: FetchAnswer): void
   /** The broker cannot be reached, or refuses the fetch as a whole. */
   failed(nodeId: number, error: KafkaError): void
-  fetched(elapsedMs: number): void
 }
 
 /** From this version on, Fetch names topics by id. */
@@ -160,7 +159,6 @@ export class BrokerFetcher<V, K> {
     const wanted = partitions.map((state) => this.want(state, byIds, asked))
     const { sessionId, sessionEpoch, named, forgotten } = this.session.next(wanted)
     const maxWaitMs = held ? Math.min(SHORT_WAIT_MS, fetch.maxWaitMs) : fetch.maxWaitMs
-    const startMs = performance.now()
     const answer = await connection.send(
       FetchRequest,
       FetchResponse,
@@ -180,7 +178,6 @@ export class BrokerFetcher<V, K> {
       { timeoutMs: maxWaitMs + ANSWER_TIMEOUT_MS, ...(byIds ? {} : { maxVersion: FIRST_FETCH_BY_ID - 1 }) },
     )
     if (this.stopped) return
-    this.owner.fetched(performance.now() - startMs)
     this.takeAnswer(answer, asked, byIds)
   }
 

@@ -7,17 +7,19 @@
  * application was done with it. A partition that is given up is committed first, and nothing of it is handed out after.
  */
 import { channel } from 'node:diagnostics_channel'
-import { parseBootstrap } from '../address.ts'
 import { Cluster } from '../cluster.ts'
 import { asKafkaError, brokerError, KafkaError } from '../errors.ts'
+import { type ClientHooks, Observer } from '../observe/hooks.ts'
+import { clientMetrics, type PartitionLag } from '../observe/metrics.ts'
 import { EARLIEST_TIMESTAMP, type FoundOffset, LATEST_TIMESTAMP, queryOffsets } from '../offsets.ts'
+import { bootstrapOf } from '../producer/options.ts'
+import type { GroupMetadata } from '../producer/transactions.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
 import { type ConsumerSerdes, type DeserializeErrorHandler, MessagePreparer } from './deserialize.ts'
 import { Fetcher } from './fetcher.ts'
 import { type CommittedPosition, GroupOffsets, type OffsetToCommit } from './group-offsets.ts'
 import { Membership } from './membership.ts'
 import type { Message } from './message.ts'
-import { ConsumerMetrics, type ConsumerMetricsSnapshot } from './metrics.ts'
 import { type ConnectionOptions, type ConsumerSettings, type ResolvedSettings, resolveSettings } from './options.ts'
 import { type PartitionState, UNKNOWN_OFFSET } from './partition-state.ts'
 import { PartitionTable } from './partition-table.ts'
@@ -50,6 +52,7 @@ interface OwnOptions<V, K> extends ConsumerSettings {
   readonly rebalance?: RebalanceListener
   /** Told of what goes wrong in the background and is tried again or can be lived with: a commit by interval that failed, records that were gone. */
   readonly onWarning?: (error: KafkaError) => void
+  readonly hooks?: Pick<ClientHooks, 'onRequest'>
   /** How long `close` waits for handlers that are under way, milliseconds. Default 30,000. */
   readonly closeTimeoutMs?: number
 }
@@ -88,7 +91,9 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   private readonly link: CoordinatorLink | null
   private readonly subscriptions: SubscriptionKeeper | null
   private readonly source: StreamSource<V, K>
-  private readonly counts = new ConsumerMetrics()
+  private readonly observer: Observer
+  private readonly forgetLags: () => void
+  private topicCount = 0
   private readonly streams = new Set<OpenStream>()
   private readonly runs = new Set<Promise<void>>()
   private readonly closing = new AbortController()
@@ -102,7 +107,8 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     this.options = options
     this.settings = resolveSettings(options)
     this.groupId = this.settings.groupId
-    this.cluster = options.cluster ?? new Cluster({ ...options, bootstrap: addresses(options.bootstrap) })
+    this.observer = new Observer(options.hooks)
+    this.cluster = options.cluster ?? this.connectTo(options)
     this.table = new PartitionTable(
       () => performance.now(),
       () => this.fetcher.wake(),
@@ -112,7 +118,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       positionLost: (state) => this.positions.lost(state),
       positionInDoubt: (state) => this.positions.validate(state),
       fatal,
-      fetched: (elapsedMs) => this.counts.fetchLatency.observeMs(elapsedMs),
+      fetched: (bytes) => clientMetrics.add('kafka_consumed_bytes', bytes),
     })
     const { groupId } = this.settings
     this.link = groupId === null ? null : new CoordinatorLink(this.cluster, groupId, { own: false })
@@ -132,6 +138,8 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     this.subscriptions =
       this.membership === null ? null : new SubscriptionKeeper(this.cluster, this.settings, this.membership, fatal)
     this.source = this.makeSource()
+    clientMetrics.add('kafka_consumers')
+    this.forgetLags = clientMetrics.addLagSource(() => this.lags())
   }
 
   /** Joins the group for these topics, or for all whose name matches; replaces an earlier subscription. */
@@ -167,6 +175,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       if (known !== undefined) this.table.remove(each)
       this.startAt(this.table.add(each, each.until), each.offset ?? 'committed')
     }
+    this.countTopics()
     this.settled()
   }
 
@@ -206,7 +215,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     }
     const rows = Array.isArray(what) ? (what as readonly OffsetToCommit[]) : [afterMessage(what as Message<V, K>)]
     await offsets.commit(rows)
-    this.counts.commits += 1
+    clientMetrics.add('kafka_consumer_commits')
     for (const row of rows) {
       const state = this.table.get(row)
       if (state !== undefined) state.committed = row.offset
@@ -279,26 +288,36 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     return { memberId: identity.memberId, generation: identity.generation, protocol: this.membership?.protocol ?? '' }
   }
 
-  metrics(): ConsumerMetricsSnapshot {
-    const { counts } = this
-    const states = this.table.all()
-    return {
-      kafka_consumers: this.closed === null ? 1 : 0,
-      kafka_consumers_streams: this.streams.size,
-      kafka_consumers_topics: new Set(states.map(({ topic }) => topic)).size,
-      kafka_consumed_messages: counts.messages,
-      kafka_consumers_lags: states.flatMap((state) => {
-        const lag = state.lag(this.settings.readCommitted)
-        return lag === null ? [] : [{ topic: state.topic, partition: state.partition, lag }]
-      }),
-      kafka_consumer_buffered_bytes: this.table.bufferedBytes,
-      kafka_consumer_rebalances: counts.rebalances,
-      kafka_consumer_partitions_lost: counts.partitionsLost,
-      kafka_consumer_commits: counts.commits,
-      kafka_consumer_commit_failures: counts.commitFailures,
-      kafka_consumer_fetch_latency_seconds: counts.fetchLatency.snapshot(),
-      kafka_consumer_rebalance_latency_seconds: counts.rebalanceLatency.snapshot(),
-    }
+  /** For `sendOffsets` of a producer's transaction; null without a group. */
+  get groupMetadata(): GroupMetadata | null {
+    if (this.groupId === null) return null
+    const identity = this.membership?.identity
+    if (identity === undefined || identity === null) return { groupId: this.groupId }
+    const { memberId, generation: generationId, instanceId: groupInstanceId } = identity
+    return { groupId: this.groupId, memberId, generationId, groupInstanceId }
+  }
+
+  /** After the last message of each partition that the application is done with: what a commit would say. */
+  processed(): OffsetToCommit[] {
+    return this.table
+      .all()
+      .filter(({ processed }) => processed !== UNKNOWN_OFFSET)
+      .map(({ topic, partition, processed: offset, processedEpoch: leaderEpoch }) => {
+        return { topic, partition, offset, leaderEpoch }
+      })
+  }
+
+  /** The lag of every partition that has been fetched from. */
+  lags(): PartitionLag[] {
+    return this.table.all().flatMap((state) => {
+      const lag = state.lag(this.settings.readCommitted)
+      return lag === null ? [] : [{ groupId: this.groupId, topic: state.topic, partition: state.partition, lag }]
+    })
+  }
+
+  /** What is fetched and not handed out yet. */
+  get bufferedBytes(): number {
+    return this.table.bufferedBytes
   }
 
   /**
@@ -333,6 +352,27 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     this.offsets?.close()
     await Promise.all([this.fetcher.stop(), this.positions.close(), this.membership?.close(), this.link?.close()])
     if (this.options.cluster === undefined) await this.cluster.close()
+    this.forgetLags()
+    this.countTopics()
+    clientMetrics.add('kafka_consumers', -1)
+  }
+
+  private connectTo(options: ConnectionOptions): Cluster {
+    return new Cluster({
+      ...options,
+      bootstrap: bootstrapOf(options.bootstrap),
+      observer: (apiKey, elapsedMs, error) => {
+        clientMetrics.observeRequest(apiKey, elapsedMs)
+        if (error !== null) clientMetrics.add('kafka_request_errors')
+        this.observer.request({ clientId: this.cluster.clientId, apiKey, elapsedMs, error })
+      },
+    })
+  }
+
+  private countTopics(): void {
+    const count = new Set(this.table.all().map(({ topic }) => topic)).size
+    clientMetrics.add('kafka_consumers_topics', count - this.topicCount)
+    this.topicCount = count
   }
 
   private makeMembership(groupId: string, shared: CoordinatorLink): Membership {
@@ -358,11 +398,15 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       preparer: MessagePreparer.of(this.options.serdes, this.options.onDeserializeError),
       commitItem: commit === 'message' ? commitOne : null,
       commitTurn: commit === 'batch' ? commitOne : null,
-      consumed: (count) => {
-        this.counts.messages += count
+      consumed: (count) => clientMetrics.add('kafka_consumed_messages', count),
+      opened: (stream) => {
+        this.streams.add(stream)
+        clientMetrics.add('kafka_consumers_streams')
       },
-      opened: (stream) => this.streams.add(stream),
-      closed: (stream) => this.streams.delete(stream),
+      closed: (stream) => {
+        this.streams.delete(stream)
+        clientMetrics.add('kafka_consumers_streams', -1)
+      },
     }
   }
 
@@ -388,8 +432,8 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     const nowMs = performance.now()
     if (active) {
       this.rebalanceStartMs = nowMs
-      this.counts.rebalances += 1
-    } else this.counts.rebalanceLatency.observeMs(nowMs - this.rebalanceStartMs)
+      clientMetrics.add('kafka_consumer_rebalances')
+    } else clientMetrics.observeRebalance(nowMs - this.rebalanceStartMs)
     rebalanceChannel.publish({ groupId: this.groupId, active, member: this.member })
   }
 
@@ -410,6 +454,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     if (states.length > 0) await listener?.assigned?.(states.map(({ topic, partition }) => ({ topic, partition })))
     // The listener may have sought some of them.
     for (const state of states) if (state.resolving && !state.revoking) this.positions.begin(state)
+    this.countTopics()
     this.fetcher.wake()
   }
 
@@ -417,7 +462,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     const states = partitions.map((each) => this.table.get(each)).filter((state) => state !== undefined)
     for (const state of states) state.revoking = true
     await within(this.settings.rebalanceTimeoutMs, Promise.all(states.map((state) => state.whenIdle())))
-    if (lost) this.counts.partitionsLost += states.length
+    if (lost) clientMetrics.add('kafka_consumer_partitions_lost', states.length)
     else await this.commitBeforeGoing(states)
     const { rebalance } = this.options
     try {
@@ -425,6 +470,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       else if (partitions.length > 0) await rebalance?.revoked?.(partitions)
     } finally {
       for (const state of states) this.table.remove(state)
+      this.countTopics()
     }
   }
 
@@ -447,11 +493,11 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       await this.offsets.commit(
         rows.map(({ state: { topic, partition }, offset, leaderEpoch }) => ({ topic, partition, offset, leaderEpoch })),
       )
-      this.counts.commits += 1
+      clientMetrics.add('kafka_consumer_commits')
       for (const { state, offset } of rows) state.committed = offset
       commitChannel.publish({ groupId: this.groupId, partitions: rows.length })
     } catch (error) {
-      this.counts.commitFailures += 1
+      clientMetrics.add('kafka_consumer_commit_failures')
       throw error
     }
   }
@@ -520,12 +566,6 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
 
 function afterMessage<V, K>({ topic, partition, offset, leaderEpoch }: Message<V, K>): OffsetToCommit {
   return { topic, partition, offset: offset + 1, leaderEpoch }
-}
-
-function addresses(bootstrap: string | readonly string[]) {
-  const parsed = parseBootstrap(typeof bootstrap === 'string' ? bootstrap : bootstrap.join(','))
-  if (typeof parsed === 'string') throw new KafkaError('ERR_INVALID_OPTION', `bootstrap: ${parsed}`)
-  return parsed
 }
 
 /** Resolves with the promise, or when the time is over. */

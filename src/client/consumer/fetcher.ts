@@ -20,7 +20,7 @@ export interface FetcherHooks<V, K> {
   positionLost(state: PartitionState<V, K>): void
   positionInDoubt(state: PartitionState<V, K>): void
   fatal(error: KafkaError): void
-  fetched(elapsedMs: number): void
+  fetched(bytes: number): void
 }
 
 /** Answers that a look at the metadata repairs. */
@@ -144,6 +144,7 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
     if (offset <= fetchOffset) return
     state.fetchOffset = offset
     state.fetchEpoch = leaderEpoch
+    this.hooks.fetched(chunk.sizeBytes)
     this.table.push(state, chunk)
   }
 
@@ -157,10 +158,6 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
       if (state.preferredReplica?.nodeId === nodeId) state.preferredReplica = null
       if (this.nodeOf(state, nowMs) === nodeId) this.lookUp(state.topic)
     }
-  }
-
-  fetched(elapsedMs: number): void {
-    this.hooks.fetched(elapsedMs)
   }
 
   private takeError(nodeId: number, state: PartitionState<V, K>, answer: PartitionAnswer): void {

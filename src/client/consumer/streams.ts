@@ -44,6 +44,8 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
   protected readonly source: StreamSource<V, K>
   protected ended = false
   protected stopping = false
+  /** Messages handed out in this turn. */
+  protected count = 0
   private readonly signal: AbortSignal | undefined
   private readonly aborted = (): void => this.stop()
 
@@ -81,6 +83,7 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
     this.ended = true
     this.turn?.end()
     this.turn = null
+    this.tellCount()
     this.signal?.removeEventListener('abort', this.aborted)
     this.source.closed(this)
   }
@@ -90,6 +93,7 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
     const { turn } = this
     if (turn === null) return
     this.turn = null
+    this.tellCount()
     try {
       await this.source.commitTurn?.(turn.state)
     } finally {
@@ -116,6 +120,11 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
     return false
   }
 
+  private tellCount(): void {
+    this.source.consumed(this.count)
+    this.count = 0
+  }
+
   protected fail(error: unknown): never {
     this.finish()
     throw asKafkaError(error, 'ERR_INVALID_STATE', 'consume')
@@ -136,7 +145,7 @@ export class MessageStream<V, K> extends Stream<Message<V, K>, V, K> {
         return Promise.reject(error)
       }
       if (message !== null) {
-        source.consumed(1)
+        this.count += 1
         return Promise.resolve({ done: false, value: message })
       }
     }
@@ -155,7 +164,7 @@ export class MessageStream<V, K> extends Stream<Message<V, K>, V, K> {
           if (message !== null) {
             const readable = source.preparer?.prepare(message) ?? true
             if (readable === false || (readable !== true && !(await readable))) continue
-            source.consumed(1)
+            this.count += 1
             return { done: false, value: message }
           }
           await this.endTurn()
@@ -204,7 +213,7 @@ export class BatchStream<V, K> extends Stream<MessageBatch<V, K>, V, K> {
           const messages = this.ended || this.stopping ? [] : await this.collect(turn)
           if (messages.length > 0) {
             const { topic, partition, highWatermark } = turn.state
-            source.consumed(messages.length)
+            this.count += messages.length
             return { done: false, value: { topic, partition, messages, highWatermark } }
           }
           await this.endTurn()
