@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { committedOffsets, describeGroup, listGroups } from '../../src/client/admin/groups.ts'
 import { Cluster } from '../../src/client/cluster.ts'
-import { committedOffsets, describeGroup, listGroups } from '../../src/client/groups.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { MetadataRequest, MetadataResponse } from '../../src/protocol/messages/03-metadata.ts'
 import { OffsetFetchRequest, OffsetFetchResponse } from '../../src/protocol/messages/09-offset-fetch.ts'

@@ -1,7 +1,7 @@
 /** `samsa groups`: what kafka-consumer-groups shows. */
 import { Command } from 'commander'
+import { committedOffsets, describeGroup, type GroupDescription, listGroups } from '../../client/admin/groups.ts'
 import type { Cluster } from '../../client/cluster.ts'
-import { committedOffsets, describeGroup, type GroupDescription, listGroups } from '../../client/groups.ts'
 import { LATEST_TIMESTAMP, listOffsets } from '../../client/offsets.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { usageError } from '../errors.ts'

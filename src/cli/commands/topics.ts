@@ -1,7 +1,9 @@
 /** `samsa topics`: what kafka-topics and the topic part of kafka-configs do. */
 import { Command, Option } from 'commander'
-import type { TopicConfig, TopicDescription, TopicOutcome } from '../../client/topics.ts'
-import * as topicCalls from '../../client/topics.ts'
+import { alterConfigs, type ConfigEntry, describeConfigs } from '../../client/admin/configs.ts'
+import type { Outcome } from '../../client/admin/outcome.ts'
+import type { TopicDescription, TopicOutcome } from '../../client/admin/topics.ts'
+import * as topicCalls from '../../client/admin/topics.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { CliError, usageError } from '../errors.ts'
 import {
@@ -124,18 +126,20 @@ function alterCommand(): Command {
         throw usageError('nothing to alter: give --partitions, --config or --delete-config')
       }
       const outcomes = await withCluster(options, async (cluster) => {
-        const done: TopicOutcome[] = []
-        if (set.length > 0 || remove.length > 0) {
-          done.push(await topicCalls.alterTopicConfigs(cluster, name, { set, remove }))
-        }
+        const done: Outcome[] = []
+        const changes = [
+          ...set.map(({ key, value }) => ({ name: key, operation: 'set' as const, value })),
+          ...remove.map((key) => ({ name: key, operation: 'delete' as const })),
+        ]
+        if (changes.length > 0) done.push(...(await alterConfigs(cluster, [{ type: 'topic', name, changes }])))
         if (partitions !== undefined && done.every((outcome) => outcome.error === null)) {
-          done.push(await topicCalls.setPartitionCount(cluster, name, partitions))
+          done.push(...(await topicCalls.createPartitions(cluster, [{ name, count: partitions }])))
         }
         return done
       })
       // Configuration and partitions are two requests about one topic: the topic is altered when both worked.
-      const outcome = outcomes.find((candidate) => candidate.error !== null) ?? { name, error: null }
-      await report(options, [outcome], 'Altered topic', null)
+      const error = outcomes.find((candidate) => candidate.error !== null)?.error ?? null
+      await report(options, [{ name, error }], 'Altered topic', null)
     })
 }
 
@@ -167,11 +171,13 @@ function describeCommand(): Command {
     .action(async (names: string[], options: CommonOptions & { configs?: boolean }) => {
       const { topics, configs } = await withCluster(options, async (cluster) => {
         const found = await topicCalls.describeTopics(cluster, names.length > 0 ? names : null)
-        const foundNames = found.map((topic) => topic.name)
-        return { topics: found, configs: await topicCalls.describeTopicConfigs(cluster, foundNames) }
+        const resources = found.map(({ name }) => ({ type: 'topic' as const, name }))
+        return { topics: found, configs: await describeConfigs(cluster, resources) }
       })
       const shown = (name: string): TopicConfig[] =>
-        (configs.get(name) ?? []).filter((config) => options.configs === true || !config.isDefault)
+        (configs.find((topic) => topic.name === name)?.configs ?? [])
+          .filter((config) => options.configs === true || !config.isDefault)
+          .map(({ name, value, source, isDefault }) => ({ name, value, source, isDefault }))
       if (options.format === 'json') {
         await printJson(topics.map((topic) => ({ ...topic, configs: shown(topic.name) })))
       } else if (topics.length > 0) {
@@ -179,6 +185,8 @@ function describeCommand(): Command {
       }
     })
 }
+
+type TopicConfig = Pick<ConfigEntry, 'name' | 'value' | 'source' | 'isDefault'>
 
 /** The lines of kafka-topics, field by field: scripts split them at tabs. */
 export function describeText(topic: TopicDescription, configs: readonly TopicConfig[], onOwnLines: boolean): string {

@@ -2,8 +2,9 @@
  * The topics that a run makes on one target. All have names of this run alone, and all are deleted at the end, also after
  * Ctrl-C: nothing of the user's is touched, nothing stays.
  */
+
+import { createTopics, deleteTopics } from '../../client/admin/topics.ts'
 import { Cluster } from '../../client/cluster.ts'
-import { createTopics, deleteTopics } from '../../client/topics.ts'
 import { CLIENT_ID } from './frames.ts'
 import { TOPICS_PER_REQUEST_MAX } from './limits.ts'
 import type { Address, Target } from './target.ts'

@@ -9,10 +9,10 @@
  */
 import { readdirSync, statSync } from 'node:fs'
 import { join } from 'node:path'
+import { createTopics, deleteTopics } from '../../client/admin/topics.ts'
 import { Cluster, type TopicMetadata } from '../../client/cluster.ts'
 import type { Connection } from '../../client/connection.ts'
 import { brokerError } from '../../client/errors.ts'
-import { createTopics, deleteTopics } from '../../client/topics.ts'
 import { ProduceRequest, ProduceResponse } from '../../protocol/messages/00-produce.ts'
 import { FetchRequest, FetchResponse } from '../../protocol/messages/01-fetch.ts'
 import { BATCH_HEADER_BYTES, lastOffset, readBatchHeader } from '../../records/batch.ts'

@@ -1,41 +1,24 @@
 /**
- * Admin calls about topics and their configuration. Results come per topic, in the order asked; a topic that failed
+ * Topics: made, deleted, grown and described. Results come per topic, in the order asked; a topic that failed
  * carries its error, so that one bad name does not hide what happened to the others.
  */
-import { ErrorCode } from '../protocol/errors.ts'
-import { CreateTopicsRequest, CreateTopicsResponse } from '../protocol/messages/19-create-topics.ts'
-import { DeleteTopicsRequest, DeleteTopicsResponse } from '../protocol/messages/20-delete-topics.ts'
-import { DescribeConfigsRequest, DescribeConfigsResponse } from '../protocol/messages/32-describe-configs.ts'
-import { CreatePartitionsRequest, CreatePartitionsResponse } from '../protocol/messages/37-create-partitions.ts'
-import {
-  IncrementalAlterConfigsRequest,
-  IncrementalAlterConfigsResponse,
-} from '../protocol/messages/44-incremental-alter-configs.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
+import { CreateTopicsRequest, CreateTopicsResponse } from '../../protocol/messages/19-create-topics.ts'
+import { DeleteTopicsRequest, DeleteTopicsResponse } from '../../protocol/messages/20-delete-topics.ts'
+import { CreatePartitionsRequest, CreatePartitionsResponse } from '../../protocol/messages/37-create-partitions.ts'
 import {
   DescribeTopicPartitionsRequest,
   DescribeTopicPartitionsResponse,
-} from '../protocol/messages/75-describe-topic-partitions.ts'
-import { type Infer, ZERO_UUID } from '../protocol/schema.ts'
-import type { Cluster } from './cluster.ts'
-import { brokerError, KafkaError } from './errors.ts'
+} from '../../protocol/messages/75-describe-topic-partitions.ts'
+import { type Infer, ZERO_UUID } from '../../protocol/schema.ts'
+import type { Cluster } from '../cluster.ts'
+import { brokerError } from '../errors.ts'
+import { errorOf, type Outcome, type OutcomeRow } from './outcome.ts'
 
-const TOPIC_RESOURCE = 2
 /** From this version on, DeleteTopics names a topic by a struct that may hold an id instead. */
 const FIRST_DELETE_BY_ID = 6
-const DEFAULT_CONFIG_SOURCE = 5
-const ConfigOperation = { set: 0, delete: 1 } as const
-
-const CONFIG_SOURCES = new Map([
-  [1, 'topic'],
-  [2, 'broker'],
-  [3, 'cluster'],
-  [4, 'static'],
-  [DEFAULT_CONFIG_SOURCE, 'default'],
-])
-
-export interface TopicOutcome {
+export interface TopicOutcome extends Outcome {
   readonly name: string
-  readonly error: KafkaError | null
 }
 
 export interface NewTopic {
@@ -80,74 +63,24 @@ export async function deleteTopics(cluster: Cluster, names: readonly string[]): 
   return outcomes(names, answer.responses, 'delete')
 }
 
-export async function setPartitionCount(cluster: Cluster, name: string, count: number): Promise<TopicOutcome> {
+export interface PartitionCount {
+  readonly name: string
+  /** All of them, not how many more. */
+  readonly count: number
+}
+
+export async function createPartitions(cluster: Cluster, topics: readonly PartitionCount[]): Promise<TopicOutcome[]> {
   const controller = await cluster.controller()
   const answer = await controller.send(CreatePartitionsRequest, CreatePartitionsResponse, {
-    topics: [{ name, count, assignments: null }],
+    topics: topics.map(({ name, count }) => ({ name, count, assignments: null })),
     timeoutMs: cluster.timeoutMs,
     validateOnly: false,
   })
-  return outcomes([name], answer.results, 'add partitions to')[0]!
-}
-
-export interface ConfigChanges {
-  readonly set: readonly { readonly key: string; readonly value: string }[]
-  readonly remove: readonly string[]
-}
-
-export async function alterTopicConfigs(cluster: Cluster, name: string, changes: ConfigChanges): Promise<TopicOutcome> {
-  const controller = await cluster.controller()
-  const answer = await controller.send(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, {
-    resources: [
-      {
-        resourceType: TOPIC_RESOURCE,
-        resourceName: name,
-        configs: [
-          ...changes.set.map(({ key, value }) => ({ name: key, configOperation: ConfigOperation.set, value })),
-          ...changes.remove.map((key) => ({ name: key, configOperation: ConfigOperation.delete, value: null })),
-        ],
-      },
-    ],
-    validateOnly: false,
-  })
-  const rows = answer.responses.map((row) => ({ ...row, name: row.resourceName }))
-  return outcomes([name], rows, 'alter the configuration of')[0]!
-}
-
-export interface TopicConfig {
-  readonly name: string
-  /** Null where the broker does not show it. */
-  readonly value: string | null
-  readonly source: string
-  readonly isDefault: boolean
-}
-
-export async function describeTopicConfigs(
-  cluster: Cluster,
-  names: readonly string[],
-): Promise<Map<string, TopicConfig[]>> {
-  const configs = new Map<string, TopicConfig[]>()
-  if (names.length === 0) return configs
-  const connection = await cluster.any()
-  const answer = await connection.send(DescribeConfigsRequest, DescribeConfigsResponse, {
-    resources: names.map((name) => ({ resourceType: TOPIC_RESOURCE, resourceName: name, configurationKeys: null })),
-  })
-  for (const row of answer.results) {
-    if (row.errorCode !== 0) {
-      throw brokerError(row.errorCode, `describe the configuration of topic '${row.resourceName}'`, row.errorMessage)
-    }
-    const sorted = row.configs.toSorted((a, b) => (a.name < b.name ? -1 : 1))
-    configs.set(
-      row.resourceName,
-      sorted.map(({ name, value, configSource }) => ({
-        name,
-        value,
-        source: CONFIG_SOURCES.get(configSource) ?? 'unknown',
-        isDefault: configSource === DEFAULT_CONFIG_SOURCE,
-      })),
-    )
-  }
-  return configs
+  return outcomes(
+    topics.map(({ name }) => name),
+    answer.results,
+    'add partitions to',
+  )
 }
 
 export interface PartitionDescription {
@@ -223,22 +156,13 @@ async function eligibleLeaders(cluster: Cluster, names: readonly string[] | null
 
 type DescribedTopics = Infer<typeof DescribeTopicPartitionsResponse>
 
-interface OutcomeRow {
+interface TopicRow extends OutcomeRow {
   readonly name: string | null
-  readonly errorCode: number
-  readonly errorMessage: string | null
 }
 
-function outcomes(names: readonly string[], rows: readonly OutcomeRow[], verb: string): TopicOutcome[] {
+function outcomes(names: readonly string[], rows: readonly TopicRow[], verb: string): TopicOutcome[] {
   return names.map((name) => {
     const row = rows.find((candidate) => candidate.name === name)
-    if (row === undefined) {
-      return {
-        name,
-        error: new KafkaError('ERR_BAD_RESPONSE', `${verb} topic '${name}': the broker's answer leaves it out`),
-      }
-    }
-    const error = row.errorCode === 0 ? null : brokerError(row.errorCode, `${verb} topic '${name}'`, row.errorMessage)
-    return { name, error }
+    return { name, error: errorOf(row, `${verb} topic '${name}'`) }
   })
 }

@@ -2,19 +2,19 @@
  * Admin calls about consumer groups. Groups of the classic protocol and of the new one are described by different
  * requests and come out here in one shape.
  */
-import { ErrorCode } from '../protocol/errors.ts'
-import { OffsetFetchRequest, OffsetFetchResponse } from '../protocol/messages/09-offset-fetch.ts'
-import { DescribeGroupsRequest, DescribeGroupsResponse } from '../protocol/messages/15-describe-groups.ts'
-import { ListGroupsRequest, ListGroupsResponse } from '../protocol/messages/16-list-groups.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
+import { OffsetFetchRequest, OffsetFetchResponse } from '../../protocol/messages/09-offset-fetch.ts'
+import { DescribeGroupsRequest, DescribeGroupsResponse } from '../../protocol/messages/15-describe-groups.ts'
+import { ListGroupsRequest, ListGroupsResponse } from '../../protocol/messages/16-list-groups.ts'
 import {
   ConsumerGroupDescribeRequest,
   ConsumerGroupDescribeResponse,
-} from '../protocol/messages/69-consumer-group-describe.ts'
-import { Reader } from '../protocol/reader.ts'
-import type { Cluster } from './cluster.ts'
-import type { Connection } from './connection.ts'
-import { brokerError, KafkaError } from './errors.ts'
-import { retrying } from './retry.ts'
+} from '../../protocol/messages/69-consumer-group-describe.ts'
+import { Reader } from '../../protocol/reader.ts'
+import type { Cluster } from '../cluster.ts'
+import type { Connection } from '../connection.ts'
+import { brokerError, KafkaError } from '../errors.ts'
+import { retrying } from '../retry.ts'
 
 export interface ListedGroup {
   readonly groupId: string
