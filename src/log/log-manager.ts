@@ -148,6 +148,7 @@ export class LogManager {
       await options.foldersTaken?.()
       manager.#beginServing(taken)
       await manager.#loadAll()
+      await manager.#syncRecovered()
     } catch (error) {
       for (const directory of manager.#directories) directory.closeNow()
       for (const folder of taken.folders) folder.release()
@@ -253,6 +254,15 @@ export class LogManager {
       setFolderAside: (placed) => this.#setFolderAside(placed, 'delete'),
     })
     for (const future of unfinished) this.#resumeMove(future)
+  }
+
+  /**
+   * What a killed process had written without a sync can be read from now on, and coordinators decide by it: where acknowledging needs the
+   * device, no power loss may take it back.
+   */
+  async #syncRecovered(): Promise<void> {
+    const unsynced = [...this.all()].filter((log) => log.acknowledgesSynced && log.recoveryPoint < log.writtenOffset)
+    await Promise.all(unsynced.map((log) => this.#syncer.soon(log)))
   }
 
   /** What is in the folder of a move that did not end is not trusted: it begins anew. */

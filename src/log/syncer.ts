@@ -109,15 +109,24 @@ export class Syncer {
       failure = error
     }
     if (log.closed) return
-    if (cuts === log.cuts) {
-      if (failure === null) log.synced(upTo, stable)
-      else log.syncFailed(failure)
+    const isCut = cuts !== log.cuts
+    if (failure !== null && !(isCut && isGone(failure))) {
+      log.syncFailed(failure)
+      return
+    }
+    if (!isCut) {
+      log.synced(upTo, stable)
       return
     }
     // The log was cut meanwhile: what was synced need not be what is there now.
     if (urgent) this.#wanted.set(log, true)
     else if (log.needsSync && !this.#wanted.has(log)) this.#wanted.set(log, false)
   }
+}
+
+/** The file was closed or removed. Any other failure concerns what is left as well: the next sync would not tell of it again. */
+function isGone(failure: unknown): boolean {
+  return failure instanceof DiskError && (failure.code === 'EBADF' || failure.code === 'ENOENT')
 }
 
 /**

@@ -349,6 +349,8 @@ class Content {
   #durable: Buffer | null
   /** Length up to which `#durable` and the pages are known to agree. */
   #unchangedSinceSync = 0
+  #syncsBegun = 0
+  #newestSync = 0
 
   constructor(trackDurable: boolean, nowMs: number) {
     this.#durable = trackDurable ? Buffer.alloc(0) : null
@@ -402,6 +404,21 @@ class Content {
     this.read(bytes, from, this.size - from, from)
     this.#durable = bytes
     this.#unchangedSinceSync = this.size
+    this.#newestSync = ++this.#syncsBegun
+  }
+
+  /** What is there now is durable once the returned function was called, unless a later sync has ended before. */
+  beginSync(): () => void {
+    if (this.#durable === null) return () => {}
+    const order = ++this.#syncsBegun
+    const bytes = Buffer.alloc(this.size)
+    this.read(bytes, 0, this.size, 0)
+    return () => {
+      if (order < this.#newestSync) return
+      this.#newestSync = order
+      this.#durable = bytes
+      this.#unchangedSinceSync = 0
+    }
   }
 
   powerLoss(keepUnsynced: (unsyncedBytes: number) => number): void {
@@ -430,7 +447,7 @@ class Content {
   }
 }
 
-class MemoryFile implements DiskFile {
+export class MemoryFile implements DiskFile {
   readonly path: string
   readonly #disk: MemoryDisk
   readonly #content: Content
@@ -537,6 +554,16 @@ class MemoryFile implements DiskFile {
     this.#checkOpen()
     this.#disk.admitSync(this.path)
     this.#content.markDurable()
+  }
+
+  /** A sync that takes its time: what is written after this call is not part of it. The returned function ends it, or throws. */
+  beginSync(): () => void {
+    this.#checkOpen()
+    const end = this.#content.beginSync()
+    return () => {
+      this.#disk.admitSync(this.path)
+      end()
+    }
   }
 
   truncate(sizeBytes: number): void {

@@ -31,6 +31,16 @@ export class ManualTimers implements Timers {
     this.#turn.push(fire)
   }
 
+  /** Something was left for the end of the current turn. */
+  get hasTurn(): boolean {
+    return this.#turn.length > 0
+  }
+
+  /** When the next timer is due; null without one. */
+  nextDueMs(): number | null {
+    return this.#nextDue(Number.POSITIVE_INFINITY)?.[1].dueMs ?? null
+  }
+
   /** Ends the current turn: runs what was left for its end, including what that leaves again. */
   runTurn(): void {
     while (this.#turn.length > 0) {
