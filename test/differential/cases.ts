@@ -13,6 +13,7 @@ import { PRODUCE_CASES } from './cases-produce.ts'
 import { QUOTA_CASES } from './cases-quotas.ts'
 import { REASSIGNMENT_CASES } from './cases-reassignment.ts'
 import { SECURITY_CASES } from './cases-security.ts'
+import { STREAMS_GROUP_CASES } from './cases-streams-groups.ts'
 import { TELEMETRY_CASES } from './cases-telemetry.ts'
 import { TOPIC_CASES } from './cases-topics.ts'
 import { TRANSACTION_CASES } from './cases-transactions.ts'
@@ -25,6 +26,7 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   ...CONSUMER_GROUP_CASES,
   ...CONSUMER_HISTORY_CASES,
   ...GROUP_MIGRATION_CASES,
+  ...STREAMS_GROUP_CASES,
   ...CLUSTER_CASES,
   ...TOPIC_CASES,
   ...CONFIG_CASES,

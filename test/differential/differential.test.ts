@@ -18,6 +18,11 @@ const SETTINGS = {
   'group.consumer.min.heartbeat.interval.ms': '500',
   'group.consumer.min.session.timeout.ms': '1000',
   'group.min.session.timeout.ms': '1000',
+  'group.streams.assignment.interval.ms': '0',
+  'group.streams.initial.rebalance.delay.ms': '0',
+  'group.streams.max.size': '3',
+  'group.streams.min.heartbeat.interval.ms': '500',
+  'group.streams.min.session.timeout.ms': '1000',
   'offsets.topic.num.partitions': '5',
   'offsets.topic.replication.factor': '1',
 }
