@@ -167,6 +167,7 @@ export class TransactionSession {
 
 export interface ReadRecord {
   readonly offset: number
+  readonly key: string | null
   readonly value: string
 }
 
@@ -191,6 +192,7 @@ export async function readCommitted(
   const bytes = Buffer.concat(row?.records ?? [])
   const records = Array.from(readRecords(bytes, fetchOffset, row?.abortedTransactions ?? []), (record) => ({
     offset: record.offset,
+    key: record.key === null ? null : String(record.key),
     value: String(record.value),
   }))
   return { records, nextOffset: nextOffsetAfter(bytes, fetchOffset) }

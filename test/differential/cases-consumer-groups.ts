@@ -183,12 +183,19 @@ const REBALANCES: CaseGroup = {
       await broker.createTopic('consumer-growing', { partitions: 1 })
       const client = new ConsumerClient(broker, 'kip-growing', 'one')
       await client.join(['consumer-growing'])
+      // The group hears of a new topic a moment after whoever made it.
+      await broker.until('the group has seen it', async () => {
+        await client.own()
+        return client.holds.length === 1
+      })
       const connection = await broker.connection('setup')
       const topics = [{ name: 'consumer-growing', count: 3, assignments: null }]
       const request = { topics, timeoutMs: 10_000, validateOnly: false }
       await connection.send(CreatePartitionsRequest, CreatePartitionsResponse, request, { version: 3 })
-      await broker.until('the group has seen them', async () => (await client.own()).memberEpoch > 2)
-      return settled(broker, [client])
+      const before = client.memberEpoch
+      await broker.until('the group has seen them', async () => (await client.own()).memberEpoch > before)
+      await settled(broker, [client])
+      return client.holds
     }),
     story('settings of the group', async (broker) => {
       const codes = await setGroupConfig(broker, 'kip-set', 'consumer.heartbeat.interval.ms', '7000')
