@@ -6,7 +6,8 @@ import type { BrokerSettings, BrokerTarget } from './broker-target.ts'
 import { Child } from './child-process.ts'
 import { REPOSITORY } from './kafka-jars.ts'
 
-const START_TIMEOUT_MS = 20_000
+/** Only ends what hangs: on a machine with other work a start that takes a fraction of a second may take very long. */
+const START_TIMEOUT_MS = 60_000
 
 export interface SamsaProcess extends BrokerTarget {
   readonly child: Child
