@@ -1,13 +1,13 @@
 /** How `samsa consume` prints a record: kcat's format strings, or one JSON object per line. */
 import { isUtf8 } from 'node:buffer'
-import type { Record } from '../records/batch.ts'
+import type { Message } from '../client/consumer/message.ts'
 import { unescapeText } from './lines.ts'
 import type { BufferedOutput } from './output.ts'
 
 export interface PrintableRecord {
   readonly topic: string
   readonly partition: number
-  readonly record: Record
+  readonly record: Pick<Message, 'offset' | 'timestamp' | 'key' | 'value' | 'headers'>
 }
 
 export type RecordPrinter = (output: BufferedOutput, printable: PrintableRecord) => void

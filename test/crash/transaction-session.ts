@@ -3,7 +3,6 @@
  * says "not now" and gives up at anything else: a new session has to take over then, as with real clients.
  */
 import { Connection } from '../../src/client/connection.ts'
-import { nextOffsetAfter, readRecords } from '../../src/client/fetched-records.ts'
 import { ErrorCode, errorName } from '../../src/protocol/errors.ts'
 import { ProduceRequest, ProduceResponse } from '../../src/protocol/messages/00-produce.ts'
 import { FetchRequest, FetchResponse } from '../../src/protocol/messages/01-fetch.ts'
@@ -20,6 +19,7 @@ import { EndTxnRequest, EndTxnResponse } from '../../src/protocol/messages/26-en
 import { TxnOffsetCommitRequest, TxnOffsetCommitResponse } from '../../src/protocol/messages/28-txn-offset-commit.ts'
 import type { Infer, Input, MessageSchema } from '../../src/protocol/schema.ts'
 import { buildBatch } from '../../src/records/batch.ts'
+import { nextOffsetAfter, readRecords } from '../support/fetched-records.ts'
 
 const RETRY_MS = 5
 const REQUEST_TIMEOUT_MS = 10_000

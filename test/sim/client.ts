@@ -2,7 +2,7 @@
  * What all simulated clients share: asking until the answer is another than "not now", over connections that break, and batches of records that
  * the model knows.
  */
-import { nextOffsetAfter, readRecords } from '../../src/client/fetched-records.ts'
+
 import { ErrorCode, errorName } from '../../src/protocol/errors.ts'
 import { ProduceRequest, ProduceResponse } from '../../src/protocol/messages/00-produce.ts'
 import { FetchRequest, FetchResponse } from '../../src/protocol/messages/01-fetch.ts'
@@ -12,6 +12,7 @@ import { FindCoordinatorRequest, FindCoordinatorResponse } from '../../src/proto
 import type { Infer, Input, MessageSchema } from '../../src/protocol/schema.ts'
 import { type BatchInput, buildBatch } from '../../src/records/batch.ts'
 import type { SeededRandom } from '../../src/storage/random-seeded.ts'
+import { nextOffsetAfter, readRecords } from '../support/fetched-records.ts'
 import type { Model, SeenRecord, SentRecord } from './model.ts'
 import type { Wire } from './wire.ts'
 import type { World } from './world.ts'

@@ -1,8 +1,9 @@
 /** `samsa consume`: prints the records of a topic, without a group and without leaving a trace. */
 import { Command, InvalidArgumentError, Option } from 'commander'
 import type { Cluster, TopicMetadata } from '../../client/cluster.ts'
-import { listOffsets } from '../../client/offsets.ts'
-import { type FetchedRecords, SimpleConsumer } from '../../client/simple-consumer.ts'
+import { Consumer } from '../../client/consumer/consumer.ts'
+import type { MessageBatch } from '../../client/consumer/streams.ts'
+import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from '../../client/offsets.ts'
 import { CliError, usageError } from '../errors.ts'
 import { type OffsetSpec, parseOffsetSpec, resolveOffsets } from '../offset-spec.ts'
 import {
@@ -71,20 +72,24 @@ async function run(options: ConsumeOptions): Promise<void> {
   await withCluster(options, async (cluster) => {
     const topic = await cluster.topic(options.topic)
     const range = await rangeToRead(cluster, topic, options)
-    const consumer = new SimpleConsumer(cluster, {
-      topic,
-      from: range.from,
-      until: range.until,
-      readCommitted: options.isolation === 'read_committed',
-      onSkipped: (partition, from, to) =>
-        void note(
-          `samsa: ${options.topic}-${partition}: records ${from} to ${to - 1} were deleted before they were read`,
-        ),
-    })
-    const stop = (): void => consumer.stop()
+    const stopped = new AbortController()
+    const stop = (): void => stopped.abort()
     process.on('SIGINT', stop)
     process.on('SIGTERM', stop)
-    await consumer.run(recordsHandler(options, print, stop))
+    await using consumer = new Consumer({
+      cluster,
+      readCommitted: options.isolation === 'read_committed',
+      // What was deleted while it was being read is passed over.
+      offsetReset: 'earliest',
+      onWarning: ({ message }) => void note(`samsa: ${message}`),
+    })
+    const partitions = [...range.from].map(([partition, offset]) => {
+      const until = range.until?.get(partition)
+      return { topic: options.topic, partition, offset, ...(until === undefined ? {} : { until }) }
+    })
+    await consumer.assign(partitions)
+    const printBatch = recordsHandler(options, print, stop)
+    for await (const batch of consumer.batches({ signal: stopped.signal })) await printBatch(batch)
   })
 }
 
@@ -93,11 +98,11 @@ function recordsHandler(
   options: ConsumeOptions,
   print: RecordPrinter,
   stop: () => void,
-): (fetched: FetchedRecords) => Promise<void> {
+): (batch: MessageBatch<Buffer, Buffer>) => Promise<void> {
   const output = new BufferedOutput()
   let left = options.count ?? Number.POSITIVE_INFINITY
-  return async ({ partition, records }) => {
-    for (const record of records) {
+  return async ({ partition, messages }) => {
+    for (const record of messages) {
       if (left === 0) break
       left -= 1
       print(output, { topic: options.topic, partition, record })
@@ -116,9 +121,21 @@ async function rangeToRead(cluster: Cluster, topic: TopicMetadata, options: Cons
     throw new CliError(`topic '${options.topic}' has no partition ${missing.join(', ')}, only 0 to ${all.length - 1}`)
   }
   const readCommitted = options.isolation === 'read_committed'
-  return resolveOffsets(options.offset, { stopAtEnd: options.exit === true }, (timestamp) =>
+  const range = await resolveOffsets(options.offset, { stopAtEnd: options.exit === true }, (timestamp) =>
     listOffsets(cluster, topic, partitions, timestamp, { readCommitted }),
   )
+  const [starts, ends] = await Promise.all(
+    [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP].map((end) =>
+      listOffsets(cluster, topic, partitions, end, { readCommitted }),
+    ),
+  )
+  for (const [partition, offset] of range.from) {
+    const end = ends?.get(partition) ?? offset
+    if (offset <= end) continue
+    const held = `the partition holds offsets from ${starts?.get(partition) ?? 0} to before ${end}`
+    throw new CliError(`${options.topic}-${partition} at offset ${offset}: ${held}`)
+  }
+  return range
 }
 
 function printerFor(options: ConsumeOptions): RecordPrinter {

@@ -131,7 +131,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       fatal,
       settled: () => this.settled(),
       skipped: ({ topic, partition }, from, to) => {
-        const what = `${topic}-${partition}: records ${from} to ${to - 1} were gone before they were read`
+        const what = `${topic}-${partition}: records ${from} to ${to - 1} were deleted before they were read`
         this.warn(new KafkaError('ERR_NO_OFFSET', what))
       },
     })
@@ -217,8 +217,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     await offsets.commit(rows)
     clientMetrics.add('kafka_consumer_commits')
     for (const row of rows) {
-      const state = this.table.get(row)
-      if (state !== undefined) state.committed = row.offset
+      this.table.get(row)?.noteCommit(row)
     }
   }
 

@@ -46,6 +46,8 @@ export interface MembershipHooks {
 /** A join waits for the other members, a sync for the leader. */
 const REBALANCE_ANSWER_MS = 5_000
 const LEAVE_TIMEOUT_MS = 5_000
+/** From this version on, LeaveGroup names a list of members. */
+const FIRST_LEAVE_OF_SEVERAL = 3
 /** The longest wait that a timer takes. */
 const TIMER_MS_MAX = 0x7fffffff
 
@@ -281,8 +283,12 @@ export class Membership implements CommitGuard {
         return { api: 'heartbeat', body: await own.send(HeartbeatRequest, HeartbeatResponse, request.body, soon) }
       case 'leave': {
         // Not behind a join that may still be waiting.
+        const connection = await shared.connection()
+        const several = connection.versionFor(LeaveGroupRequest) >= FIRST_LEAVE_OF_SEVERAL
+        const { groupId, memberId, members } = request.body
+        const body = several ? { groupId, members } : { groupId, memberId }
         const options = { timeoutMs: LEAVE_TIMEOUT_MS, signal }
-        return { api: 'leave', body: await shared.send(LeaveGroupRequest, LeaveGroupResponse, request.body, options) }
+        return { api: 'leave', body: await connection.send(LeaveGroupRequest, LeaveGroupResponse, body, options) }
       }
       case 'consumerHeartbeat': {
         const options = request.body.memberEpoch < 0 ? { timeoutMs: LEAVE_TIMEOUT_MS, signal } : soon

@@ -106,6 +106,14 @@ export class PartitionState<V, K> {
     return this.processed === UNKNOWN_OFFSET || this.processed === this.committed
   }
 
+  /** The application has committed by itself: up to there it is done, even with what it has in hand. */
+  noteCommit({ offset, leaderEpoch }: { readonly offset: number; readonly leaderEpoch?: number | undefined }): void {
+    this.committed = offset
+    if (offset <= this.processed) return
+    this.processed = offset
+    this.processedEpoch = leaderEpoch ?? -1
+  }
+
   occupy(nowMs: number): void {
     this.busySinceMs = nowMs
   }

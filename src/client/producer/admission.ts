@@ -35,6 +35,10 @@ export class WaitingBudget {
   giveBack(bytes: number): void {
     this.usedBytes -= bytes
   }
+
+  get isHalfFree(): boolean {
+    return this.usedBytes <= this.limitBytes / 2
+  }
 }
 
 /** Answered records are taken off the front so many at a time. */

@@ -62,6 +62,8 @@ export class Batch {
   identity: ProducerIdentity = ANONYMOUS
   /** How often it was sent. */
   attempts = 0
+  /** Why it has to be sent again. */
+  lastError: KafkaError | null = null
   /** Its place among the batches of its partition, from the first time it left; the parts of a split batch lie in between. */
   order = 0
   orderStep = 1
@@ -82,7 +84,7 @@ export class Batch {
 
   constructor(
     memory: ProducerMemory,
-    options: { createdMs: number; isTransactional: boolean; firstBytes: number; origin?: Error },
+    options: { createdMs: number; isTransactional: boolean; firstBytes: number; origin?: Error | undefined },
   ) {
     this.memory = memory
     this.createdMs = options.createdMs

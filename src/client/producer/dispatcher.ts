@@ -190,8 +190,7 @@ export class Dispatcher {
 
   /** With acks 0, or when its request was refused as a whole. */
   complete(lane: Lane, batch: Batch, answer: { baseOffset: number; logAppendTimeMs: number }): void {
-    lane.settled(batch)
-    lane.failures = 0
+    lane.stored(batch)
     this.report(lane, batch, answer.baseOffset, null)
     batch.complete(lane.topic, lane.partition, answer)
     this.context.settled(null, false)
@@ -294,6 +293,7 @@ export class Dispatcher {
       return
     }
     clientMetrics.add('kafka_produce_retries')
+    batch.lastError = error
     const { topic, partition } = lane
     observer.retry({ clientId: cluster.clientId, topic, partition, attempts: batch.attempts, error })
     lane.failed(batch)
@@ -346,7 +346,7 @@ export class Dispatcher {
     const oldestMs = performance.now() - deliveryTimeoutMs
     for (const lane of [...this.lanes]) {
       for (const batch of lane.removeWaiting(({ createdMs }) => createdMs <= oldestMs)) {
-        this.fail(lane, batch, overdue(lane, null, deliveryTimeoutMs))
+        this.fail(lane, batch, overdue(lane, batch.lastError, deliveryTimeoutMs))
       }
     }
     this.forgetEmptyLanes()

@@ -40,6 +40,11 @@ export class Lane {
   private nextSequence = 0
   private nextOrder = 0
   private needsNewEpoch = false
+  /**
+   * The log knows this producer id. Before that it takes any first sequence: a second batch that overtook a refused first
+   * one would be stored before it.
+   */
+  private isEstablished = false
 
   private readonly lingerMs: number
 
@@ -65,7 +70,7 @@ export class Lane {
   /** What may leave now, if anything; `take` takes it. */
   next(inFlightMax: number): Batch | null {
     if (this.retries.length > 0) return this.inFlight.length === 0 ? this.retries[0]! : null
-    if (this.inFlight.length >= inFlightMax) return null
+    if (this.inFlight.length >= (this.isEstablished ? inFlightMax : 1)) return null
     return this.queue[0] ?? (this.openDueMs > 0 ? null : this.open)
   }
 
@@ -89,6 +94,13 @@ export class Lane {
     this.inFlight.push(batch)
     batch.attempts += 1
     return batch
+  }
+
+  /** The batch is stored. */
+  stored(batch: Batch): void {
+    this.isEstablished ||= batch.identity.producerId === this.identity.producerId
+    this.failures = 0
+    this.settled(batch)
   }
 
   /** The batch is stored, or has failed for good. */
@@ -171,6 +183,7 @@ export class Lane {
     const known = this.identity
     const isNewer = known.producerId !== current.producerId || known.producerEpoch < current.producerEpoch
     if (!isNewer) return
+    if (known.producerId !== current.producerId) this.isEstablished = false
     this.identity = current
     this.nextSequence = 0
   }
@@ -179,6 +192,7 @@ export class Lane {
     this.needsNewEpoch = false
     const { producerId, producerEpoch } = this.identity
     const hasOther = current.producerId !== producerId || producerEpoch === EPOCH_MAX
+    if (current.producerId !== producerId) this.isEstablished = false
     this.identity = hasOther ? current : { producerId, producerEpoch: producerEpoch + 1 }
     this.nextSequence = 0
     for (const batch of this.retries) this.assign(batch)

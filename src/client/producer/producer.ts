@@ -65,6 +65,8 @@ export class Producer<V = Bytes, K = Bytes> {
   /** Serializers that answer later are waited for one after the other, so that the order of calls is kept. */
   private serializing: Promise<unknown> | null = null
   private roomWaiters: (() => void)[] = []
+  /** A record found no room, and there is none yet. */
+  private isRefusing = false
   /** What went wrong with records that nobody waits for, until `flush` tells it. */
   private unheard: KafkaError | null = null
   private state: 'open' | 'closing' | 'closed' = 'open'
@@ -127,12 +129,14 @@ export class Producer<V = Bytes, K = Bytes> {
     const refusal = this.refusal()
     if (refusal !== null) throw refusal
     if (!this.isWritable) return false
-    return this.accept(record, null)
+    const isTaken = this.accept(record, null)
+    if (!isTaken) this.isRefusing = true
+    return isTaken
   }
 
   /** Whether a record of usual size would be taken at once. */
   get isWritable(): boolean {
-    return this.full.length === 0 && this.memory.usedBytes < this.options.bufferBytes
+    return !this.isRefusing && this.full.length === 0 && this.memory.usedBytes < this.options.bufferBytes
   }
 
   /** Resolves when half of the memory is free. */
@@ -330,8 +334,8 @@ export class Producer<V = Bytes, K = Bytes> {
     return waiting !== null
   }
 
-  /** False if the memory is full. */
-  private append(topic: TopicLanes, record: EncodedRecord, delivery: Delivery | null): boolean {
+  /** False if the memory is full. `origin` is where a record that had to wait was sent. */
+  private append(topic: TopicLanes, record: EncodedRecord, delivery: Delivery | null, origin?: Error): boolean {
     const { value } = record
     const key = this.keyBytes(record.key)
     const valueBytes = value === null ? 0 : typeof value === 'string' ? Buffer.byteLength(value) : value.length
@@ -352,16 +356,17 @@ export class Producer<V = Bytes, K = Bytes> {
       batch = null
     }
     if (!this.memory.hasRoom(batch === null ? bytes : batch.missingRoom(bytes))) return false
-    if (batch === null) batch = this.newBatch(topic, lane, bytes)
+    if (batch === null) batch = this.newBatch(topic, lane, bytes, origin)
     this.addTo(batch, { key, value, valueBytes, headers, timestamp: record.timestamp, delivery })
     topic.chooser.wrote(partition, bytes)
     this.dispatcher.appended(lane, batch.sizeBytes >= batchBytes || this.full.length > 0)
     return true
   }
 
-  private newBatch(topic: TopicLanes, lane: Lane, firstBytes: number): Batch {
+  private newBatch(topic: TopicLanes, lane: Lane, firstBytes: number, origin: Error | undefined): Batch {
     const createdMs = performance.now()
-    const batch = new Batch(this.memory, { createdMs, isTransactional: this.transactions !== null, firstBytes })
+    const isTransactional = this.transactions !== null
+    const batch = new Batch(this.memory, { createdMs, isTransactional, firstBytes, origin })
     lane.open = batch
     if (this.cluster.isStale(topic.name)) this.learnPartitions(topic)
     return batch
@@ -415,6 +420,7 @@ export class Producer<V = Bytes, K = Bytes> {
     if (topic === undefined) {
       const gaveUp = (waiting: WaitingRecord, error: KafkaError): void => this.gaveUp(waiting, error)
       topic = new TopicLanes(name, this.cluster, this.options, this.waitingBudget, gaveUp)
+      topic.refresh()
       this.topics.set(name, topic)
     }
     return topic
@@ -447,13 +453,14 @@ export class Producer<V = Bytes, K = Bytes> {
   private admitWaiting(topic: TopicLanes): void {
     topic.waiting.drain(({ record, delivery, origin }) => {
       try {
-        if (this.full.length === 0 && this.append(topic, record, delivery)) return true
+        if (this.full.length === 0 && this.append(topic, record, delivery, origin)) return true
         return this.full.push(record, delivery) !== null
       } catch (error) {
         this.failOne(asKafkaError(error, 'ERR_INVALID_RECORD', `send to topic '${topic.name}'`), delivery, origin)
         return true
       }
     })
+    this.admitFull()
   }
 
   /** Memory has come back. */
@@ -461,14 +468,16 @@ export class Producer<V = Bytes, K = Bytes> {
     if (this.full.length > 0) {
       this.full.drain(({ record, delivery, origin }) => {
         try {
-          return this.append(this.topicOf(record.topic), record, delivery)
+          return this.append(this.topicOf(record.topic), record, delivery, origin)
         } catch (error) {
           this.failOne(asKafkaError(error, 'ERR_INVALID_RECORD', `send to topic '${record.topic}'`), delivery, origin)
           return true
         }
       })
     }
-    if (this.roomWaiters.length > 0 && this.memory.usedBytes <= this.options.bufferBytes / 2) {
+    const hasRoom = this.memory.usedBytes <= this.options.bufferBytes / 2 && this.waitingBudget.isHalfFree
+    if (hasRoom) this.isRefusing = false
+    if (this.roomWaiters.length > 0 && hasRoom) {
       const waiters = this.roomWaiters
       this.roomWaiters = []
       for (const wake of waiters) wake()
@@ -477,6 +486,7 @@ export class Producer<V = Bytes, K = Bytes> {
 
   private gaveUp({ delivery, origin }: WaitingRecord, error: KafkaError): void {
     this.failOne(error, delivery, origin)
+    if (this.isRefusing) this.admitFull()
   }
 
   private failOne(error: KafkaError, delivery: Delivery | null, origin: Error | null): void {

@@ -1,7 +1,7 @@
 /** A topic's own records, to be cut anew: read from the beginning of its partitions until there are enough. */
 import type { Cluster } from '../../client/cluster.ts'
+import { Consumer } from '../../client/consumer/consumer.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from '../../client/offsets.ts'
-import { SimpleConsumer } from '../../client/simple-consumer.ts'
 import type { RecordInput } from '../../records/batch.ts'
 
 /** Partitions are read a little at a time, so that all of them are among what is measured. */
@@ -17,17 +17,25 @@ export async function topicRecords(cluster: Cluster, name: string, bytes: number
   ])
   const byPartition = new Map<number, RecordInput[]>(partitions.map((partition) => [partition, []]))
   let total = 0
-  const consumer = new SimpleConsumer(cluster, { topic, from, until, partitionMaxBytes: PARTITION_FETCH_BYTES })
-  await consumer.run(({ partition, records }) => {
+  await using consumer = new Consumer({ cluster, maxBytesPerPartition: PARTITION_FETCH_BYTES })
+  await consumer.assign(
+    partitions.map((partition) => ({
+      topic: name,
+      partition,
+      offset: from.get(partition)!,
+      until: until.get(partition)!,
+    })),
+  )
+  for await (const { partition, messages } of consumer.batches()) {
     const kept = byPartition.get(partition)!
-    for (const { timestamp, key, value, headers } of records) {
+    for (const { timestamp, key, value, headers } of messages) {
       if (total >= bytes) break
       const names = headers.reduce((sum, header) => sum + header.key.length + (header.value?.length ?? 0), 0)
       total += (key?.length ?? 0) + (value?.length ?? 0) + names
       // Without headers it is the same record, and the object of every record is smaller.
       kept.push(headers.length === 0 ? { timestamp, key, value } : { timestamp, key, value, headers })
     }
-    if (total >= bytes) consumer.stop()
-  })
+    if (total >= bytes) break
+  }
   return [...byPartition.values()].flat()
 }

@@ -9,8 +9,8 @@ import {
   type Record,
   RecordError,
   readBatchHeader,
-} from '../records/batch.ts'
-import { readEndTransactionMarker } from '../records/control.ts'
+} from '../../src/records/batch.ts'
+import { readEndTransactionMarker } from '../../src/records/control.ts'
 
 export interface AbortedTransaction {
   readonly producerId: number

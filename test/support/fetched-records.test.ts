@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'bun:test'
-import { nextOffsetAfter, readRecords } from '../../src/client/fetched-records.ts'
 import { buildBatch } from '../../src/records/batch.ts'
 import { buildEndTransactionBatch } from '../../src/records/control.ts'
+import { nextOffsetAfter, readRecords } from './fetched-records.ts'
 
 function batch(baseOffset: number, values: readonly string[], producer?: { id: number }): Buffer {
   return buildBatch({
