@@ -4,6 +4,7 @@
  * The message is meant for people and names the broker, topic or partition it is about. What a broker answers for one row
  * of a request is a value in the response; it becomes a KafkaError only where a caller asked for that one row.
  */
+import { join, sep } from 'node:path'
 import { type ErrorCode, errorName, isRetriable } from '../protocol/errors.ts'
 
 /** What the client itself reports. */
@@ -104,7 +105,7 @@ export function abortedError(what: string, signal: AbortSignal): KafkaError {
 }
 
 /** Frames of the client itself, on top of the caller's. */
-const OWN_FRAME = /[/\\]client[/\\](producer|consumer)[/\\]/
+const OWN_FOLDERS = ['producer', 'consumer'].map((folder) => join(import.meta.dirname, folder, sep))
 
 /**
  * The same error as seen from where the caller asked: answers arrive on an empty stack, `origin` was made in the call.
@@ -113,7 +114,7 @@ const OWN_FRAME = /[/\\]client[/\\](producer|consumer)[/\\]/
 export function fromCallSite(error: KafkaError, origin: Error | null): KafkaError {
   const copy = new KafkaError(error.code, error.message, { cause: error.cause ?? error, errorCode: error.errorCode })
   const frames = origin?.stack?.split('\n').slice(1) ?? []
-  const own = frames.findIndex((frame) => !OWN_FRAME.test(frame))
+  const own = frames.findIndex((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)))
   if (own >= 0) copy.stack = `${copy.name}: ${copy.message}\n${frames.slice(own).join('\n')}`
   return copy
 }

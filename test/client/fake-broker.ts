@@ -17,6 +17,12 @@ export interface SeenRequest {
   readonly body: unknown
 }
 
+interface Receiving {
+  readonly frames: FrameReader
+  queue: Promise<void>
+  bytes: number
+}
+
 type Handler = (body: unknown, seen: SeenRequest) => unknown
 
 export class FakeBroker {
@@ -26,19 +32,34 @@ export class FakeBroker {
     [ApiVersionsRequest.key, [0, ApiVersionsRequest.versions.max]],
   ])
   private readonly handlers = new Map<number, Handler>()
-  private readonly listener: TCPSocketListener<{ frames: FrameReader; queue: Promise<void> }>
+  private readonly listener: TCPSocketListener<Receiving>
   private readonly sockets = new Set<Socket<unknown>>()
+  /** New connections are closed at once, as by a broker that is starting. */
+  isRefusing = false
+  /** Closes the connection once it has read so many bytes. */
+  cutAfterInputBytes = Number.POSITIVE_INFINITY
+  /** How many bytes of an answer get out before the connection is closed; null for all of it, without closing. */
+  cutAnswer: (apiKey: number, bytes: number) => number | null = () => null
 
   constructor() {
-    this.listener = Bun.listen<{ frames: FrameReader; queue: Promise<void> }>({
+    this.listener = Bun.listen<Receiving>({
       hostname: '127.0.0.1',
       port: 0,
       socket: {
         open: (socket) => {
-          socket.data = { frames: new FrameReader(), queue: Promise.resolve() }
+          if (this.isRefusing) {
+            socket.terminate()
+            return
+          }
+          socket.data = { frames: new FrameReader(), queue: Promise.resolve(), bytes: 0 }
           this.sockets.add(socket)
         },
         data: (socket, chunk) => {
+          socket.data.bytes += chunk.byteLength
+          if (socket.data.bytes > this.cutAfterInputBytes) {
+            socket.terminate()
+            return
+          }
           socket.data.frames.push(chunk, (chunks) => {
             socket.data.queue = socket.data.queue.then(() => this.answer(socket, chunks))
           })
@@ -82,6 +103,12 @@ export class FakeBroker {
     this.handlers.set(apiKey, handle)
   }
 
+  handlerOf(apiKey: number): (body: unknown, seen: SeenRequest) => unknown {
+    const handler = this.handlers.get(apiKey)
+    if (handler === undefined) throw new Error(`nobody handles API key ${apiKey}`)
+    return handler
+  }
+
   requests(apiKey: number): SeenRequest[] {
     return this.seen.filter((request) => request.apiKey === apiKey)
   }
@@ -115,7 +142,10 @@ export class FakeBroker {
     const answerVersion = apiKey === ApiVersionsResponse.key && isUnsupported(value) ? 0 : version
     const parts = encodeResponse(message.response, apiKey, answerVersion, correlationId, value as Input<MessageSchema>)
     const bytes = Buffer.concat(parts)
-    socket.write(bytes, 0, bytes.byteLength)
+    const cutAt = this.cutAnswer(apiKey, bytes.byteLength)
+    if (cutAt === null || cutAt > 0) socket.write(bytes, 0, cutAt ?? bytes.byteLength)
+    // What was written goes out before the end.
+    if (cutAt !== null) socket.end()
   }
 }
 
