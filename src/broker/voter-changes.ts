@@ -22,11 +22,13 @@ export function refuseVoterChange(
   { broker }: RequestContext,
   clusterId: string | null,
   invalid: string | null,
+  change: 'adding' | 'removing',
 ): VoterAnswer {
   if (clusterId !== null && clusterId !== broker.clusterId) {
     const reason = `The given id "${clusterId}" doesn't match the cluster id "${broker.clusterId}"`
     return refused(ErrorCode.INCONSISTENT_CLUSTER_ID, reason)
   }
   if (invalid !== null) return refused(ErrorCode.INVALID_REQUEST, invalid)
-  return refused(ErrorCode.UNSUPPORTED_VERSION, 'The voters of this cluster do not change: kraft.version is 0')
+  const reason = `Cluster doesn't support ${change} voter because the kraft.version feature is 0`
+  return refused(ErrorCode.UNSUPPORTED_VERSION, reason)
 }

@@ -7,6 +7,7 @@ import type { ConfigDefinition } from './config-definitions/definition.ts'
 import {
   BROKER_DEFINITIONS,
   CLIENT_METRICS_DEFINITIONS,
+  DYNAMIC_ONLY_DEFINITIONS,
   GROUP_DEFINITIONS,
   TOPIC_DEFINITIONS,
 } from './config-definitions/index.ts'
@@ -140,12 +141,16 @@ function describeTopicConfig(
   return described(definition, value, synonyms)
 }
 
+function brokerDefinition(name: string): ConfigDefinition | undefined {
+  return BROKER_DEFINITIONS.get(name) ?? DYNAMIC_ONLY_DEFINITIONS.get(name)
+}
+
 /** Every public broker property and whatever else was given, sorted by name. */
 export function describeBroker(broker: BrokerConfig): DescribedConfig[] {
   const names = broker.givenNames()
   for (const definition of BROKER_DEFINITIONS.values()) if (!definition.internal) names.add(definition.name)
   return [...names].sort().map((name) => {
-    const definition = BROKER_DEFINITIONS.get(name)
+    const definition = brokerDefinition(name)
     if (definition === undefined) return unknownBrokerConfig(name, brokerChain(broker, name, true))
     return described(definition, broker.text(name), brokerChain(broker, name, definition.type === 'password'))
   })
@@ -155,7 +160,7 @@ export function describeBroker(broker: BrokerConfig): DescribedConfig[] {
 export function describeClusterDefault(values: ReadonlyMap<string, string>): DescribedConfig[] {
   const source = ConfigSource.DYNAMIC_DEFAULT_BROKER
   return [...values.keys()].sort().map((name) => {
-    const definition = BROKER_DEFINITIONS.get(name)
+    const definition = brokerDefinition(name)
     if (definition === undefined) return unknownBrokerConfig(name, [{ name, value: null, source }])
     const value = definition.type === 'password' ? null : (values.get(name) ?? null)
     return described(definition, value, [{ name, value, source }])

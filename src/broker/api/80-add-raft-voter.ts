@@ -18,6 +18,6 @@ export default defineApi({
       : listeners.length === 0
         ? "Add voter request didn't include an endpoint"
         : null
-    return refuseVoterChange(context, clusterId, invalid)
+    return refuseVoterChange(context, clusterId, invalid, 'adding')
   },
 })

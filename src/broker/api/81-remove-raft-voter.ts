@@ -12,6 +12,6 @@ export default defineApi({
   authorize: deniedVoterChange,
   handle(context, { clusterId, voterId }) {
     const invalid = voterId < 0 ? "Remove voter request didn't include a valid voter" : null
-    return refuseVoterChange(context, clusterId, invalid)
+    return refuseVoterChange(context, clusterId, invalid, 'removing')
   },
 })
