@@ -31,6 +31,11 @@ const COMMANDS: readonly CommandEntry[] = [
     load: () => import('./commands/dump.ts'),
   },
   {
+    name: 'hand-back',
+    summary: 'make a data folder one that Kafka starts on',
+    load: () => import('./commands/hand-back.ts'),
+  },
+  {
     name: 'lab',
     summary: 'measure this machine and this data',
     load: () => import('./commands/lab.ts'),

@@ -56,7 +56,7 @@ export type DescribeQuotasResult =
   | { readonly ok: true; readonly entries: QuotaEntry[] }
   | { readonly ok: false; readonly errorCode: ErrorCode; readonly errorMessage: string }
 
-const QUOTAS_PREFIX = 'quotas/'
+export const QUOTAS_PREFIX = 'quotas/'
 
 export interface QuotaValue {
   readonly entity: readonly (readonly [EntityType, string | null])[]

@@ -10,7 +10,7 @@ import { type MetadataStore, MetadataStoreError } from './store.ts'
 import { StoreView } from './store-view.ts'
 import { encodeValue } from './values.ts'
 
-const SCRAM_PREFIX = 'scram/'
+export const SCRAM_PREFIX = 'scram/'
 
 export function scramKey(user: string): string {
   return SCRAM_PREFIX + user

@@ -1,5 +1,5 @@
 // A real Kafka is filled by real clients and stopped, and Samsa takes over its folders: whatever a client can learn is then what it was
-// before, everybody can go on, and Kafka's own tool finds nothing wrong in any file. After a kill a Kafka on a copy of the folders is the judge.
+// before, everybody can go on, Kafka's own tool finds nothing wrong in any file, and Kafka starts on it when it is handed back. After a kill a Kafka on a copy of the folders is the judge.
 
 import { afterAll, expect } from 'bun:test'
 import { createHash } from 'node:crypto'
@@ -110,13 +110,18 @@ interopTest(
 
     // It is Samsa's folder now.
     const again = await startSamsaWith({ dataDirectory: data })
+    const after = await program('describe', again.bootstrap).finally(() => again.stop())
+    const names = Object.keys(after.topics as Record<string, unknown>)
+    expect(names).toContain('fresh')
+    expect(names).not.toContain('grown')
+
+    // And Kafka's again.
+    expect(await samsa(['hand-back', '--data', data])).toMatchObject({ exitCode: 0, stderr: '' })
+    const returned = await startKafkaWith({ dataDirectory: data, settings: SETTINGS })
     try {
-      const { topics } = await program('describe', again.bootstrap)
-      const names = Object.keys(topics as Record<string, unknown>)
-      expect(names).toContain('fresh')
-      expect(names).not.toContain('grown')
+      expect(await program('describe', returned.bootstrap)).toEqual(after)
     } finally {
-      await again.stop()
+      await returned.stop()
     }
   },
   { timeoutMs: TIMEOUT_MS },
