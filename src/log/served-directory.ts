@@ -165,10 +165,16 @@ export class ServedDirectory {
     )
   }
 
-  /** A log found without a readable topic id gets the one its topic has. */
+  /** A log found without a readable topic id gets the one its topic has. On a disk that takes no writes the file waits for the next start. */
   adopt(log: Log, topicId: string): void {
-    this.#disk.writeWhole(`${log.directory}/${PARTITION_METADATA_FILE}`, formatPartitionMetadata(topicId))
     log.topicId = topicId
+    try {
+      this.#disk.writeWhole(`${log.directory}/${PARTITION_METADATA_FILE}`, formatPartitionMetadata(topicId))
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#logger.warn('Cannot write the topic id of a partition folder', { file: error.path, reason: error.message })
+      return
+    }
     log.unsyncedFiles.add(PARTITION_METADATA_FILE)
     log.folderUnsynced = true
   }

@@ -36,7 +36,7 @@ const TRANSACTIONAL = ['writer-0', 'writer-1', 'writer-2']
 const COPIER = 'copier'
 const SEGMENT_BYTES = 3000
 /** Longer than any transaction may be open and any session last. */
-const CALM_MS = 70_000
+const CALM_MS = 25_000
 /** For what a start leaves to be done. */
 const SETTLE_MS = 100
 /** What takes more rounds of calm than this hangs. */
@@ -369,8 +369,8 @@ export class History {
     this.#isEnding = true
     world.note('the end begins')
     await world.calmDown(CALM_MS)
-    // After a sync that failed only a restart finds out what there is.
-    const isBroken = [...world.process.context!.partitions.all()].some(({ log }) => log?.syncBroken === true)
+    // After a sync that failed, or a log that could not be opened, only a restart finds out what there is.
+    const isBroken = [...world.process.context!.partitions.all()].some(({ log }) => log === null || log.syncBroken)
     if (isBroken) await world.kill()
     if (isBroken) await world.calmDown(CALM_MS)
     await world.settle()

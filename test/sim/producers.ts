@@ -17,7 +17,7 @@ import { ConnectionLost } from './wire.ts'
 
 const KEYS = 5
 const SHORT_TIMEOUT_MS = 2000
-const LONG_TIMEOUT_MS = 60_000
+const LONG_TIMEOUT_MS = 20_000
 
 /** What a session is refused with that was replaced, or whose transaction the coordinator has ended. */
 const FENCED: ReadonlySet<number> = new Set([
