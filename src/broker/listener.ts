@@ -6,6 +6,7 @@ import type { Socket, TCPSocketListener } from 'bun'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
 import type { Clock } from '../storage/clock.ts'
 import { elapsedMs } from '../storage/clock.ts'
+import { libc } from '../storage/libc.ts'
 import type { Logger } from '../storage/logger.ts'
 import type { Timers } from '../storage/timers.ts'
 import type { BrokerContext } from './api.ts'
@@ -45,12 +46,15 @@ export class Listener implements ConnectionHost {
   readonly dispatcher: Dispatcher
   readonly logger: Logger
   readonly timers: Timers
-  readonly budget = new RequestBudget()
+  readonly budget: RequestBudget
   readonly maxRequestBytes: number
   readonly #clock: Clock
   readonly #maxIdleMs: number
   readonly #maxConnections: number
   readonly #limits: ConnectionLimits
+  /** Null: the system's own, which grow as they are needed. */
+  readonly #sendBufferBytes: number | null
+  readonly #receiveBufferBytes: number | null
   #isFull = false
   readonly #connections = new Set<Connection>()
   /** Connections over a rate, by the timer that opens or ends them. */
@@ -66,6 +70,10 @@ export class Listener implements ConnectionHost {
     this.logger = options.logger
     this.timers = options.timers
     this.#clock = options.clock
+    const queuedBytesMax = options.config.number('queued.max.request.bytes')
+    this.budget = queuedBytesMax > 0 ? new RequestBudget(queuedBytesMax) : new RequestBudget()
+    this.#sendBufferBytes = givenBytes(options.config, 'socket.send.buffer.bytes')
+    this.#receiveBufferBytes = givenBytes(options.config, 'socket.receive.buffer.bytes')
     this.maxRequestBytes = options.config.number('socket.request.max.bytes')
     this.#maxIdleMs = options.config.number('connections.max.idle.ms')
     this.#limits = new ConnectionLimits({ config: options.config, quotas: options.broker.quotas, clock: options.clock })
@@ -183,7 +191,16 @@ export class Listener implements ConnectionHost {
     })
   }
 
+  #setBuffers(socket: Socket<SocketData>): void {
+    const { setSocketBuffer } = libc()
+    const { fd } = socket as { fd?: number }
+    if (setSocketBuffer === null || fd === undefined || fd < 0) return
+    if (this.#sendBufferBytes !== null) setSocketBuffer(fd, 'send', this.#sendBufferBytes)
+    if (this.#receiveBufferBytes !== null) setSocketBuffer(fd, 'receive', this.#receiveBufferBytes)
+  }
+
   #begin(socket: Socket<SocketData>): void {
+    if (this.#sendBufferBytes !== null || this.#receiveBufferBytes !== null) this.#setBuffers(socket)
     const connection = new Connection(this, socket, this.#nextConnectionId++)
     socket.data.connection = connection
     this.#connections.add(connection)
@@ -244,6 +261,13 @@ export class Listener implements ConnectionHost {
       else connection.close(null)
     }
   }
+}
+
+/** A size that was configured; the default of Kafka is not, because it is smaller than what systems find by themselves. */
+function givenBytes(config: BrokerConfig, name: string): number | null {
+  const isGiven = config.levels(name).some(({ level }) => level !== 'default')
+  const bytes = config.number(name)
+  return isGiven && bytes > 0 ? bytes : null
 }
 
 function listenError(host: string, port: number, error: unknown): BrokerStartError {

@@ -72,6 +72,13 @@ export interface Data {
 export type Closer = () => Promise<void> | void
 
 const MEMORY_DIRECTORY = '/samsa-memory'
+const CHECKPOINT_INTERVALS = [
+  'log.flush.offset.checkpoint.interval.ms',
+  'log.flush.start.offset.checkpoint.interval.ms',
+  'replica.high.watermark.checkpoint.interval.ms',
+]
+const CHECKPOINT_INTERVAL_MS_MIN = 100
+const CHECKPOINT_INTERVAL_MS_MAX = 5_000
 const MOVE_RATE = 'replica.alter.log.dirs.io.max.bytes.per.second'
 
 export function chooseEnvironment({ environment = {}, storage }: DataOptions, closers: Closer[]): Environment {
@@ -116,6 +123,9 @@ export async function openData(
       nodeId: options.nodeId,
       configFor: (topic) => metadata().configs.logConfig(topic),
       retentionCheckIntervalMs: config.number('log.retention.check.interval.ms'),
+      firstRetentionDelayMs: config.number('log.initial.task.delay.ms'),
+      producerExpiryIntervalMs: config.number('producer.id.expiration.check.interval.ms'),
+      syncIntervalMs: checkpointIntervalMs(config),
       cleanerSettings: () => cleanerSettings(config),
       isCordoned: (directory) => isCordoned(config, directory),
       moveBytesPerSecond: () => config.numberOrNull(MOVE_RATE) ?? Number.MAX_VALUE,
@@ -165,6 +175,12 @@ function metadataDirectoryOf(directories: readonly string[], config: BrokerConfi
   const directory = resolve(configured)
   const isInFirst = !disk.exists(join(directory, METADATA_FILE)) && disk.exists(join(first, METADATA_FILE))
   return isInFirst ? first : directory
+}
+
+/** All checkpoint files are written together, after a sync, so the shortest interval counts; five seconds serve whoever can wait longer. */
+function checkpointIntervalMs(config: BrokerConfig): number {
+  const intervals = CHECKPOINT_INTERVALS.map((name) => config.number(name))
+  return Math.max(CHECKPOINT_INTERVAL_MS_MIN, Math.min(CHECKPOINT_INTERVAL_MS_MAX, ...intervals))
 }
 
 async function openMetadataIn(

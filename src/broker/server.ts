@@ -10,7 +10,7 @@ import { TRANSACTION_TOPIC } from '../coordinator/txn/config.ts'
 import type { FolderFailure } from '../log/log-manager.ts'
 import { BrokerConfig, ConfigurationError } from '../metadata/broker-config.ts'
 import { BrokerRegistration } from '../metadata/brokers.ts'
-import { brokerConfigWithoutEffect, deservesWarning } from '../metadata/config-effects.ts'
+import { warningFor } from '../metadata/config-effects.ts'
 import type { MetadataStore } from '../metadata/store.ts'
 import type { BrokerValue } from '../metadata/values.ts'
 import type { Logger } from '../storage/logger.ts'
@@ -263,9 +263,8 @@ function readConfig(options: BrokerOptions): BrokerConfig {
 function warnWithoutEffect(config: BrokerConfig, names: ReadonlySet<string>, logger: Logger): void {
   for (const name of names) {
     const isSet = config.levels(name).some(({ level }) => level === 'dynamic-broker' || level === 'dynamic-cluster')
-    if (isSet && deservesWarning(name)) {
-      logger.warn(`${name} was set, but has no effect in Samsa: ${brokerConfigWithoutEffect(name)}`)
-    }
+    const warning = isSet ? warningFor(name) : null
+    if (warning !== null) logger.warn(`${name} was set, but has no effect in Samsa: ${warning}`)
   }
 }
 

@@ -69,6 +69,10 @@ export interface LogManagerOptions {
   readonly onProgress?: (progress: LoadProgress) => void
   /** Called once the folders are locked and before anything in them is loaded; `configFor` is not asked earlier. */
   readonly foldersTaken?: () => Promise<void>
+  /** `log.initial.task.delay.ms`: until the first retention. */
+  readonly firstRetentionDelayMs?: number
+  /** `producer.id.expiration.check.interval.ms` */
+  readonly producerExpiryIntervalMs?: number
   /** `log.retention.check.interval.ms` */
   readonly retentionCheckIntervalMs?: number
   /** `log.cleaner.*`, read at every use. */
@@ -584,12 +588,14 @@ export class LogManager {
 
   #scheduleAll(): void {
     const { clock, retentionCheckIntervalMs, syncIntervalMs = SYNC_INTERVAL_MS, durability } = this.#options
+    const { firstRetentionDelayMs = FIRST_RETENTION_DELAY_MS } = this.#options
+    const { producerExpiryIntervalMs = PRODUCER_EXPIRY_INTERVAL_MS } = this.#options
     const now = clock.now()
     const retentionMs = retentionCheckIntervalMs ?? RETENTION_INTERVAL_MS
-    this.#repeat('log/retention', now + Math.min(FIRST_RETENTION_DELAY_MS, retentionMs), retentionMs, (nowMs) =>
+    this.#repeat('log/retention', now + Math.min(firstRetentionDelayMs, retentionMs), retentionMs, (nowMs) =>
       this.runRetention(nowMs),
     )
-    this.#repeat('log/producers', now + PRODUCER_EXPIRY_INTERVAL_MS, PRODUCER_EXPIRY_INTERVAL_MS, (nowMs) => {
+    this.#repeat('log/producers', now + producerExpiryIntervalMs, producerExpiryIntervalMs, (nowMs) => {
       for (const log of this.all()) log.expireProducers(nowMs)
     })
     if (durability === 'memory') return

@@ -124,9 +124,12 @@ export class Segment implements Closable {
   /** Asks for disk space ahead of a write of so many bytes. */
   preallocateFor(bytes: number): void {
     const needed = this.sizeBytes + bytes
-    if (needed < PREALLOCATE_FROM_BYTES || needed <= this.#preallocatedBytes) return
+    if (needed <= this.#preallocatedBytes) return
+    const { preallocate, segmentBytes } = this.#config()
+    if (needed < PREALLOCATE_FROM_BYTES && !preallocate) return
     const step = Math.min(LARGEST_PREALLOCATION_BYTES, Math.max(PREALLOCATE_FROM_BYTES, needed >>> 1))
-    this.#preallocatedBytes = Math.min(Math.max(this.#config().segmentBytes, needed), needed + step)
+    // `preallocate` asks for the whole segment at once.
+    this.#preallocatedBytes = Math.min(Math.max(segmentBytes, needed), preallocate ? segmentBytes : needed + step)
     this.file().preallocate(this.#preallocatedBytes)
   }
 

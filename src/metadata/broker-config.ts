@@ -9,9 +9,10 @@
 import type { ConfigDefinition } from './config-definitions/definition.ts'
 import { BROKER_DEFINITIONS, DYNAMIC_ONLY_DEFINITIONS } from './config-definitions/index.ts'
 import type { ConfigScalar } from './config-definitions/validators.ts'
-import { brokerConfigWithoutEffect, deservesWarning } from './config-effects.ts'
+import { refusedValue, warningFor } from './config-effects.ts'
 import { brokenRelations, RELATED_CONFIGS } from './config-relations.ts'
 import { parseConfigValue } from './config-values.ts'
+import { refuseCordoned } from './cordoned-directories.ts'
 import { DEVELOPMENT_DEFAULTS } from './development-defaults.ts'
 import type { ImageChange, MetadataImage } from './image.ts'
 
@@ -72,6 +73,8 @@ export class BrokerConfig {
     this.warnings = warnings
     const broken = brokenRelations((name) => this.#value(name), RELATED_CONFIGS)
     if (broken.length > 0) throw new ConfigurationError(broken)
+    const cordoned = refuseCordoned(this, this.list('cordoned.log.dirs'))
+    if (cordoned !== null) throw new ConfigurationError([cordoned])
   }
 
   /** From now on the dynamic configs of this broker and of the cluster count. */
@@ -188,8 +191,9 @@ function judge(properties: ReadonlyMap<string, string>): { problems: string[]; w
   const warnings: string[] = []
   for (const [name, value] of properties) {
     const definition = BROKER_DEFINITIONS.get(name)
-    if (deservesWarning(name)) {
-      warnings.push(`${name} is accepted but has no effect in Samsa: ${brokerConfigWithoutEffect(name)}`)
+    const warning = warningFor(name)
+    if (warning !== null) {
+      warnings.push(`${name} is accepted but has no effect in Samsa: ${warning}`)
     } else if (DYNAMIC_ONLY_DEFINITIONS.has(name)) {
       warnings.push(`${name} can only be set while the broker runs (kafka-configs); it is ignored here`)
     } else if (definition === undefined && !name.startsWith(LISTENER_PREFIX)) {
@@ -197,7 +201,9 @@ function judge(properties: ReadonlyMap<string, string>): { problems: string[]; w
     }
     if (definition === undefined) continue
     const parsed = parseConfigValue(definition, value)
+    const refusal = parsed.ok ? refusedValue('broker', name, value) : null
     if (!parsed.ok) problems.push(`${parsed.reason} (allowed: ${allowedValues(definition)})`)
+    else if (refusal !== null) problems.push(refusal)
   }
   return { problems, warnings }
 }

@@ -15,6 +15,7 @@ import {
   TOPIC_DEFINITIONS,
 } from './config-definitions/index.ts'
 import { effectiveGroupText } from './config-describe.ts'
+import { refusedValue } from './config-effects.ts'
 import { parseConfigValue } from './config-values.ts'
 import { refuseCordoned } from './cordoned-directories.ts'
 import type { ConfigKind } from './image.ts'
@@ -189,10 +190,17 @@ function firstImpossible(definitions: DefinitionMap, values: ReadonlyMap<string,
   return null
 }
 
+const TIERED_STORAGE = 'remote.storage.enable'
+
 /** What a topic may be given, at its creation and later. */
 export function judgeTopicConfigs(broker: BrokerConfig, values: ReadonlyMap<string, string>): AlterOutcome {
   const impossible = firstImpossible(TOPIC_DEFINITIONS, values, 'topic')
   if (impossible !== null) return invalidConfig(impossible)
+  for (const [name, value] of values) {
+    // In Kafka's words below.
+    const refusal = name === TIERED_STORAGE ? null : refusedValue('topic', name, value)
+    if (refusal !== null) return invalidConfig(refusal)
+  }
   const number = (name: string): number =>
     Number(effectiveTopicText(name, values, (synonym) => broker.text(synonym)) ?? Number.NaN)
   const shortest = number('min.compaction.lag.ms')
@@ -202,7 +210,7 @@ export function judgeTopicConfigs(broker: BrokerConfig, values: ReadonlyMap<stri
       `conflict topic config setting min.compaction.lag.ms (${shortest}) > max.compaction.lag.ms (${longest})`,
     )
   }
-  if (values.get('remote.storage.enable')?.trim().toLowerCase() === 'true') {
+  if (values.get(TIERED_STORAGE)?.trim().toLowerCase() === 'true') {
     return invalidConfig(
       'Tiered Storage functionality is disabled in the broker. Topic cannot be configured with remote log storage.',
     )
@@ -348,6 +356,8 @@ function judgeBrokerValues(target: AlterTarget, given: readonly (readonly [strin
     if (definition === undefined) continue
     const parsed = parseConfigValue(definition, value)
     if (!parsed.ok) return refuse(ErrorCode.INVALID_REQUEST, parsed.reason)
+    const refusal = refusedValue('broker', name, value)
+    if (refusal !== null) return invalidConfig(refusal)
     if (!THREAD_COUNTS.has(name) || typeof parsed.value !== 'number') continue
     const before = target.broker.number(name)
     if (parsed.value > before * 2 || parsed.value < Math.floor(before / 2)) {
@@ -358,11 +368,9 @@ function judgeBrokerValues(target: AlterTarget, given: readonly (readonly [strin
       )
     }
   }
-  const refused = given.filter(([name]) => name === 'cordoned.log.dirs')
-  for (const [, value] of refused) {
-    const reason = refuseCordoned(target.broker, listItems(value))
-    if (reason !== null) return refuse(ErrorCode.INVALID_REQUEST, reason)
-  }
+  const cordoned = given.find(([name]) => name === 'cordoned.log.dirs')?.[1] ?? ''
+  const missing = refuseCordoned(target.broker, listItems(cordoned))
+  if (missing !== null) return refuse(ErrorCode.INVALID_REQUEST, missing)
   const unusable = firstUnusable(target, new Map(given))
   return unusable === null ? null : refuse(ErrorCode.INVALID_REQUEST, unusable)
 }

@@ -13,7 +13,7 @@ import {
   TOPIC_DEFINITIONS,
 } from './config-definitions/index.ts'
 import { TOPIC_SYNONYMS } from './config-definitions/topic.ts'
-import { brokerConfigWithoutEffect, groupConfigWithoutEffect, topicConfigWithoutEffect } from './config-effects.ts'
+import { type ConfigEffect, effectOf, noteOn } from './config-effects.ts'
 import { DEVELOPMENT_DEFAULTS } from './development-defaults.ts'
 
 const MODES = { 'read-only': 'at the start', 'per-broker': 'per broker', 'cluster-wide': 'any time' } as const
@@ -25,8 +25,9 @@ Every property, with Kafka's name, type and default. This file is generated from
 
 Broker properties are given with \`--set name=value\`, in the environment or in a file (see [operations.md](operations.md)). *Changed* says when:
 \`at the start\` needs a restart; \`any time\` also with \`kafka-configs\`, for one broker or for all; \`per broker\` with \`kafka-configs\` for one
-broker only. A value that is not allowed is refused with the reason. A property without effect is accepted, so that a file written for
-Kafka can be used; where somebody could rely on it, a warning says that it does nothing.
+broker only. A value that is not allowed is refused with the reason, and so is one that asks for something that Samsa does not do. What is
+accepted works, except where it could mean nothing on one node or in one event loop: the table says why; where somebody could rely on
+it all the same, a warning says that it does nothing.
 `
 
 export function renderConfiguration(): string {
@@ -44,14 +45,14 @@ export function renderConfiguration(): string {
         ...common(definition, definition.defaultValue),
         allowed(definition),
         TOPIC_SYNONYMS[definition.name]?.map(({ name }) => `\`${name}\``).join(', ') ?? '',
-        effect(definition, topicConfigWithoutEffect(definition.name)),
+        effectText(definition, effectOf('topic', definition.name)),
       ]),
     ),
     '## Groups\n',
     'A group that does not set a property has the value of the broker property of that name behind `group.`, if there is one.\n',
-    resourceTable(GROUP_DEFINITIONS, groupConfigWithoutEffect),
+    resourceTable(GROUP_DEFINITIONS, (name) => effectOf('group', name)),
     '## Client metrics\n',
-    resourceTable(CLIENT_METRICS_DEFINITIONS, () => null),
+    resourceTable(CLIENT_METRICS_DEFINITIONS, () => ({ kind: 'works' })),
   ].join('\n')
 }
 
@@ -59,16 +60,16 @@ function brokerTable(definitions: DefinitionMap): string {
   const rows = publicOnes(definitions).map((definition) => [
     ...common(definition, DEVELOPMENT_DEFAULTS.get(definition.name) ?? definition.defaultValue),
     MODES[definition.mode],
-    effect(definition, brokerConfigWithoutEffect(definition.name)),
+    effectText(definition, effectOf('broker', definition.name)),
   ])
   return table(['Property', 'Type', 'Default', 'Changed', 'Effect'], rows)
 }
 
-function resourceTable(definitions: DefinitionMap, withoutEffect: (name: string) => string | null): string {
+function resourceTable(definitions: DefinitionMap, effectOfName: (name: string) => ConfigEffect): string {
   const rows = publicOnes(definitions).map((definition) => [
     ...common(definition, definition.defaultValue),
     allowed(definition),
-    effect(definition, withoutEffect(definition.name)),
+    effectText(definition, effectOfName(definition.name)),
   ])
   return table(['Property', 'Type', 'Default', 'Allowed', 'Effect'], rows)
 }
@@ -85,8 +86,10 @@ function allowed({ validator }: ConfigDefinition): string {
   return validator?.allowed ?? ''
 }
 
-function effect({ documentation }: ConfigDefinition, withoutEffect: string | null): string {
-  return withoutEffect === null ? (documentation ?? 'yes') : `none. ${withoutEffect}`
+function effectText({ name, documentation }: ConfigDefinition, effect: ConfigEffect): string {
+  if (effect.kind === 'works') return documentation ?? noteOn(name) ?? 'yes'
+  if (effect.kind === 'refused') return `refused unless ${effect.harmless}. ${effect.reason}`
+  return `none${effect.kind === 'warned' ? ', with a warning' : ''}. ${effect.reason}`
 }
 
 function table(head: readonly string[], rows: readonly (readonly string[])[]): string {

@@ -9,6 +9,9 @@ const F_TLOCK = 2
 const FALLOC_FL_KEEP_SIZE = 1
 const RWF_NOWAIT = 8
 const MSG_DONTWAIT = 0x40
+const SOL_SOCKET = 1
+const SO_SNDBUF = 7
+const SO_RCVBUF = 8
 const EOPNOTSUPP = 95
 const EINVAL = 22
 const EIO = 5
@@ -43,6 +46,8 @@ export interface Libc {
   readonly syncFileSystem: ((descriptor: number) => boolean) | null
   /** Takes from a socket what has arrived, into memory of the caller's choosing: bytes, 0 at the end, WOULD_BLOCK (or worse). */
   readonly receive: ((socket: number, buffer: Uint8Array, offset: number, length: number) => number) | null
+  /** Sets how much the system buffers of what a socket sends, or receives; false if it does not. */
+  readonly setSocketBuffer: ((socket: number, which: 'send' | 'receive', bytes: number) => boolean) | null
 }
 
 export const NO_LIBC: Libc = {
@@ -52,6 +57,7 @@ export const NO_LIBC: Libc = {
   sendCached: null,
   syncFileSystem: null,
   receive: null,
+  setSocketBuffer: null,
 }
 
 let loaded: Libc | null = null
@@ -74,6 +80,7 @@ function load(): Libc {
       sendCached: loadSendCached(name),
       syncFileSystem: loadSyncFileSystem(name),
       receive: loadReceive(name),
+      setSocketBuffer: loadSetSocketBuffer(name),
     }
   }
   return NO_LIBC
@@ -175,6 +182,20 @@ function loadReceive(library: string): Libc['receive'] {
     }
   } catch {
     return null // bytes then come in buffers of the runtime's choosing
+  }
+}
+
+function loadSetSocketBuffer(library: string): Libc['setSocketBuffer'] {
+  try {
+    const { symbols } = dlopen(library, { setsockopt: { args: ['i32', 'i32', 'i32', 'ptr', 'u32'], returns: 'i32' } })
+    const value = new Int32Array(1)
+    const pointer = ptr(value)
+    return (socket, which, bytes) => {
+      value[0] = bytes
+      return symbols.setsockopt(socket, SOL_SOCKET, which === 'send' ? SO_SNDBUF : SO_RCVBUF, pointer, 4) === 0
+    }
+  } catch {
+    return null // the system then sizes them by itself
   }
 }
 

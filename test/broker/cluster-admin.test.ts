@@ -9,7 +9,7 @@ import {
 } from '../../src/protocol/messages/44-incremental-alter-configs.ts'
 import { UpdateFeaturesRequest, UpdateFeaturesResponse } from '../../src/protocol/messages/57-update-features.ts'
 import { UnregisterBrokerRequest, UnregisterBrokerResponse } from '../../src/protocol/messages/64-unregister-broker.ts'
-import { connect, recordingLogger, startBroker } from './support/test-broker.ts'
+import { connect, createTopic, recordingLogger, startBroker } from './support/test-broker.ts'
 
 let broker: Broker
 let connection: Connection
@@ -66,7 +66,7 @@ test('a property without effect that is set while the broker runs is warned abou
   const other = await startBroker({ logger: recordingLogger(lines) })
   const client = await connect(other)
   const configs = [
-    { name: 'num.replica.fetchers', configOperation: 0, value: '2' },
+    { name: 'metric.reporters', configOperation: 0, value: 'com.example.Reporter' },
     { name: 'leader.replication.throttled.rate', configOperation: 0, value: '5' },
   ]
   const resources = [{ resourceType: 4, resourceName: '1', configs }]
@@ -75,6 +75,28 @@ test('a property without effect that is set while the broker runs is warned abou
   await other.stop()
   // What tools set and clear by themselves is kept in silence.
   expect(lines.filter((line) => line.includes('has no effect'))).toEqual([
-    expect.stringContaining('num.replica.fetchers was set'),
+    expect.stringContaining('metric.reporters was set'),
   ])
+})
+
+test.each([
+  ['a topic', 2, 'refused-level'],
+  ['the broker', 4, '1'],
+  ['all brokers', 4, ''],
+])('a value that cannot take effect is refused with the reason, for %s', async (_name, resourceType, resourceName) => {
+  const other = await startBroker()
+  const client = await connect(other)
+  await createTopic(client, 'refused-level')
+  const alter = async (value: string) => {
+    const configs = [{ name: 'compression.lz4.level', configOperation: 0, value }]
+    const resources = [{ resourceType, resourceName, configs }]
+    const request = { resources, validateOnly: false }
+    return (await client.send(IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, request)).responses[0]
+  }
+  expect(await alter('9')).toMatchObject({ errorCode: ErrorCode.NONE })
+  const refused = await alter('12')
+  expect(refused?.errorCode).toBe(ErrorCode.INVALID_CONFIG)
+  expect(refused?.errorMessage).toMatch(/^compression\.lz4\.level=12 cannot take effect in Samsa: .+ \(accepted: 9\)$/)
+  await client.close()
+  await other.stop()
 })

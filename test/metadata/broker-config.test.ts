@@ -71,19 +71,27 @@ describe('what the operator gives', () => {
   test.each([
     ['no.such.property', 'not a known property'],
     ['zookeeper.connect', 'no effect'],
-    ['controller.quorum.voters', 'no effect'],
-    ['process.roles', 'no effect'],
-    ['authorizer.class.name', 'no effect'],
     ['sasl.enabled.mechanisms', 'no effect'],
     ['ssl.keystore.location', 'no effect'],
-    ['replica.fetch.max.bytes', 'no effect'],
+    ['replica.selector.class', 'no effect'],
     ['leader.replication.throttled.rate', 'while the broker runs'],
   ])('%s is a warning, not an error', (name, text) => {
-    const value = name === 'process.roles' ? 'broker' : '1'
-    const { warnings } = given({ [name]: value })
+    const { warnings } = given({ [name]: '1' })
     expect(warnings).toHaveLength(1)
     expect(warnings[0]).toContain(name)
     expect(warnings[0]).toContain(text)
+  })
+
+  test('what means nothing on one node is accepted in silence, as a file written for Kafka has it', () => {
+    const kafka = {
+      'process.roles': 'broker,controller',
+      'controller.quorum.voters': '1@localhost:9093',
+      'controller.listener.names': 'CONTROLLER',
+      'num.network.threads': '3',
+      'replica.fetch.max.bytes': '2097152',
+      'auto.leader.rebalance.enable': 'true',
+    }
+    expect(given(kafka).warnings).toEqual([])
   })
 
   test("a listener's own settings are accepted without a warning", () => {

@@ -49,7 +49,7 @@ describe('effective settings of a topic', () => {
       {
         'cleanup.policy': 'compact,delete',
         'compression.gzip.level': '5',
-        'compression.lz4.level': '3',
+        'compression.lz4.level': '9',
         'compression.type': 'zstd',
         'compression.zstd.level': '7',
         'delete.retention.ms': '11',
@@ -94,7 +94,7 @@ describe('effective settings of a topic', () => {
       minCleanableDirtyRatio: 0.25,
       maxMessageBytes: 17,
       compressionType: 'zstd',
-      compressionLevels: { gzip: 5, lz4: 3, zstd: 7 },
+      compressionLevels: { gzip: 5, lz4: 9, zstd: 7 },
       timestampType: 'LogAppendTime',
       timestampBeforeMaxMs: 19,
       timestampAfterMaxMs: 18,
