@@ -1,7 +1,7 @@
 /** `samsa lab`: measuring instruments. Each has its own file in ../lab/, which loads what it measures with only once it runs. */
 import { Command } from 'commander'
 import { codecsCommand } from '../lab/codecs.ts'
-import { ioCommand } from '../lab/io.ts'
+import { ioCommand, ioSinkCommand } from '../lab/io.ts'
 
 export function command(): Command {
   return new Command('lab')
@@ -14,5 +14,6 @@ Examples:
   samsa lab codecs --file events.json --quick     which codec suits the data`,
     )
     .addCommand(ioCommand())
+    .addCommand(ioSinkCommand(), { hidden: true })
     .addCommand(codecsCommand())
 }

@@ -8,6 +8,7 @@ import { formatBytes } from '../../lab/report/report.ts'
 import { CliError, usageError } from '../errors.ts'
 import { positiveInteger } from '../options.ts'
 import { note, Progress, print, printJson, table, wantsColour } from '../output.ts'
+import { selfCommand } from '../self.ts'
 
 const MIB = 1024 * 1024
 
@@ -121,6 +122,14 @@ async function runIo(options: IoOptions): Promise<void> {
   await show(result, options)
 }
 
+/** The other end of the `send-` methods, as a process of its own. */
+export function ioSinkCommand(): Command {
+  return new Command('io-sink').description("Takes what 'lab io' sends, and forgets it.").action(async () => {
+    const { serveSink } = await import('../../lab/io/sink-process.ts')
+    await serveSink()
+  })
+}
+
 async function measure(path: string, methods: readonly Method[], options: IoOptions): Promise<LabResult> {
   const base = options.quick === true ? QUICK : DEFAULTS
   const blocks = options.block ?? base.blocks
@@ -146,6 +155,7 @@ async function measure(path: string, methods: readonly Method[], options: IoOpti
   const progress = new Progress()
   try {
     const rows = await runLab({
+      sinkCommand: [...selfCommand(), 'lab', 'io-sink'],
       path,
       blocks,
       methods,

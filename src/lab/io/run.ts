@@ -18,6 +18,8 @@ import { realCpuMs, type Timed } from './timing.ts'
 import { Workspace } from './workspace.ts'
 
 export interface LabOptions {
+  /** Starts the process that bytes are sent to: `samsa lab io-sink`. */
+  readonly sinkCommand: readonly string[]
   readonly path: string
   /** Length of the files that are written and read; at least the largest block. */
   readonly sizeBytes: number
@@ -81,7 +83,7 @@ class Lab {
       libc: libc(),
       kernel: loadKernel(),
       sink: async () => {
-        this.#sink ??= new SinkProcess()
+        this.#sink ??= new SinkProcess(options.sinkCommand)
         return this.#sink
       },
     }

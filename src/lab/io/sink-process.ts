@@ -1,4 +1,4 @@
-// Takes bytes from a socket and forgets them: the other end of the lab's `send-` methods, started as a process by sink.ts.
+// Takes bytes from a socket and forgets them: the other end of the lab's `send-` methods, started as a process by sink.ts through `samsa lab io-sink`.
 // One transfer at a time: what is left of the one before is forgotten when the next begins.
 
 import type { Socket, TCPSocketListener } from 'bun'
@@ -89,9 +89,13 @@ async function obey(order: SinkOrder): Promise<void> {
   download.write('GET / HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')
 }
 
-process.on('message', (order: SinkOrder) => {
-  obey(order).catch((error) => transfer?.fail(String(error)))
-})
-process.on('disconnect', () => process.exit(0))
-// Ctrl-C goes to both processes; the other one decides when this one ends.
-process.on('SIGINT', () => undefined)
+/** Resolves when the process that started this one lets go of it. */
+export function serveSink(): Promise<void> {
+  process.on('message', (order: SinkOrder) => {
+    obey(order).catch((error) => transfer?.fail(String(error)))
+  })
+  // Ctrl-C goes to both processes; the other one decides when this one ends.
+  process.on('SIGINT', () => undefined)
+  tell({ kind: 'ready', id: 0 })
+  return new Promise((resolve) => process.on('disconnect', resolve))
+}

@@ -1,6 +1,5 @@
 // The process that takes bytes from sockets, seen from the side that sends them. It ends with `close`, or when its parent does.
 
-import { join } from 'node:path'
 import type { Subprocess } from 'bun'
 
 /** Parent to child. */
@@ -12,6 +11,8 @@ export type SinkOrder =
 
 /** Child to parent. */
 export type SinkNews =
+  /** Orders that came before were not heard. */
+  | { readonly kind: 'ready'; readonly id: 0 }
   | { readonly kind: 'listening'; readonly id: number; readonly port: number }
   | { readonly kind: 'completed'; readonly id: number; readonly checksum: number | null }
   | { readonly kind: 'failed'; readonly id: number; readonly reason: string }
@@ -26,11 +27,18 @@ export interface Transfer {
 export class SinkProcess {
   readonly #child: Subprocess
   readonly #waiting = new Map<number, PromiseWithResolvers<SinkNews>>()
+  readonly #ready: Promise<SinkNews>
   #lastId = 0
   #hasEnded = false
 
-  constructor() {
-    this.#child = Bun.spawn([process.execPath, join(import.meta.dir, 'sink-process.ts')], {
+  /** `command` is the one that runs `serveSink`. */
+  constructor(command: readonly string[]) {
+    const ready = Promise.withResolvers<SinkNews>()
+    this.#waiting.set(0, ready)
+    this.#ready = ready.promise
+    // Whoever asks is told; until then nobody has to know.
+    this.#ready.catch(() => undefined)
+    this.#child = Bun.spawn([...command], {
       stdin: 'ignore',
       stdout: 'ignore',
       stderr: 'inherit',
@@ -70,6 +78,7 @@ export class SinkProcess {
   }
 
   async #ask(order: SinkOrder): Promise<SinkNews> {
+    await this.#ready
     if (this.#hasEnded) throw new Error('the receiving process has ended')
     const answer = Promise.withResolvers<SinkNews>()
     this.#waiting.set(order.id, answer)

@@ -3,6 +3,7 @@ import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from '
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { selfCommand } from '../../../src/cli/self.ts'
 import { loadKernel, NO_KERNEL } from '../../../src/lab/io/kernel.ts'
 import { type Method, refusalOf, type Tools, type Work } from '../../../src/lab/io/method.ts'
 import { METHODS } from '../../../src/lab/io/methods/index.ts'
@@ -32,7 +33,7 @@ const tools: Tools = {
   libc: libc(),
   kernel: loadKernel(),
   sink: async () => {
-    sink ??= new SinkProcess()
+    sink ??= new SinkProcess([...selfCommand(), 'lab', 'io-sink'])
     return sink
   },
 }

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from
 import { mkdtempSync, readdirSync, rmSync, statfsSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
+import { selfCommand } from '../../../src/cli/self.ts'
 import { type Method, Refused } from '../../../src/lab/io/method.ts'
 import { METHODS } from '../../../src/lab/io/methods/index.ts'
 import { readingOf } from '../../../src/lab/io/reading.ts'
@@ -15,6 +16,7 @@ import { renderText } from '../../../src/lab/report/text.ts'
 
 setDefaultTimeout(60_000)
 
+const SINK = [...selfCommand(), 'lab', 'io-sink']
 const KIB = 1024
 const MIB = 1024 * KIB
 
@@ -27,7 +29,16 @@ beforeEach(() => {
 afterEach(() => rmSync(folder, { recursive: true, force: true }))
 
 function options(more: Partial<LabOptions> = {}): LabOptions {
-  return { path: folder, sizeBytes: MIB, blocks: [64 * KIB], methods: METHODS, rounds: 1, secondsPerRun: 0.02, ...more }
+  return {
+    sinkCommand: SINK,
+    path: folder,
+    sizeBytes: MIB,
+    blocks: [64 * KIB],
+    methods: METHODS,
+    rounds: 1,
+    secondsPerRun: 0.02,
+    ...more,
+  }
 }
 
 /** Does as `run` says; leaves a file behind as a method that failed half-way would. */
