@@ -229,8 +229,8 @@ test('the ledger sees what is lost, torn, repeated, aborted and foreign', () => 
   const check = (first: string[], second: string[]) =>
     ledger.check(
       new Map([
-        ['p-0', first.map((value, offset) => ({ offset, value }))],
-        ['p-1', second.map((value, offset) => ({ offset, value }))],
+        ['p-0', first.map((value, offset) => ({ offset, key: null, value }))],
+        ['p-1', second.map((value, offset) => ({ offset, key: null, value }))],
       ]),
     )
   expect(check(['a:0', 'a:1'], ['a:2'])).toEqual([])

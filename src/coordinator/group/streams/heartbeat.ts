@@ -147,9 +147,11 @@ function beat(state: GroupState, draft: Draft, input: StreamsHeartbeatInput): St
   const after = updated(before, input)
   const refusal = checkEpoch(before, input)
   if (refusal !== null) return refusal
+  const isChanged = !sameDescription(before, after)
+  if (isChanged) draft.write({ type: 'streams-member', group: groupId, memberId, value: after })
   const topology = writeTopology(draft, group, input.topology)
   if (topology instanceof Refusal) return topology
-  const prepared = prepare(draft, group, { before, after, topology, input })
+  const prepared = prepare(draft, group, { isChanged, topology, owned: input.owned })
   if (prepared instanceof Refusal) return prepared
   const isDelayed = delayFirstAssignment(draft, group)
   const target = updateStreamsTarget(draft, group, { ...prepared, changed: after, isDelayed })
@@ -201,10 +203,10 @@ function writeTopology(draft: Draft, group: StreamsGroup, received: Topology | n
 }
 
 interface Preparation {
-  readonly before: StreamsMember
-  readonly after: StreamsMember
+  /** What the member says of itself. */
+  readonly isChanged: boolean
   readonly topology: Topology
-  readonly input: StreamsHeartbeatInput
+  readonly owned: Tasks | null
 }
 
 interface Prepared {
@@ -213,18 +215,15 @@ interface Prepared {
   readonly assignmentConfigs: ReadonlyMap<string, string>
 }
 
-/** What the member says of itself, what topics there are, and the group epoch that comes of both. */
-function prepare(draft: Draft, group: StreamsGroup, preparation: Preparation): Prepared | Refusal {
+/** What topics there are, and the group epoch that comes of that and of what the member says. */
+function prepare(draft: Draft, group: StreamsGroup, { isChanged, topology, owned }: Preparation): Prepared | Refusal {
   const { turn } = draft
   const { groupId } = group
-  const { before, after, topology, input } = preparation
-  const isChanged = !sameDescription(before, after)
-  if (isChanged) draft.write({ type: 'streams-member', group: groupId, memberId: after.memberId, value: after })
   const looked = lookAtTopics(turn, group, topology)
   if (looked instanceof Refusal) return looked
   const { metadataHash, configured } = looked
   const isReady = configured.problem === null
-  const invalid = isReady ? checkOwned(configured, input.owned) : null
+  const invalid = isReady ? checkOwned(configured, owned) : null
   if (invalid !== null) return invalid
   const validatedTopologyEpoch = isReady ? topology.epoch : -1
   const assignmentConfigs = new Map([[STANDBY_REPLICAS_CONFIG, String(turn.streamsSettings(groupId).standbyReplicas)]])
