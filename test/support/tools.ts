@@ -5,12 +5,13 @@ import { createHash } from 'node:crypto'
 import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import { join } from 'node:path'
 import { CACHE, interopRequired, javaTemporaryOption, kafkaJars, REPOSITORY } from './kafka-jars.ts'
+import { nodeProgram } from './node-program.ts'
 
 export const CLIENTS = join(REPOSITORY, 'test/interop/clients')
 export const PYTHON = join(CACHE, 'venv/bin/python')
 export const GO_CLIENTS = join(CACHE, 'go-clients')
 
-export type Requirement = 'kcat' | 'java' | 'python' | 'go'
+export type Requirement = 'kcat' | 'java' | 'python' | 'go' | 'node'
 
 function onPath(program: string): string | null {
   return Bun.which(program)
@@ -35,6 +36,7 @@ const PROBLEMS: Record<Requirement, () => string | null> = {
   },
   python: () => (existsSync(PYTHON) ? null : 'the Python clients are not in .cache/venv'),
   go: goClientsProblem,
+  node: () => (nodeProgram() === null ? 'there is no Node 22.18 or later' : null),
 }
 
 /** Why these requirements are not met, or null when they are. */
