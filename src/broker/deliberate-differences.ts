@@ -102,6 +102,18 @@ export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
     test: 'test/log/recovery.test.ts',
   },
   {
+    situation: 'A call to a data folder fails, or the disk is full',
+    kafka: 'takes the folder offline at the first one',
+    samsa: 'takes it offline if a small file cannot be written there either; a full disk is tried again',
+    test: 'test/log/folders.test.ts',
+  },
+  {
+    situation: 'A crash in the middle of a move between data folders leaves two folders of a partition',
+    kafka: 'refuses to start',
+    samsa: 'goes on with the complete one',
+    test: 'test/log/moves.test.ts',
+  },
+  {
     situation: "A batch length in a sealed segment that points past the segment's end",
     kafka: 'goes on silently in the next segment',
     samsa: 'answers an error at that place',
