@@ -29,6 +29,8 @@ import type { FetchSessions } from './fetch-sessions.ts'
 import type { FetchWaits } from './fetch-wait.ts'
 import type { Partitions } from './partitions.ts'
 import type { Quotas } from './quotas.ts'
+import type { ShareSettings } from './share/settings.ts'
+import type { SharedPartitions } from './share/shared-partitions.ts'
 import type { StreamsTopics } from './streams-topics.ts'
 import type { ClientTelemetry } from './telemetry/client-telemetry.ts'
 import type { TransactionVerifier } from './transaction-verifier.ts'
@@ -48,6 +50,8 @@ export interface BrokerContext {
   readonly logs: LogManager
   readonly groups: GroupCoordinator
   readonly shareCoordinator: ShareCoordinator
+  readonly sharedPartitions: SharedPartitions
+  readonly shareSettings: ShareSettings
   readonly transactions: TransactionCoordinator
   readonly transactionVerifier: TransactionVerifier
   readonly markers: MarkerWriter

@@ -65,9 +65,14 @@ export class FetchRow implements PartitionNews {
   }
 }
 
+/** Of consumers and followers, or of members of share groups. */
+export interface EndableWait {
+  endWait(): void
+}
+
 /** All fetches that wait, so that a stop can end them. */
 export class FetchWaits {
-  readonly #waiting = new Set<PendingFetch>()
+  readonly #waiting = new Set<EndableWait>()
   #isStopping = false
   #nextId = 0
 
@@ -83,11 +88,11 @@ export class FetchWaits {
     return this.#nextId++
   }
 
-  add(fetch: PendingFetch): void {
+  add(fetch: EndableWait): void {
     this.#waiting.add(fetch)
   }
 
-  delete(fetch: PendingFetch): void {
+  delete(fetch: EndableWait): void {
     this.#waiting.delete(fetch)
   }
 

@@ -12,7 +12,7 @@ import {
 import { hashTopic } from '../coordinator/group/consumer/metadata-hash.ts'
 import type { ClusterTopics } from '../coordinator/request-context.ts'
 import { GroupCoordinator } from '../coordinator/runtime.ts'
-import type { SharePersister } from '../coordinator/share-state/persister.ts'
+import type { ShareServices } from '../coordinator/share-state-keeper.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
 import { CONSUMER_ASSIGNORS } from '../metadata/config-definitions/broker-groups.ts'
 import type { ImageChange, MetadataImage, TopicImage } from '../metadata/image.ts'
@@ -31,8 +31,7 @@ export interface GroupServiceOptions {
   readonly image: MetadataImage
   /** Follows the image already: its listeners run before the ones of here. */
   readonly partitions: Partitions
-  /** For the states of share groups. */
-  readonly persister: SharePersister
+  readonly shareServices: ShareServices
   readonly clock: Clock
   readonly timers: Timers
   readonly random: Random
@@ -48,7 +47,7 @@ export class GroupService {
   readonly #ledPartitions: LedPartitions
 
   constructor(options: GroupServiceOptions) {
-    const { nodeId, config, image, partitions, persister, clock, timers, random, logger } = options
+    const { nodeId, config, image, partitions, shareServices, clock, timers, random, logger } = options
     this.#topics = new TopicsOfImage(image)
     this.groups = new GroupCoordinator({
       config: coordinatorConfig(config),
@@ -58,7 +57,7 @@ export class GroupService {
       consumerSettings: (groupId) => groupSettings(config, image, 'consumer', groupId),
       shareSettings: (groupId) => groupSettings(config, image, 'share', groupId),
       streamsSettings: (groupId) => streamsSettings(config, image, groupId),
-      persister,
+      shareServices,
       clock,
       timers,
       random,

@@ -100,3 +100,6 @@ export const SHARE_STATE_RETRY_MS_MAX = 1_000
 
 /** Internal topics of streams groups of which it is remembered that they could not be created. */
 export const STREAMS_TOPIC_FAILURES_MAX = 1_000
+
+/** So much of a partition is read at most for one ShareFetch, unless the client waits for more: what is not handed out was read in vain. */
+export const SHARE_READ_BYTES_MAX = MIB

@@ -152,6 +152,7 @@ export class Listener implements ConnectionHost {
 
   closed(connection: Connection): void {
     this.#connections.delete(connection)
+    this.broker.sharedPartitions.sessions.connectionClosed(connection)
     if (this.#connections.size === 0) this.#allClosed?.()
   }
 

@@ -6,6 +6,7 @@
  * marked clean only after everything is on disk.
  */
 import { OFFSETS_TOPIC } from '../coordinator/config.ts'
+import { SHARE_STATE_TOPIC } from '../coordinator/share-state/config.ts'
 import { TRANSACTION_TOPIC } from '../coordinator/txn/config.ts'
 import type { FolderFailure } from '../log/log-manager.ts'
 import { BrokerConfig, ConfigurationError } from '../metadata/broker-config.ts'
@@ -159,23 +160,14 @@ export async function openServices(options: BrokerOptions, closers: Closer[], li
   const partitions = new Partitions({ nodeId, image, logs, logger })
   closers.push(() => partitions.close())
   configs.onTopicSettingsChange((changed) => partitions.updateConfigs(changed))
-  const shareService = new ShareService({ nodeId, config, image, topics, partitions, clock, timers, logger })
+  const services = { nodeId, config, image, partitions, clock, timers, logger }
+  const shareService = new ShareService({ ...services, topics })
   closers.push(() => shareService.close())
-  const { persister } = shareService
-  const groupService = new GroupService({ nodeId, config, image, partitions, persister, clock, timers, random, logger })
+  const { shareServices } = shareService
+  const groupService = new GroupService({ ...services, shareServices, random })
   closers.push(() => groupService.close())
-  const transactionService = new TransactionService({
-    nodeId,
-    config,
-    image,
-    partitions,
-    groups: groupService.groups,
-    producerIds,
-    features: metadata.features,
-    clock,
-    timers,
-    logger,
-  })
+  const { groups } = groupService
+  const transactionService = new TransactionService({ ...services, groups, producerIds, features: metadata.features })
   closers.push(() => transactionService.close())
   const slots = (): number => config.number('max.incremental.fetch.session.cache.slots')
   const context: BrokerContext = {
@@ -186,8 +178,10 @@ export async function openServices(options: BrokerOptions, closers: Closer[], li
     ...metadata,
     partitions,
     logs,
-    groups: groupService.groups,
+    groups,
     shareCoordinator: shareService.coordinator,
+    sharedPartitions: shareService.sharedPartitions,
+    shareSettings: shareService.settings,
     transactions: transactionService.coordinator,
     transactionVerifier: transactionService.verifier,
     markers: transactionService.markers,
@@ -212,10 +206,11 @@ function folderFailed(
   { path, logs, isLast }: FolderFailure,
   { logger, onFailed }: BrokerOptions,
 ): void {
-  const { groups, transactions } = broker.context
+  const { groups, transactions, shareCoordinator } = broker.context
   for (const { topic, partition } of logs) {
     if (topic === OFFSETS_TOPIC) groups.unload(partition)
     if (topic === TRANSACTION_TOPIC) transactions.unload(partition)
+    if (topic === SHARE_STATE_TOPIC) shareCoordinator.unload(partition)
   }
   if (!isLast) return
   const reason = `the data folder ${path} has failed`

@@ -1,10 +1,11 @@
 /**
  * Sets up what share groups need beside the group coordinator: the share coordinator with its log and its shards, which come and go with
- * the partitions of `__share_group_state` that this broker leads, and the persister that everybody reaches it by. Built by the server,
- * before the groups.
+ * the partitions of `__share_group_state` that this broker leads, the persister that everybody reaches it by, and the partitions that share
+ * groups read here. Built by the server, before the groups.
  */
 import { SHARE_STATE_TOPIC, type ShareCoordinatorConfig } from '../coordinator/share-state/config.ts'
 import { ShareCoordinator } from '../coordinator/share-state/coordinator.ts'
+import type { ShareServices } from '../coordinator/share-state-keeper.ts'
 import type { BrokerConfig } from '../metadata/broker-config.ts'
 import type { ImageChange, MetadataImage } from '../metadata/image.ts'
 import type { Topics } from '../metadata/topics.ts'
@@ -15,6 +16,8 @@ import { CoordinatorTopicLog } from './coordinator-topic-log.ts'
 import { LedPartitions } from './led-partitions.ts'
 import type { Partitions } from './partitions.ts'
 import { LocalSharePersister } from './share/persister.ts'
+import { ShareSettings } from './share/settings.ts'
+import { SharedPartitions } from './share/shared-partitions.ts'
 
 export interface ShareServiceOptions {
   readonly nodeId: number
@@ -31,6 +34,10 @@ export interface ShareServiceOptions {
 export class ShareService {
   readonly coordinator: ShareCoordinator
   readonly persister: LocalSharePersister
+  /** What the group coordinator needs. */
+  readonly shareServices: ShareServices
+  readonly settings: ShareSettings
+  readonly sharedPartitions: SharedPartitions
   readonly #ledPartitions: LedPartitions
   readonly #stopFollowing: () => void
 
@@ -47,12 +54,27 @@ export class ShareService {
       logger,
     })
     this.persister = new LocalSharePersister({ coordinator: this.coordinator, image, topics, clock, timers, logger })
+    this.settings = new ShareSettings(config, image)
+    this.sharedPartitions = new SharedPartitions({
+      sessionsMax: config.number('group.share.max.share.sessions'),
+      persister: this.persister,
+      settings: this.settings,
+      clock,
+      timers,
+      logger,
+    })
+    this.shareServices = {
+      persister: this.persister,
+      latestOffset: (topic, index) => partitions.get(topic, index)?.log?.highWatermark ?? null,
+      forgetDeliveries: (groupId) => this.sharedPartitions.forgetGroup(groupId),
+    }
     this.#stopFollowing = image.onChange((change) => this.#follow(change))
     this.#ledPartitions = new LedPartitions({ nodeId, image, topic: SHARE_STATE_TOPIC, coordinator: this.coordinator })
   }
 
   close(): void {
     this.#stopFollowing()
+    this.sharedPartitions.close()
     this.persister.close()
     this.#ledPartitions.close()
     this.coordinator.close()

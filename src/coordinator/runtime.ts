@@ -79,8 +79,9 @@ import {
   undescribedGroup,
 } from './responses.ts'
 import { GroupShard, type ShardDependencies } from './shard.ts'
+import { ShareOffsetRequests } from './share-offset-requests.ts'
 import { ShareGroupRequests } from './share-requests.ts'
-import type { SharePersister } from './share-state/persister.ts'
+import { type RunInGroup, type ShareServices, ShareStateKeeper } from './share-state-keeper.ts'
 import { StreamsGroupRequests } from './streams-requests.ts'
 
 export type HeartbeatAnswer = Input<typeof HeartbeatResponse>
@@ -97,7 +98,7 @@ export interface GroupCoordinatorDependencies {
   readonly compilePattern: CompileTopicPattern
   readonly consumerSettings: TurnInputs['consumerSettings']
   readonly shareSettings: TurnInputs['shareSettings']
-  readonly persister: SharePersister
+  readonly shareServices: ShareServices
   readonly streamsSettings: TurnInputs['streamsSettings']
   readonly logger: Logger
 }
@@ -110,7 +111,8 @@ function checkFetcher(group: Group, fetcher: GroupToFetch): ErrorCode {
     case 'consumer':
       return checkConsumerFetch(group, fetcher)
     case 'share':
-      return ErrorCode.GROUP_ID_NOT_FOUND
+      // There are none; whoever asks as a member takes the group for another.
+      return fetcher.memberId === null && fetcher.memberEpoch < 0 ? ErrorCode.NONE : ErrorCode.GROUP_ID_NOT_FOUND
     case 'streams':
       return checkStreamsFetch(group, fetcher)
   }
@@ -129,12 +131,13 @@ export class GroupCoordinator {
   #isStopping = false
   /** Requests about share groups. */
   readonly share: ShareGroupRequests
+  readonly shareOffsets: ShareOffsetRequests
   /** Requests about streams groups. */
   readonly streams: StreamsGroupRequests
 
   constructor(dependencies: GroupCoordinatorDependencies) {
     const { config, log, timers, clock, random, metadata, logger, compilePattern } = dependencies
-    const { consumerSettings, shareSettings, streamsSettings, persister } = dependencies
+    const { consumerSettings, shareSettings, streamsSettings, shareServices: services } = dependencies
     this.#config = config
     this.#metadata = metadata
     this.#shardDependencies = {
@@ -150,8 +153,11 @@ export class GroupCoordinator {
         forgetLostShareTopics(state, turn)
       },
     }
-    this.share = new ShareGroupRequests({ persister, run: (...operation) => this.#run(...operation) })
-    this.streams = new StreamsGroupRequests((...operation) => this.#run(...operation))
+    const run: RunInGroup = (...operation) => this.#run(...operation)
+    const states = new ShareStateKeeper(services, run)
+    this.share = new ShareGroupRequests(states, run)
+    this.shareOffsets = new ShareOffsetRequests({ services, states, run, topics: metadata })
+    this.streams = new StreamsGroupRequests(run)
   }
 
   // Partitions of the offsets topic

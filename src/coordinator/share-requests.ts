@@ -10,16 +10,15 @@ import type {
 } from '../protocol/messages/76-share-group-heartbeat.ts'
 import type { ShareGroupDescribeResponse } from '../protocol/messages/77-share-group-describe.ts'
 import type { Input } from '../protocol/schema.ts'
-import { type PartitionSet, setOfList } from './group/consumer/assignment.ts'
+import type { PartitionSet } from './group/consumer/assignment.ts'
 import { type DescribedShareGroup, describeShareGroup } from './group/share/describe.ts'
 import { type ShareHeartbeatResult, shareHeartbeat, shareHeartbeatFailure } from './group/share/heartbeat.ts'
 import { LEAVE_EPOCH } from './group/share/member.ts'
-import { beginGroupDeletion, statesInitialized, statesNotInitialized } from './group/share/offsets.ts'
-import type { GroupState } from './group/state.ts'
-import type { Turn, Waiter } from './group/turn.ts'
+import { beginGroupDeletion } from './group/share/offsets.ts'
 import { Gather, ReplyWaiter, refusalWithoutSize } from './replies.ts'
 import type { GroupRequestContext } from './request-context.ts'
-import type { SharePersister, StateFailure } from './share-state/persister.ts'
+import { NO_START_OFFSET } from './share-state/persister.ts'
+import { firstFailure, type RunInGroup, type ShareStateKeeper } from './share-state-keeper.ts'
 
 export type ShareHeartbeatAnswer = Input<typeof ShareGroupHeartbeatResponse>
 export type ShareGroupAnswer = Input<typeof ShareGroupDescribeResponse>['groups'][number]
@@ -27,30 +26,14 @@ export type ShareGroupAnswer = Input<typeof ShareGroupDescribeResponse>['groups'
 /** The one assignor there is. */
 const ASSIGNOR = 'simple'
 
-/** Runs an operation in the shard of the group, or refuses the waiter. */
-export type RunInGroup = <Result>(
-  groupId: string,
-  waiter: Waiter<Result>,
-  operation: (state: GroupState, turn: Turn) => void,
-  options?: { readonly recordsOnly?: boolean },
-) => void
-
-export interface ShareGroupDependencies {
-  readonly persister: SharePersister
-  readonly run: RunInGroup
-}
-
 const RECORDS_ONLY = { recordsOnly: true }
 
-/** For operations that nobody waits for. */
-const NOBODY: Waiter<void> = { answer: () => {}, refuse: () => {} }
-
 export class ShareGroupRequests {
-  readonly #persister: SharePersister
+  readonly #states: ShareStateKeeper
   readonly #run: RunInGroup
 
-  constructor({ persister, run }: ShareGroupDependencies) {
-    this.#persister = persister
+  constructor(states: ShareStateKeeper, run: RunInGroup) {
+    this.#states = states
     this.#run = run
   }
 
@@ -68,6 +51,10 @@ export class ShareGroupRequests {
         if (result.initialize !== null) this.#initialize(groupId, result.initialize)
       },
     )
+    if (!isShareMemberId(memberId)) {
+      waiter.refuse(ErrorCode.INVALID_REQUEST)
+      return
+    }
     const problem = checkShareHeartbeat(request)
     if (problem !== null) {
       waiter.answer(shareHeartbeatFailure(ErrorCode.INVALID_REQUEST, problem))
@@ -107,64 +94,24 @@ export class ShareGroupRequests {
       refusalWithoutSize,
       (states) => {
         if (typeof states === 'number') done(states)
-        else this.#deleteAll(groupId, states, ({ errorCode }) => done(errorCode))
+        else this.#states.delete(groupId, states, (results) => done(firstFailure(results.values()).errorCode))
       },
     )
     this.#run(groupId, waiter, (state, turn) => beginGroupDeletion(state, turn, groupId, waiter), RECORDS_ONLY)
   }
 
-  #deleteAll(groupId: string, states: PartitionSet, done: (result: StateFailure) => void): void {
-    const keys = [...states].flatMap(([topicId, partitions]) => {
-      return Array.from(partitions, (partition) => ({ groupId, topicId, partition }))
-    })
-    const gather = new Gather<StateFailure>(keys.length, (results) => done(firstFailure(results)))
-    for (const [index, key] of keys.entries()) this.#persister.delete(key, (result) => gather.put(index, result))
-  }
-
-  /** Has the share coordinator make the states that the group needs, and lets the group know. */
   #initialize(groupId: string, { stateEpoch, topics }: NonNullable<ShareHeartbeatResult['initialize']>): void {
     const offsets = new Map<string, ReadonlyMap<number, number>>()
     for (const [topicId, { partitions }] of topics) {
-      offsets.set(topicId, new Map(Array.from(partitions, (partition) => [partition, -1])))
+      offsets.set(topicId, new Map(Array.from(partitions, (partition) => [partition, NO_START_OFFSET])))
     }
-    this.#initializeAt(groupId, stateEpoch, offsets, () => {})
+    this.#states.initialize(groupId, stateEpoch, offsets, () => {})
   }
-
-  #initializeAt(
-    groupId: string,
-    stateEpoch: number,
-    startOffsets: ReadonlyMap<string, ReadonlyMap<number, number>>,
-    done: (results: ReadonlyMap<string, StateFailure>) => void,
-  ): void {
-    const wanted = [...startOffsets].flatMap(([topicId, offsets]) => {
-      return Array.from(offsets, ([partition, startOffset]) => ({ topicId, partition, startOffset }))
-    })
-    const set: PartitionSet = setOfList(
-      Array.from(startOffsets, ([topicId, offsets]) => ({ topicId, partitions: [...offsets.keys()] })),
-    )
-    const gather = new Gather<StateFailure>(wanted.length, (results) => {
-      const failed = firstFailure(results).errorCode !== ErrorCode.NONE
-      const outcome = failed ? statesNotInitialized : statesInitialized
-      this.#run(groupId, NOBODY, (state, turn) => outcome(state, turn, groupId, set), RECORDS_ONLY)
-      done(new Map(wanted.map(({ topicId, partition }, index) => [`${partition}/${topicId}`, results[index]!])))
-    })
-    for (const [index, { topicId, partition, startOffset }] of wanted.entries()) {
-      const key = { groupId, topicId, partition }
-      this.#persister.initialize(key, { stateEpoch, startOffset }, (result) => gather.put(index, result))
-    }
-  }
-}
-
-const SUCCESS: StateFailure = { errorCode: ErrorCode.NONE, errorMessage: null }
-
-function firstFailure(results: readonly StateFailure[]): StateFailure {
-  return results.find(({ errorCode }) => errorCode !== ErrorCode.NONE) ?? SUCCESS
 }
 
 /** Why the request cannot be meant, whatever the group; null: nothing is wrong with it. */
 function checkShareHeartbeat(request: ShareGroupHeartbeatRequest): string | null {
   const { memberId, groupId, rackId, memberEpoch, subscribedTopicNames } = request
-  if (!isShareMemberId(memberId)) return 'Invalid member id in the request.'
   if (memberId.trim() === '') return "MemberId can't be empty."
   if (groupId.trim() === '') return "GroupId can't be empty."
   if (rackId !== null && rackId.trim() === '') return "RackId can't be empty."

@@ -95,7 +95,8 @@ describe('FindCoordinator', () => {
       // The first question creates the topic.
       await find(1, 'tx')
       expect(await find(1, 'tx')).toBe(ErrorCode.NONE)
-      const share = version < 6 ? ErrorCode.INVALID_REQUEST : ErrorCode.UNSUPPORTED_VERSION
+      await find(2, `g:${topicId}:0`)
+      const share = version < 6 ? ErrorCode.INVALID_REQUEST : ErrorCode.NONE
       expect(await find(2, `g:${topicId}:0`)).toBe(share)
       expect(await find(2, 'malformed')).toBe(ErrorCode.INVALID_REQUEST)
       expect(await find(7, 'g')).toBe(ErrorCode.INVALID_REQUEST)

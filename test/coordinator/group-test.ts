@@ -265,7 +265,7 @@ export class GroupTest {
       compilePattern: compileTopicPattern,
       consumerSettings: (groupId) => ({ ...CONSUMER_GROUP_SETTINGS, ...this.settings.get(groupId) }),
       shareSettings: (groupId) => ({ ...CONSUMER_GROUP_SETTINGS, ...this.settings.get(groupId) }),
-      persister: this.persister,
+      shareServices: { persister: this.persister, latestOffset: () => null, forgetDeliveries: () => {} },
       streamsSettings: (groupId) => ({ ...STREAMS_GROUP_SETTINGS, ...this.streamsSettings.get(groupId) }),
       logger: this.#options.logger ?? silentLogger,
     })

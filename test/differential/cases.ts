@@ -13,6 +13,9 @@ import { PRODUCE_CASES } from './cases-produce.ts'
 import { QUOTA_CASES } from './cases-quotas.ts'
 import { REASSIGNMENT_CASES } from './cases-reassignment.ts'
 import { SECURITY_CASES } from './cases-security.ts'
+import { SHARE_FETCH_CASES } from './cases-share-fetch.ts'
+import { SHARE_GROUP_CASES } from './cases-share-groups.ts'
+import { SHARE_OFFSET_CASES } from './cases-share-offsets.ts'
 import { STREAMS_GROUP_CASES } from './cases-streams-groups.ts'
 import { TELEMETRY_CASES } from './cases-telemetry.ts'
 import { TOPIC_CASES } from './cases-topics.ts'
@@ -36,6 +39,9 @@ export const CASE_GROUPS: readonly CaseGroup[] = [
   ...REASSIGNMENT_CASES,
   ...SECURITY_CASES,
   ...TELEMETRY_CASES,
+  ...SHARE_GROUP_CASES,
+  ...SHARE_FETCH_CASES,
+  ...SHARE_OFFSET_CASES,
   ...FEATURE_CASES,
   ...QUOTA_CASES,
 ]

@@ -24,7 +24,11 @@ const SETTINGS = {
   'group.streams.min.heartbeat.interval.ms': '500',
   'group.streams.min.session.timeout.ms': '1000',
   'offsets.topic.num.partitions': '5',
+  'group.share.max.size': '4',
   'offsets.topic.replication.factor': '1',
+  'share.coordinator.state.topic.min.isr': '1',
+  'share.coordinator.state.topic.num.partitions': '3',
+  'share.coordinator.state.topic.replication.factor': '1',
 }
 
 /** Kafka against Kafka shows which cases depend on chance. */

@@ -1,8 +1,9 @@
 /**
- * FindCoordinator: which broker keeps the state of a group or of a transactional id. It is the leader of the partition of
- * `__consumer_offsets` or `__transaction_state` that the name hashes to; the first question creates that topic.
+ * FindCoordinator: which broker keeps the state of a group, of a transactional id or of a share partition. It is the leader of the partition
+ * of `__consumer_offsets`, `__transaction_state` or `__share_group_state` that the name hashes to; the first question creates that topic.
  */
 import { OFFSETS_TOPIC } from '../../coordinator/config.ts'
+import { SHARE_STATE_TOPIC } from '../../coordinator/share-state/config.ts'
 import { TRANSACTION_TOPIC } from '../../coordinator/txn/config.ts'
 import { ErrorCode, errorName } from '../../protocol/errors.ts'
 import { FindCoordinatorRequest, FindCoordinatorResponse } from '../../protocol/messages/10-find-coordinator.ts'
@@ -34,8 +35,8 @@ export default defineApi({
   response: FindCoordinatorResponse,
   versions: [0, 6],
   notes: [
-    'The first request creates __consumer_offsets or __transaction_state and is answered COORDINATOR_NOT_AVAILABLE; clients ask again.',
-    'There is no share coordinator (key type 2) yet: UNSUPPORTED_VERSION, so that nobody waits for one.',
+    'The first request creates __consumer_offsets, __transaction_state or __share_group_state and is answered COORDINATOR_NOT_AVAILABLE; clients ask again.',
+    'Key type 2 (v6) names a share partition, as `group:topicId:partition`.',
   ],
   async handle(context, request) {
     const { apiVersion } = context
@@ -64,8 +65,12 @@ async function find(context: RequestContext, keyType: number, key: string): Prom
       }
       return findLeader(context, TRANSACTION_TOPIC, context.broker.transactions.partitionFor(key))
     case KeyType.SHARE:
-      if (context.apiVersion < SHARE_KEYS_VERSION || !isShareKey(key)) return unavailable(ErrorCode.INVALID_REQUEST)
-      return unavailable(ErrorCode.UNSUPPORTED_VERSION, 'Share groups are not available yet.')
+      if (context.apiVersion < SHARE_KEYS_VERSION) return unavailable(ErrorCode.INVALID_REQUEST)
+      if (!context.allowed('CLUSTER_ACTION', 'CLUSTER', 'kafka-cluster')) {
+        return unavailable(ErrorCode.CLUSTER_AUTHORIZATION_FAILED)
+      }
+      if (!isShareKey(key)) return unavailable(ErrorCode.INVALID_REQUEST)
+      return findLeader(context, SHARE_STATE_TOPIC, context.broker.shareCoordinator.partitionForName(key))
     default:
       return unavailable(ErrorCode.INVALID_REQUEST, `There is no coordinator of type ${keyType}.`)
   }

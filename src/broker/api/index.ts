@@ -64,10 +64,20 @@ import listConfigResources from './74-list-config-resources.ts'
 import describeTopicPartitions from './75-describe-topic-partitions.ts'
 import shareGroupHeartbeat from './76-share-group-heartbeat.ts'
 import shareGroupDescribe from './77-share-group-describe.ts'
+import shareFetch from './78-share-fetch.ts'
+import shareAcknowledge from './79-share-acknowledge.ts'
 import addRaftVoter from './80-add-raft-voter.ts'
 import removeRaftVoter from './81-remove-raft-voter.ts'
+import initializeShareGroupState from './83-initialize-share-group-state.ts'
+import readShareGroupState from './84-read-share-group-state.ts'
+import writeShareGroupState from './85-write-share-group-state.ts'
+import deleteShareGroupState from './86-delete-share-group-state.ts'
+import readShareGroupStateSummary from './87-read-share-group-state-summary.ts'
 import streamsGroupHeartbeat from './88-streams-group-heartbeat.ts'
 import streamsGroupDescribe from './89-streams-group-describe.ts'
+import describeShareGroupOffsets from './90-describe-share-group-offsets.ts'
+import alterShareGroupOffsets from './91-alter-share-group-offsets.ts'
+import deleteShareGroupOffsets from './92-delete-share-group-offsets.ts'
 
 export const APIS: readonly Api[] = [
   produce,
@@ -131,8 +141,18 @@ export const APIS: readonly Api[] = [
   describeTopicPartitions,
   shareGroupHeartbeat,
   shareGroupDescribe,
+  shareFetch,
+  shareAcknowledge,
   addRaftVoter,
   removeRaftVoter,
+  initializeShareGroupState,
+  readShareGroupState,
+  writeShareGroupState,
+  deleteShareGroupState,
+  readShareGroupStateSummary,
   streamsGroupHeartbeat,
   streamsGroupDescribe,
+  describeShareGroupOffsets,
+  alterShareGroupOffsets,
+  deleteShareGroupOffsets,
 ]

@@ -10,7 +10,6 @@ import {
   data,
   type Input,
   int8,
-  int16,
   int32,
   int64,
   type MessageSchema,
