@@ -20,6 +20,7 @@ import { dumpIndex } from '../../src/cli/dump/index-files.ts'
 import { type Item, isProblem, type Problem } from '../../src/cli/dump/item.ts'
 import { dumpLog } from '../../src/cli/dump/log-file.ts'
 import { dumpSmall } from '../../src/cli/dump/small-files.ts'
+import { encodeShareState } from '../../src/coordinator/share-state/records.ts'
 import { buildBatch } from '../../src/records/batch.ts'
 import { goldenMetadataRecords, writeGoldenFolder } from '../broker/adopt/golden-folder.ts'
 import { samsa } from './program.ts'
@@ -142,6 +143,28 @@ describe('records', () => {
     expect(commit?.data).toMatchObject({ topic: expect.any(String), value: { metadata: expect.any(String) } })
     const open = records.findLast(({ data }) => (data as { transactionalId?: string })?.transactionalId === 't-open')
     expect(open?.data).toMatchObject({ value: { status: 'Ongoing', partitions: { accounts: [0] } } })
+  })
+
+  test('of __share_group_state', () => {
+    const folder = join(root, '__share_group_state-0')
+    mkdirSync(folder)
+    const value = {
+      snapshotEpoch: 1,
+      stateEpoch: 2,
+      leaderEpoch: 3,
+      startOffset: 7,
+      createTimestamp: 0,
+      writeTimestamp: 0,
+      stateBatches: [{ firstOffset: 7, lastOffset: 9, deliveryState: 2, deliveryCount: 1 }],
+      deliveryCompleteCount: 3,
+    }
+    const key = { groupId: 'g-share', topicId: 'AAAAAAAAAAAAAAAAAAAAZg', partition: 3 }
+    const encoded = encodeShareState({ type: 'snapshot', key, value })
+    writeFileSync(join(folder, LOG), buildBatch({ records: [{ timestamp: 0, ...encoded }] }))
+    const path = join(folder, LOG)
+    expect([...dumpLog(path, { ...ALL, kind: recordKindOf(path) })][1]).toMatchObject({
+      fields: { type: 'snapshot', data: { key, value } },
+    })
   })
 
   test("anybody's, with keys, values and headers, in every codec", async () => {

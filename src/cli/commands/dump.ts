@@ -12,7 +12,8 @@ Files are known by their names:
   .snapshot                     what is known of producers
   leader-epoch-checkpoint, *-offset-checkpoint, partition.metadata, meta.properties, quorum-state, .kafka_cleanshutdown
 
-Records of __cluster_metadata, __consumer_offsets and __transaction_state are decoded; --as says so of a file that lies elsewhere.
+Records of __cluster_metadata, __consumer_offsets, __transaction_state and __share_group_state are decoded; --as says so of a file that
+lies elsewhere.
 Checksums are verified, indexes compared with their logs. Nothing is written, so a broker may run; the newest entries of its indexes
 are then not in the files yet.
 

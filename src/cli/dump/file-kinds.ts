@@ -2,7 +2,7 @@
 import { basename, dirname } from 'node:path'
 import { CLEANED_SUFFIX, DELETED_SUFFIX, parsePartitionFolder, SWAP_SUFFIX } from '../../log/file-names.ts'
 
-export const RECORD_KINDS = ['records', 'metadata', 'offsets', 'transactions'] as const
+export const RECORD_KINDS = ['records', 'metadata', 'offsets', 'transactions', 'share-state'] as const
 export type RecordKind = (typeof RECORD_KINDS)[number]
 
 export type FileKind =
@@ -54,6 +54,7 @@ const RECORDS_OF_TOPICS: ReadonlyMap<string, RecordKind> = new Map([
   ['__cluster_metadata', 'metadata'],
   ['__consumer_offsets', 'offsets'],
   ['__transaction_state', 'transactions'],
+  ['__share_group_state', 'share-state'],
 ])
 
 /** By the folder that the file lies in; anybody's records unless it is one of the brokers' own. */

@@ -1,5 +1,6 @@
 /** Records as text and JSON: anybody's by their bytes, those of the brokers' own logs by what they say. */
 import { decodeRecord } from '../../coordinator/group/records.ts'
+import { decodeShareState } from '../../coordinator/share-state/records.ts'
 import { decodeTransaction } from '../../coordinator/txn/records.ts'
 import { decodeQuorumRecord } from '../../metadata/kafka-log/control-records.ts'
 import { decodeMetadataRecord } from '../../metadata/kafka-log/records.ts'
@@ -29,6 +30,8 @@ export function showRecord(record: Record, kind: RecordKind, isControl: boolean)
       return showDecoded(record, decodeRecord(record.key, record.value))
     case 'transactions':
       return showDecoded(record, decodeTransaction(record.key, record.value))
+    case 'share-state':
+      return showDecoded(record, decodeShareState(record.key, record.value))
   }
 }
 

@@ -318,29 +318,54 @@ describe('cut short', () => {
     expect(readdirSync(folder).filter((name) => name.includes('.adopting'))).toEqual([])
   })
 
-  test("killed at any time, it is Kafka's folder or Samsa's, and the next start completes it", async () => {
-    const folder = goldenCopy()
-    const segments = join(folder, 'plain-0/00000000000000000000.log')
-    const content = contentOf(segments)
-    // Each time a little later, until the process comes so far that it serves.
-    for (let delayMs = 60, isServed = false; !isServed; delayMs += 60) {
-      const child = new Child({
-        command: [...SAMSA, 'serve', '--listen', '127.0.0.1:0', '--http', 'off', '--data', folder, '--adopt'],
-      })
-      isServed = await Promise.race([
-        child.line((line) => line.includes(' ready on '), 60_000).then(() => true),
-        Bun.sleep(delayMs).then(() => false),
-      ]).catch(() => false)
-      child.kill('SIGKILL')
-      await child.exited
-      expect(contentOf(segments)).toBe(content)
-      if (existsSync(join(folder, METADATA))) continue
+  /** Starts `serve --adopt` and kills it: after so many milliseconds, or at once when it has logged this. True: it served. */
+  async function startAndKill(folder: string, when: number | string): Promise<boolean> {
+    const reached = Promise.withResolvers<boolean>()
+    const child = new Child({
+      command: [...SAMSA, 'serve', '--listen', '127.0.0.1:0', '--http', 'off', '--data', folder, '--adopt'],
+      onErrorLine: (line) => {
+        if (typeof when === 'string' && line.includes(when)) reached.resolve(false)
+      },
+      onLine: (line) => {
+        if (line.includes(' ready on ')) reached.resolve(true)
+      },
+    })
+    child.exited.then(() => reached.resolve(false))
+    const timer = typeof when === 'number' ? setTimeout(() => reached.resolve(false), when) : null
+    const isServed = await reached.promise
+    if (timer !== null) clearTimeout(timer)
+    child.kill('SIGKILL')
+    await child.exited
+    return isServed
+  }
+
+  async function expectWhole(folder: string, content: string): Promise<void> {
+    expect(contentOf(join(folder, 'plain-0/00000000000000000000.log'))).toBe(content)
+    if (!existsSync(join(folder, METADATA))) {
       expect((await refusal(folder, { adopt: false })).code).toBe('KAFKA_FOLDER')
     }
+  }
+
+  test("killed at any time, it is Kafka's folder or Samsa's, and the next start completes it", async () => {
+    const folder = goldenCopy()
+    const content = contentOf(join(folder, 'plain-0/00000000000000000000.log'))
+    // The last line before anything is written.
+    await startAndKill(folder, 'next producer id')
+    await expectWhole(folder, content)
+    // Each time later, until the process comes so far that it serves.
+    for (let delayMs = 60; !(await startAndKill(folder, delayMs)); delayMs *= 1.5) await expectWhole(folder, content)
     const broker = await start(folder, { adopt: false })
     expect(broker.topicCount).toBe(Object.keys(goldenAnswers().topics).length)
     await broker.stop()
-  }, 60_000)
+  }, 180_000)
+
+  test('killed when it has just been taken over', async () => {
+    const folder = goldenCopy()
+    await startAndKill(folder, 'was taken over')
+    const broker = await start(folder, { adopt: false })
+    expect(broker.topicCount).toBe(Object.keys(goldenAnswers().topics).length)
+    await broker.stop()
+  })
 })
 
 test('a folder that was only formatted is taken over, with its features', async () => {
