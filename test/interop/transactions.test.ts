@@ -1,20 +1,15 @@
-// Exactly once with the Java client, Kafka's tools and Kafka Streams, unmodified, against the real process.
+// Exactly once with the Java client and Kafka's tools, unmodified, against the real process.
 import { afterAll, beforeAll, expect } from 'bun:test'
-import { mkdtempSync, rmSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type BrokerTarget, startTarget } from '../support/broker-target.ts'
-import { Child, runCommand } from '../support/child-process.ts'
+import { runCommand } from '../support/child-process.ts'
 import { ToolRunner } from '../support/tool-runner.ts'
 import { interopDescribe, interopTest, javaCommand } from '../support/tools.ts'
 
 const SETUP_TIMEOUT_MS = 60_000
-const WORDS = ['alpha', 'beta', 'gamma', 'delta']
 
 interopDescribe('transactions', ['java'], () => {
   let target: BrokerTarget
   let tools: ToolRunner
-  let folder: string
 
   const javaTest = (name: string, run: () => Promise<void>, timeoutMs = 60_000): void =>
     interopTest(name, ['java'], run, { concurrent: true, timeoutMs })
@@ -46,7 +41,6 @@ interopDescribe('transactions', ['java'], () => {
   }
 
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'samsa-transactions-'))
     tools = new ToolRunner()
     target = await startTarget({ 'group.initial.rebalance.delay.ms': '0' })
   }, SETUP_TIMEOUT_MS)
@@ -54,7 +48,6 @@ interopDescribe('transactions', ['java'], () => {
   afterAll(async () => {
     await tools?.close()
     await target?.stop()
-    rmSync(folder, { recursive: true, force: true })
   }, SETUP_TIMEOUT_MS)
 
   javaTest('commits are read, aborts are not, a replaced producer is fenced', async () => {
@@ -111,80 +104,4 @@ interopDescribe('transactions', ['java'], () => {
     expect(text).toMatch(/300 records sent/)
     expect(await consume('performed', 300)).toHaveLength(300)
   })
-
-  javaTest(
-    'Kafka Streams counts words exactly once, killed in the middle and restarted',
-    async () => {
-      await createTopic('text', 2)
-      await createTopic('counts', 1)
-      const streams = (instance: string): Child =>
-        new Child({
-          command: javaCommand(
-            'TransactionClient',
-            'count',
-            target.bootstrap,
-            'text',
-            'counts',
-            'counter',
-            join(folder, instance),
-          ),
-          stdin: 'pipe',
-        })
-      const lines = (from: number, count: number): string =>
-        Array.from(
-          { length: count },
-          (_, index) => `${WORDS[(from + index) % 4]} ${WORDS[(from + index * 3) % 4]}\n`,
-        ).join('')
-      const write = (text: string): Promise<string> =>
-        tools.output('kafka-console-producer', ['--bootstrap-server', target.bootstrap, '--topic', 'text'], text)
-      const expected = new Map(WORDS.map((word) => [word, 0]))
-      const all = [lines(0, 300), lines(1, 300)]
-      for (const word of all
-        .join('')
-        .split(/\s+/)
-        .filter((each) => each !== ''))
-        expected.set(word, expected.get(word)! + 1)
-
-      const first = streams('first')
-      await first.line((line) => line === 'state RUNNING', 30_000)
-      await write(all[0]!)
-      // In the middle of its work: something has been counted.
-      await consume('counts', 1)
-      first.kill('SIGKILL')
-      await first.exited
-      await write(all[1]!)
-      const second = streams('second')
-      try {
-        await second.line((line) => line === 'state RUNNING', 30_000)
-        await countsReach(expected)
-      } finally {
-        second.closeStdin()
-        await second.exited
-      }
-    },
-    120_000,
-  )
-
-  /** The newest count of each word, and never one that is less than the one before: nothing was counted twice or taken back. */
-  async function countsReach(expected: ReadonlyMap<string, number>): Promise<void> {
-    const deadline = performance.now() + 60_000
-    for (;;) {
-      const printing = ['--formatter-property', 'print.key=true', '--timeout-ms', '2000']
-      const options = ['--bootstrap-server', target.bootstrap, '--topic', 'counts', '--from-beginning']
-      const isolation = ['--isolation-level', 'read_committed']
-      const { stdout } = await tools.run('kafka-console-consumer', [...options, ...isolation, ...printing])
-      const counts = new Map<string, number>()
-      for (const line of stdout.split('\n').filter((each) => each.includes('\t'))) {
-        const [word, count] = line.split('\t') as [string, string]
-        expect(Number(count)).toBeGreaterThan(counts.get(word) ?? 0)
-        counts.set(word, Number(count))
-      }
-      const isComplete = [...expected].every(([word, count]) => counts.get(word) === count)
-      const isTooMuch = [...expected].some(([word, count]) => (counts.get(word) ?? 0) > count)
-      if (isComplete) return
-      if (isTooMuch || performance.now() > deadline) {
-        expect(Object.fromEntries(counts)).toEqual(Object.fromEntries(expected))
-      }
-    }
-  }
 })

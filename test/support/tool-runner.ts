@@ -13,7 +13,11 @@ const TOOLS = {
   'kafka-topics': 'org.apache.kafka.tools.TopicCommand',
   'kafka-console-producer': 'org.apache.kafka.tools.ConsoleProducer',
   'kafka-console-consumer': 'org.apache.kafka.tools.consumer.ConsoleConsumer',
+  'kafka-console-share-consumer': 'org.apache.kafka.tools.consumer.ConsoleShareConsumer',
   'kafka-consumer-groups': 'org.apache.kafka.tools.consumer.group.ConsumerGroupCommand',
+  'kafka-share-groups': 'org.apache.kafka.tools.consumer.group.ShareGroupCommand',
+  'kafka-streams-groups': 'org.apache.kafka.tools.streams.StreamsGroupCommand',
+  'kafka-groups': 'org.apache.kafka.tools.GroupsCommand',
   'kafka-configs': 'kafka.admin.ConfigCommand',
   'kafka-get-offsets': 'org.apache.kafka.tools.GetOffsetShell',
   'kafka-delete-records': 'org.apache.kafka.tools.DeleteRecordsCommand',
@@ -21,17 +25,34 @@ const TOOLS = {
   'kafka-leader-election': 'org.apache.kafka.tools.LeaderElectionCommand',
   'kafka-reassign-partitions': 'org.apache.kafka.tools.reassign.ReassignPartitionsCommand',
   'kafka-features': 'org.apache.kafka.tools.FeatureCommand',
+  'kafka-broker-api-versions': 'org.apache.kafka.tools.BrokerApiVersionsCommand',
+  'kafka-metadata-quorum': 'org.apache.kafka.tools.MetadataQuorumCommand',
   'kafka-client-metrics': 'org.apache.kafka.tools.ClientMetricsCommand',
   'kafka-acls': 'org.apache.kafka.tools.AclCommand',
+  'kafka-delegation-tokens': 'org.apache.kafka.tools.DelegationTokenCommand',
   'kafka-cluster': 'org.apache.kafka.tools.ClusterTool',
   'kafka-producer-perf-test': 'org.apache.kafka.tools.ProducerPerformance',
   'kafka-consumer-perf-test': 'org.apache.kafka.tools.ConsumerPerformance',
+  'kafka-share-consumer-perf-test': 'org.apache.kafka.tools.ShareConsumerPerformance',
+  'kafka-e2e-latency': 'org.apache.kafka.tools.EndToEndLatency',
   'kafka-transactions': 'org.apache.kafka.tools.TransactionsCommand',
   'kafka-verifiable-producer': 'org.apache.kafka.tools.VerifiableProducer',
   'kafka-verifiable-consumer': 'org.apache.kafka.tools.VerifiableConsumer',
+  'kafka-verifiable-share-consumer': 'org.apache.kafka.tools.VerifiableShareConsumer',
+  'kafka-replica-verification': 'org.apache.kafka.tools.ReplicaVerificationTool',
+  'kafka-dump-log': 'org.apache.kafka.tools.DumpLogSegments',
+  'kafka-streams-application-reset': 'org.apache.kafka.tools.StreamsResetter',
+  // It has no script of its own: Kafka's system tests run it.
+  'transactional-message-copier': 'org.apache.kafka.tools.TransactionalMessageCopier',
+  'kafka-jmx': 'org.apache.kafka.tools.JmxTool',
+  'connect-plugin-path': 'org.apache.kafka.tools.ConnectPluginPath',
 } as const
 
 export type ToolName = keyof typeof TOOLS
+
+export function isTool(name: string): name is ToolName {
+  return name in TOOLS
+}
 
 export interface RunningTool {
   ended: Promise<ToolResult>
@@ -43,7 +64,6 @@ export class ToolRunner {
   readonly #child: Child
   readonly #waiting = new Map<number, PromiseWithResolvers<ToolResult>>()
   #nextId = 1
-  #consoleConsumer: Promise<unknown> = Promise.resolve()
 
   constructor() {
     this.#child = new Child({
@@ -65,16 +85,7 @@ export class ToolRunner {
     const id = this.#nextId++
     const ended = Promise.withResolvers<ToolResult>()
     this.#waiting.set(id, ended)
-    const begin = (): void => this.#child.write(`${JSON.stringify({ id, main: TOOLS[tool], args, input })}\n`)
-    if (tool === 'kafka-console-consumer') {
-      // It counts messages in a static field: one after the other.
-      this.#consoleConsumer = this.#consoleConsumer.then(() => {
-        begin()
-        return ended.promise
-      })
-    } else {
-      begin()
-    }
+    this.#child.write(`${JSON.stringify({ id, main: TOOLS[tool], args, input })}\n`)
     return { ended: ended.promise, stop: () => this.#child.write(`${JSON.stringify({ id, stop: true })}\n`) }
   }
 

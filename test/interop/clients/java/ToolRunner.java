@@ -9,6 +9,8 @@ import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.PrintStream;
 import java.lang.reflect.InvocationTargetException;
+import java.net.URL;
+import java.net.URLClassLoader;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.List;
@@ -21,7 +23,8 @@ import org.apache.kafka.common.utils.Exit;
  *
  * <p>A line {"id", "main", "args", "input"} on stdin runs that class's main in a thread of its own with its own standard streams and
  * answers {"id", "exitCode", "stdout", "stderr"} when it ends. {"id", "stop": true} runs what the tool wants done when its process is
- * terminated. Streams belong to a job through an inheritable thread-local, so that threads started by a tool write to it too.
+ * terminated. Streams belong to a job through an inheritable thread-local, so that threads started by a tool write to it too. The console
+ * consumers keep counts and latches in static fields: each of their jobs gets classes of its own.
  */
 public final class ToolRunner {
   private static final ObjectMapper JSON = new ObjectMapper();
@@ -105,7 +108,8 @@ public final class ToolRunner {
     List<String> arguments = new ArrayList<>();
     request.get("args").forEach(each -> arguments.add(each.asText()));
     try {
-      Class<?> tool = Class.forName(request.get("main").asText());
+      String name = request.get("main").asText();
+      Class<?> tool = Class.forName(name, true, name.startsWith(OwnClasses.PREFIX + "Console") ? new OwnClasses() : loader());
       tool.getMethod("main", String[].class).invoke(null, (Object) arguments.toArray(new String[0]));
       job.exit(0);
     } catch (InvocationTargetException thrown) {
@@ -128,6 +132,26 @@ public final class ToolRunner {
       replies.flush();
     }
     JOBS.remove(id);
+  }
+
+  private static ClassLoader loader() {
+    return ToolRunner.class.getClassLoader();
+  }
+
+  /** Loads the classes of one package anew; all others are the JVM's. */
+  private static final class OwnClasses extends URLClassLoader {
+    static final String PREFIX = "org.apache.kafka.tools.consumer.";
+
+    OwnClasses() throws ClassNotFoundException {
+      super(new URL[] {Class.forName(PREFIX + "ConsoleConsumer").getProtectionDomain().getCodeSource().getLocation()}, loader());
+    }
+
+    @Override
+    protected synchronized Class<?> loadClass(String name, boolean resolves) throws ClassNotFoundException {
+      if (!name.startsWith(PREFIX)) return super.loadClass(name, resolves);
+      Class<?> loaded = findLoadedClass(name);
+      return loaded == null ? findClass(name) : loaded;
+    }
   }
 
   private static final class JobOutput extends OutputStream {

@@ -1,3 +1,4 @@
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.Arrays;
@@ -5,6 +6,7 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Properties;
+import java.util.function.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.consumer.OffsetAndMetadata;
@@ -18,6 +20,7 @@ import org.apache.kafka.streams.KafkaStreams;
 import org.apache.kafka.streams.StreamsBuilder;
 import org.apache.kafka.streams.StreamsConfig;
 import org.apache.kafka.streams.kstream.Grouped;
+import org.apache.kafka.streams.kstream.JoinWindows;
 import org.apache.kafka.streams.kstream.KStream;
 import org.apache.kafka.streams.kstream.Produced;
 
@@ -26,7 +29,8 @@ import org.apache.kafka.streams.kstream.Produced;
  *
  * <p>outcomes BOOTSTRAP TOPIC: commits, aborts, and a producer that is replaced. fill BOOTSTRAP TOPIC ID COUNT: one record per transaction, prints
  * the milliseconds. copy BOOTSTRAP FROM TO GROUP ID COUNT: reads, writes and commits its position in transactions, as a member of the group. count
- * BOOTSTRAP FROM TO APPLICATION FOLDER [PROTOCOL]: Kafka Streams counts words, exactly once, until it is killed or its input ends.
+ * BOOTSTRAP FROM TO APPLICATION FOLDER [PROTOCOL]: Kafka Streams counts words, exactly once, until it is killed or its input ends. join BOOTSTRAP
+ * LEFT,RIGHT PAIRS,COUNTS APPLICATION FOLDER: Kafka Streams joins two topics in a window and counts the pairs. write BOOTSTRAP: records from its input.
  */
 public final class TransactionClient {
   private static final Duration POLL = Duration.ofMillis(100);
@@ -37,7 +41,16 @@ public final class TransactionClient {
       case "outcomes" -> outcomes(bootstrap, arguments[2]);
       case "fill" -> fill(bootstrap, arguments[2], arguments[3], Integer.parseInt(arguments[4]));
       case "copy" -> copy(bootstrap, Arrays.copyOfRange(arguments, 2, 6), Integer.parseInt(arguments[6]));
-      case "count" -> count(bootstrap, Arrays.copyOfRange(arguments, 2, 6), arguments.length > 6 ? arguments[6] : "classic");
+      case "count", "join" -> {
+        String[] names = Arrays.copyOfRange(arguments, 2, 6);
+        String[] from = names[0].split(",");
+        String[] to = names[1].split(",");
+        stream(bootstrap, names, arguments.length > 6 ? arguments[6] : "classic", builder -> {
+          if (arguments[0].equals("count")) count(builder, from[0], to[0]);
+          else join(builder, from, to);
+        });
+      }
+      case "write" -> write(bootstrap);
       default -> throw new IllegalArgumentException(arguments[0]);
     }
     System.out.flush();
@@ -135,7 +148,40 @@ public final class TransactionClient {
     }
   }
 
-  private static void count(String bootstrap, String[] names, String protocol) throws Exception {
+  private static void count(StreamsBuilder builder, String from, String to) {
+    KStream<String, String> lines = builder.stream(from);
+    lines
+        .flatMapValues(line -> Arrays.asList(line.split(" ")))
+        .groupBy((key, word) -> word, Grouped.with(Serdes.String(), Serdes.String()))
+        .count()
+        .toStream()
+        .mapValues(value -> Long.toString(value))
+        .to(to, Produced.with(Serdes.String(), Serdes.String()));
+  }
+
+  /** Pairs of the same key that are at most five seconds apart, each once, and how many there were for each key. */
+  private static void join(StreamsBuilder builder, String[] from, String[] to) {
+    KStream<String, String> left = builder.stream(from[0]);
+    KStream<String, String> right = builder.stream(from[1]);
+    JoinWindows window = JoinWindows.ofTimeDifferenceAndGrace(Duration.ofSeconds(5), Duration.ofHours(1));
+    KStream<String, String> joined = left.join(right, (one, other) -> one + "+" + other, window);
+    joined.to(to[0]);
+    joined.groupByKey().count().toStream().mapValues(value -> Long.toString(value)).to(to[1], Produced.with(Serdes.String(), Serdes.String()));
+  }
+
+  /** Lines of topic, timestamp, key and value, separated by tabs. */
+  private static void write(String bootstrap) throws Exception {
+    Properties settings = new Properties();
+    settings.put("bootstrap.servers", bootstrap);
+    try (var producer = new KafkaProducer<>(settings, new StringSerializer(), new StringSerializer())) {
+      for (String line : new String(System.in.readAllBytes(), StandardCharsets.UTF_8).split("\n")) {
+        String[] parts = line.split("\t");
+        producer.send(new ProducerRecord<>(parts[0], null, Long.parseLong(parts[1]), parts[2], parts[3]));
+      }
+    }
+  }
+
+  private static void stream(String bootstrap, String[] names, String protocol, Consumer<StreamsBuilder> topology) throws Exception {
     Properties settings = new Properties();
     settings.put("bootstrap.servers", bootstrap);
     settings.put(StreamsConfig.APPLICATION_ID_CONFIG, names[2]);
@@ -152,14 +198,7 @@ public final class TransactionClient {
     }
     settings.put("auto.offset.reset", "earliest");
     StreamsBuilder builder = new StreamsBuilder();
-    KStream<String, String> lines = builder.stream(names[0]);
-    lines
-        .flatMapValues(line -> Arrays.asList(line.split(" ")))
-        .groupBy((key, word) -> word, Grouped.with(Serdes.String(), Serdes.String()))
-        .count()
-        .toStream()
-        .mapValues(value -> Long.toString(value))
-        .to(names[1], Produced.with(Serdes.String(), Serdes.String()));
+    topology.accept(builder);
     KafkaStreams streams = new KafkaStreams(builder.build(), settings);
     streams.setStateListener((now, before) -> {
       System.out.println("state " + now);

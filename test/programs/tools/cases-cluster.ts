@@ -1,0 +1,177 @@
+// The cluster itself: features, versions, quorum, leaders, reassignments, ACLs, tokens.
+import type { Sequence } from './sequence.ts'
+
+const assignment = (...replicas: number[]): unknown => ({
+  version: 1,
+  partitions: [{ topic: 'reassigned', partition: 0, replicas }],
+})
+
+const ACL = '--allow-principal User:alice --operation Read --topic t'
+
+/** How far a metadata log is depends on all that was ever changed, and Samsa has none. */
+const quorum = (output: readonly string[]): readonly string[] =>
+  output.map((line) =>
+    line
+      .replace(/^(HighWatermark: +|\d+\s+\S+\s+)\d+/, '$1<offset>')
+      .replaceAll(/\d+ ms ago/g, '<age>')
+      .replace(/"endpoints": \["\w+:\/\/\S+"\]/, '"endpoints": ["<endpoint>"]'),
+  )
+
+export const CLUSTER: readonly Sequence[] = [
+  {
+    name: 'kafka-features',
+    steps: [
+      'kafka-features describe',
+      'kafka-features downgrade --feature metadata.version=29',
+      'kafka-features downgrade --metadata 4.0',
+      'kafka-features upgrade --feature metadata.version=31',
+      'kafka-features upgrade --metadata 9.9',
+      'kafka-features downgrade --feature metadata.version=29 --unsafe',
+      'kafka-features upgrade --feature no.such.version=1',
+      'kafka-features upgrade --feature group.version',
+      'kafka-features downgrade --feature eligible.leader.replicas.version=0 --dry-run',
+      'kafka-features downgrade --feature eligible.leader.replicas.version=0',
+      'kafka-features describe',
+      'kafka-features upgrade --feature eligible.leader.replicas.version=1 --dry-run',
+      'kafka-features upgrade --feature eligible.leader.replicas.version=1',
+      'kafka-features describe',
+      'kafka-features upgrade --feature transaction.version=2 --feature group.version=1 --dry-run',
+      'kafka-features downgrade --feature metadata.version=1 --unsafe --dry-run',
+      'kafka-features disable --feature metadata.version',
+      'kafka-features disable --feature eligible.leader.replicas.version --dry-run',
+      'kafka-features version-mapping',
+      'kafka-features version-mapping --release-version 4.0',
+      'kafka-features version-mapping --release-version 1.0',
+      'kafka-features feature-dependencies --feature transaction.version=2',
+    ],
+  },
+  {
+    name: 'kafka-broker-api-versions, kafka-cluster, kafka-metadata-quorum',
+    steps: [
+      { run: 'kafka-broker-api-versions', differs: 'requests' },
+      'kafka-broker-api-versions --no-such-option',
+      'kafka-cluster cluster-id --bootstrap-server {bootstrap}',
+      'kafka-cluster list-endpoints --bootstrap-server {bootstrap}',
+      'kafka-cluster list-endpoints --bootstrap-server {bootstrap} --include-fenced-brokers',
+      'kafka-cluster unregister --bootstrap-server {bootstrap} --id 99',
+      { run: 'kafka-metadata-quorum describe --status', only: quorum },
+      { run: 'kafka-metadata-quorum describe --replication', only: quorum },
+      { run: 'kafka-metadata-quorum describe --replication --human-readable', only: quorum },
+      'kafka-metadata-quorum remove-controller --controller-id 7 --controller-directory-id AAAAAAAAAAAAAAAAAAAABw',
+    ],
+  },
+  {
+    name: 'kafka-leader-election',
+    files: {
+      'one.json': { partitions: [{ topic: 'elected', partition: 0 }] },
+      'none.json': { partitions: [{ topic: 'nowhere', partition: 0 }] },
+      'twice.json': {
+        partitions: [
+          { topic: 'elected', partition: 0 },
+          { topic: 'elected', partition: 0 },
+        ],
+      },
+      'empty.json': { partitions: [] },
+      'broken.json': 'partitions',
+    },
+    steps: [
+      'kafka-topics --create --topic elected --partitions 2',
+      'kafka-topics --describe --topic elected',
+      'kafka-leader-election --election-type preferred --topic elected --partition 1',
+      'kafka-leader-election --election-type unclean --topic elected --partition 1',
+      'kafka-leader-election --election-type preferred --topic elected --partition 9',
+      'kafka-leader-election --election-type unclean --path-to-json-file {files}/one.json',
+      'kafka-leader-election --election-type preferred --path-to-json-file {files}/none.json',
+      'kafka-leader-election --election-type preferred --path-to-json-file {files}/twice.json',
+      'kafka-leader-election --election-type preferred --path-to-json-file {files}/empty.json',
+      'kafka-leader-election --election-type preferred --path-to-json-file {files}/broken.json',
+      'kafka-leader-election --election-type preferred --all-topic-partitions',
+      'kafka-leader-election --election-type unclean --all-topic-partitions',
+      'kafka-leader-election --election-type best --all-topic-partitions',
+      'kafka-leader-election --election-type preferred',
+      'kafka-leader-election --election-type preferred --topic elected',
+      'kafka-leader-election --all-topic-partitions',
+    ],
+  },
+  {
+    name: 'kafka-reassign-partitions',
+    files: {
+      'stay.json': assignment(1),
+      'away.json': assignment(2),
+      'twice.json': assignment(1, 1),
+      'empty.json': assignment(),
+      'topics.json': { version: 1, topics: [{ topic: 'reassigned' }] },
+      'unknown-topics.json': { version: 1, topics: [{ topic: 'nowhere' }] },
+      'nowhere.json': { version: 1, partitions: [{ topic: 'nowhere', partition: 0, replicas: [1] }] },
+      'folder.json': {
+        version: 1,
+        partitions: [{ topic: 'reassigned', partition: 0, replicas: [1], log_dirs: ['/no/such/folder'] }],
+      },
+      'any.json': {
+        version: 1,
+        partitions: [{ topic: 'reassigned', partition: 0, replicas: [1], log_dirs: ['any'] }],
+      },
+      'broken.json': '{',
+    },
+    steps: [
+      'kafka-topics --create --topic reassigned --partitions 1',
+      'kafka-topics --describe --topic reassigned',
+      'kafka-reassign-partitions --generate --topics-to-move-json-file {files}/topics.json --broker-list 1',
+      'kafka-reassign-partitions --generate --topics-to-move-json-file {files}/topics.json --broker-list 1,2',
+      'kafka-reassign-partitions --generate --topics-to-move-json-file {files}/unknown-topics.json --broker-list 1',
+      'kafka-reassign-partitions --generate --topics-to-move-json-file {files}/topics.json --broker-list 1 --disable-rack-aware',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/stay.json',
+      'kafka-reassign-partitions --verify --reassignment-json-file {files}/stay.json',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/stay.json --throttle 1000000',
+      'kafka-configs --describe --entity-type brokers --entity-name 1',
+      'kafka-configs --describe --entity-type topics --entity-name reassigned',
+      'kafka-reassign-partitions --verify --reassignment-json-file {files}/stay.json --preserve-throttles',
+      'kafka-reassign-partitions --verify --reassignment-json-file {files}/stay.json',
+      'kafka-configs --describe --entity-type brokers --entity-name 1',
+      'kafka-configs --describe --entity-type topics --entity-name reassigned',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/stay.json --replica-alter-log-dirs-throttle 5000',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/any.json',
+      'kafka-reassign-partitions --verify --reassignment-json-file {files}/any.json',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/folder.json --timeout 2000',
+      'kafka-reassign-partitions --verify --reassignment-json-file {files}/folder.json',
+      'kafka-reassign-partitions --list',
+      'kafka-reassign-partitions --cancel --reassignment-json-file {files}/stay.json',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/away.json',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/twice.json',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/empty.json',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/nowhere.json',
+      'kafka-reassign-partitions --verify --reassignment-json-file {files}/nowhere.json',
+      'kafka-reassign-partitions --execute --reassignment-json-file {files}/broken.json',
+      'kafka-reassign-partitions --execute --additional --reassignment-json-file {files}/stay.json',
+      'kafka-reassign-partitions --disallow-replication-factor-change --execute --reassignment-json-file {files}/stay.json',
+      'kafka-reassign-partitions --execute',
+      'kafka-reassign-partitions --execute --verify',
+      'kafka-reassign-partitions --generate --broker-list 1',
+      'kafka-reassign-partitions --list --throttle 5',
+    ],
+  },
+  {
+    name: 'kafka-acls and kafka-delegation-tokens without an authorizer and without secure connections',
+    files: { 'plain.properties': 'security.protocol=PLAINTEXT\n' },
+    steps: [
+      'kafka-acls --list',
+      'kafka-acls --list --topic t',
+      'kafka-acls --list --principal User:alice',
+      `kafka-acls --add ${ACL}`,
+      'kafka-acls --add --allow-principal User:alice --producer --topic t --idempotent',
+      'kafka-acls --add --allow-principal User:alice --consumer --topic t --group g',
+      `kafka-acls --remove --force ${ACL}`,
+      'kafka-acls --remove --force --topic t',
+      { run: 'kafka-acls --add --topic t --operation Read', anyOrder: true },
+      'kafka-acls --add --allow-principal alice --operation Read --topic t',
+      { run: 'kafka-acls --add --allow-principal User:alice --operation Fly --topic t', anyOrder: true },
+      { run: 'kafka-acls --list --add', anyOrder: true },
+      { run: 'kafka-acls', anyOrder: true },
+      'kafka-delegation-tokens --create --max-life-time-period -1 --command-config {files}/plain.properties',
+      'kafka-delegation-tokens --describe --command-config {files}/plain.properties',
+      'kafka-delegation-tokens --renew --renew-time-period -1 --hmac AAAA --command-config {files}/plain.properties',
+      'kafka-delegation-tokens --expire --expiry-time-period -1 --hmac AAAA --command-config {files}/plain.properties',
+      'kafka-delegation-tokens --describe',
+    ],
+  },
+]
