@@ -391,7 +391,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
 
   private makeSource(): StreamSource<V, K> {
     const { commit } = this.settings
-    const commitOne = (state: PartitionState<V, K>): Promise<void> => this.commitStates([state])
+    const commitOne = (state: PartitionState<V, K>): Promise<void> => this.commitOne(state)
     return {
       table: this.table,
       preparer: MessagePreparer.of(this.options.serdes, this.options.onDeserializeError),
@@ -460,6 +460,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   private async revoke(partitions: readonly TopicPartition[], lost: boolean): Promise<void> {
     const states = partitions.map((each) => this.table.get(each)).filter((state) => state !== undefined)
     for (const state of states) state.revoking = true
+    if (lost) this.offsets?.lose()
     await within(this.settings.rebalanceTimeoutMs, Promise.all(states.map((state) => state.whenIdle())))
     if (lost) clientMetrics.add('kafka_consumer_partitions_lost', states.length)
     else await this.commitBeforeGoing(states)
@@ -480,6 +481,17 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       await this.commitStates(states)
     } catch (error) {
       this.warn(asKafkaError(error, 'ERR_INVALID_STATE', 'commit'))
+    }
+  }
+
+  /** A partition that is taken away meanwhile is no reason to stop: whoever has it next reads it again. */
+  private async commitOne(state: PartitionState<V, K>): Promise<void> {
+    try {
+      await this.commitStates([state])
+    } catch (error) {
+      const failure = asKafkaError(error, 'ERR_INVALID_STATE', 'commit')
+      if (!state.revoking && this.closed === null && failure.code !== 'ILLEGAL_GENERATION') throw error
+      this.warn(failure)
     }
   }
 

@@ -61,6 +61,8 @@ export class GroupOffsets {
   private next: Promise<void> | null = null
   private current: Promise<void> = Promise.resolve()
   private readonly abort = new AbortController()
+  /** Fires when the group has taken away what the member had. */
+  private lost = new AbortController()
 
   constructor(cluster: Cluster, groupId: string, link: CoordinatorLink, guard: CommitGuard) {
     this.cluster = cluster
@@ -92,6 +94,12 @@ export class GroupOffsets {
     await this.current.catch(() => undefined)
   }
 
+  /** The member has lost everything: what waits to be committed for it never will be. */
+  lose(): void {
+    this.lost.abort()
+    this.lost = new AbortController()
+  }
+
   /** Ends what waits for the group or for a broker. */
   close(): void {
     this.abort.abort()
@@ -100,8 +108,17 @@ export class GroupOffsets {
   private async commitAll(offsets: readonly OffsetToCommit[]): Promise<void> {
     const deadlineMs = performance.now() + this.cluster.timeoutMs
     let left = offsets
+    const lost = this.lost.signal
+    const signal = AbortSignal.any([this.abort.signal, lost])
     for (let attempt = 0; ; attempt++) {
-      const identity = await this.guard.whenCommittable(this.abort.signal)
+      const identity = await this.guard.whenCommittable(signal).catch((error: unknown) => {
+        if (!lost.aborted) throw error
+        throw brokerError(
+          ErrorCode.ILLEGAL_GENERATION,
+          `commit in group '${this.groupId}'`,
+          'the member has lost its partitions',
+        )
+      })
       const gone = identity === null ? undefined : left.find((each) => !this.guard.mayCommit(each))
       if (gone !== undefined) {
         const what = `commit ${gone.topic}-${gone.partition} at offset ${gone.offset}`

@@ -4,6 +4,7 @@
  */
 import type { Cluster } from '../cluster.ts'
 import { asKafkaError, isConnectionLoss, type KafkaError } from '../errors.ts'
+import { retrying } from '../retry.ts'
 import type { Membership } from './membership.ts'
 import type { ResolvedSettings } from './options.ts'
 
@@ -37,6 +38,16 @@ export class SubscriptionKeeper {
 
   async subscribe(wanted: readonly string[] | RegExp): Promise<void> {
     this.wanted = wanted
+    // Brokers that are away, or go away now, are waited for as in any other call.
+    await retrying(this.cluster.timeoutMs, () => this.learn(wanted), {
+      policy: this.cluster.retry,
+      mayRetry: (error) => !this.closed && error.retriable,
+    })
+    this.tell()
+    this.schedule()
+  }
+
+  private async learn(wanted: readonly string[] | RegExp): Promise<void> {
     this.protocol ??= await this.chooseProtocol()
     if (!(wanted instanceof RegExp)) {
       this.topics = [...new Set(wanted)]
@@ -44,8 +55,6 @@ export class SubscriptionKeeper {
         await this.cluster.metadata(this.topics, { create: this.settings.allowAutoTopicCreation })
       }
     } else if (this.protocol === 'classic') this.topics = await this.matching(wanted)
-    this.tell()
-    this.schedule()
   }
 
   close(): void {
