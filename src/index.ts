@@ -9,4 +9,5 @@ export type {
   TopicView,
 } from './broker/embedded/topic-view.ts'
 export { BrokerStartError, type BrokerStartErrorCode } from './broker/start-error.ts'
+export * from './client/consumer/index.ts'
 export { type Logger, silentLogger } from './storage/logger.ts'
