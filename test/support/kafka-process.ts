@@ -13,7 +13,7 @@ const POLL_MS = 100
 const STOP_TIMEOUT_MS = 60_000
 const CLUSTER_ID = 'kafkaToCompareWithSams'
 
-function freePort(): Promise<number> {
+export function freePort(): Promise<number> {
   const { promise, resolve, reject } = Promise.withResolvers<number>()
   const server = createServer().once('error', reject)
   server.listen(0, '127.0.0.1', () => {
