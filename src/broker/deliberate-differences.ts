@@ -42,6 +42,12 @@ export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
     test: 'test/differential/cases-consumer-groups.ts',
   },
   {
+    situation: 'A StreamsGroupHeartbeat of a member with an endpoint while source topics are missing',
+    kafka: 'answers UNKNOWN_SERVER_ERROR',
+    samsa: 'answers with the status that names the topics',
+    test: 'test/differential/cases-streams-groups.ts',
+  },
+  {
     situation: 'A member that wants no topics joins a consumer group whose next assignment is due',
     kafka: 'may assign as if all members wanted the same: topics that others want are left without a reader',
     samsa: 'assigns to each what it wants',

@@ -6,7 +6,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Connection } from '../../src/client/connection.ts'
 import { readCommitted, stableOffset } from '../crash/transaction-session.ts'
-import { Child, runCommand } from '../support/child-process.ts'
+import { Child } from '../support/child-process.ts'
 import { type SamsaProcess, startSamsaWith } from '../support/samsa-process.ts'
 import { ToolRunner } from '../support/tool-runner.ts'
 import { interopTest, javaCommand } from '../support/tools.ts'
@@ -16,7 +16,6 @@ const STEP_TIMEOUT_MS = 90_000
 const POLL_MS = 200
 const GROUP = 'word-count'
 const WORDS = ['a', 'rose', 'is', 'flower', 'no', 'thorn', 'without', 'red']
-const STREAMS_TOOL = 'org.apache.kafka.tools.streams.StreamsGroupCommand'
 /** Short, so that what is silent is missed soon. */
 const SETTINGS = {
   'group.streams.heartbeat.interval.ms': '500',
@@ -126,11 +125,8 @@ function counts(): Promise<Map<string, number>> {
   })
 }
 
-async function streamsTool(...args: string[]): Promise<string> {
-  const { exitCode, stdout, stderr } = await runCommand(javaCommand(STREAMS_TOOL, ...server(), ...args))
-  const text = stdout.toString()
-  if (exitCode !== 0) throw new Error(`${args.join(' ')} ended with ${exitCode}\n${text}\n${stderr.toString()}`)
-  return text
+function streamsTool(...args: string[]): Promise<string> {
+  return tools.output('kafka-streams-groups', [...server(), ...args])
 }
 
 interopTest(
@@ -184,8 +180,8 @@ interopTest(
     expect(members).toMatch(/ACTIVE: 0:\[0,1,2,3\]; 1:\[0,1,2,3\];/)
     const offsets = await streamsTool('--describe', '--group', GROUP, '--offsets', '--verbose')
     expect([...offsets.matchAll(/^word-count\s+text\s+\d\s+(\d+)\s+\S+\s+\d+\s+0\s*$/gm)]).toHaveLength(4)
-    const refusedDeletion = await runCommand(javaCommand(STREAMS_TOOL, ...server(), '--delete', '--group', GROUP))
-    expect(refusedDeletion.stdout.toString() + refusedDeletion.stderr.toString()).toMatch(/not.*EMPTY|not empty/i)
+    const refused = await tools.run('kafka-streams-groups', [...server(), '--delete', '--group', GROUP])
+    expect(refused.stdout + refused.stderr).toMatch(/not.*EMPTY|not empty/i)
     expect(await position(0)).toBeGreaterThan(0)
     await end(instance)
     await until('the group is empty', async () =>
