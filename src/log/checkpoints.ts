@@ -158,6 +158,31 @@ export function formatSegmentFacts(entries: readonly SegmentFactsEntry[]): Buffe
   )
 }
 
+/** One of the data folders of a broker, by its own id: a path may change. */
+export interface KnownFolder {
+  readonly directoryId: string
+  readonly path: string
+}
+
+/** samsa-folders, a file of Samsa's own: a line `id path` for each. */
+export function parseFolders(text: string): Parsed<KnownFolder[]> {
+  const folders: KnownFolder[] = []
+  for (const line of text.split('\n')) {
+    if (line === '' || line.startsWith('#')) continue
+    const space = line.indexOf(' ')
+    const directoryId = line.slice(0, space)
+    if (space < 0 || !isUuid(directoryId)) return { ok: false, reason: `line '${line.slice(0, 60)}' is malformed` }
+    folders.push({ directoryId, path: line.slice(space + 1) })
+  }
+  return { ok: true, value: folders }
+}
+
+export function formatFolders(folders: readonly KnownFolder[]): Buffer {
+  const head =
+    '# The data folders of this broker: a start without one of them does not make its partitions anew in the others.\n'
+  return Buffer.from(head + folders.map(({ directoryId, path }) => `${directoryId} ${path}\n`).join(''))
+}
+
 export const ZERO_UUID = 'AAAAAAAAAAAAAAAAAAAAAA'
 
 export function parsePartitionMetadata(text: string): Parsed<string> {

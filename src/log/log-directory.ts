@@ -6,12 +6,15 @@ import type { Logger } from '../storage/logger.ts'
 import type { Random } from '../storage/random.ts'
 import {
   formatCleanShutdown,
+  formatFolders,
   formatMetaProperties,
   formatOffsetCheckpoint,
   formatSegmentFacts,
+  type KnownFolder,
   type MetaProperties,
   type OffsetEntry,
   type Parsed,
+  parseFolders,
   parseMetaProperties,
   parseOffsetCheckpoint,
   parseSegmentFacts,
@@ -24,8 +27,9 @@ import { WriteGate } from './write-gate.ts'
 const META_FILE = 'meta.properties'
 const LOCK_FILE = '.lock'
 const CLEAN_STOP_FILE = '.kafka_cleanshutdown'
-/** A plain file of Samsa's own; Kafka ignores it. */
+/** Plain files of Samsa's own; Kafka ignores them. */
 const SEGMENT_FACTS_FILE = 'samsa-clean-stop'
+const FOLDERS_FILE = 'samsa-folders'
 
 export const RECOVERY_POINTS_FILE = 'recovery-point-offset-checkpoint'
 export const LOG_STARTS_FILE = 'log-start-offset-checkpoint'
@@ -178,6 +182,22 @@ export class LogDirectory {
   #warnUnreadable(logger: Logger, name: string, parsed: Extract<Parsed<unknown>, { ok: false }>): void {
     const fields = { file: `${this.path}/${name}`, reason: parsed.reason }
     logger.warn('Checkpoint file cannot be understood; what it said is found out from the logs', fields)
+  }
+
+  /** The data folders of this broker as this one has heard of them; none where it has always been alone. */
+  knownFolders(logger: Logger): readonly KnownFolder[] {
+    const text = this.#disk.readWhole(`${this.path}/${FOLDERS_FILE}`)
+    if (text === null) return []
+    const parsed = parseFolders(text.toString())
+    if (parsed.ok) return parsed.value
+    this.#warnUnreadable(logger, FOLDERS_FILE, parsed)
+    return []
+  }
+
+  saveFolders(folders: readonly KnownFolder[]): void {
+    const bytes = formatFolders(folders)
+    const path = `${this.path}/${FOLDERS_FILE}`
+    if (this.#disk.readWhole(path)?.equals(bytes) !== true) this.#disk.replaceWhole(path, bytes)
   }
 
   factsOf(folder: string): ReadonlyMap<number, SegmentFacts> | null {

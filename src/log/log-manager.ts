@@ -25,7 +25,7 @@ import { ReplicaMoves } from './replica-moves.ts'
 import { type NewLog, ServedDirectory, type SharedServices } from './served-directory.ts'
 import type { LogServices } from './services.ts'
 import { Syncer } from './syncer.ts'
-import { type OfflineDirectory, type TakenDirectories, takeDirectories } from './take-directories.ts'
+import { introduceFolders, type OfflineDirectory, type TakenDirectories, takeDirectories } from './take-directories.ts'
 import type { Durability, LogConfig } from './types.ts'
 import { DIRECT_WRITE_BYTES_MIN, type WantedWriteMode } from './write-mode.ts'
 
@@ -209,14 +209,12 @@ export class LogManager {
     this.#meta = taken.meta
     this.#offline.push(...taken.offline)
     const shared = this.#sharedServices()
+    usable(taken.folders[0]?.path ?? '', () => introduceFolders(taken.folders, this.#options.logger))
     for (const folder of taken.folders) {
       const onFailed = (directory: ServedDirectory, reason: string): void => this.#folderFailed(directory, reason)
-      try {
+      usable(folder.path, () => {
         this.#directories.push(new ServedDirectory({ folder, shared, wantedWriteMode: writeMode, configFor, onFailed }))
-      } catch (error) {
-        if (!(error instanceof DiskError)) throw error
-        throw new LogDirectoryError(folder.path, error.message, { cause: error })
-      }
+      })
     }
   }
 
@@ -682,5 +680,15 @@ export class LogManager {
     for (const log of this.all()) timers.cancel(`log/sync/${log.name}`)
     await this.#syncer.stop()
     for (const directory of this.#directories) await directory.close()
+  }
+}
+
+/** What the disk refuses at the start makes the whole folder unusable. */
+function usable(path: string, take: () => void): void {
+  try {
+    take()
+  } catch (error) {
+    if (!(error instanceof DiskError)) throw error
+    throw new LogDirectoryError(path, error.message, { cause: error })
   }
 }

@@ -61,7 +61,40 @@ export function takeDirectories(options: TakeOptions): TakenDirectories {
     })
   }
   const offline = failures.map(({ path, error }) => ({ path, reason: error.message }))
-  return { folders, offline, meta: folders[0]!.meta }
+  return { folders, offline: [...offline, ...missedFolders(folders, failures, logger)], meta: folders[0]!.meta }
+}
+
+/** Folders that were this broker's and are not configured any more: what is in them must not be taken for lost, or for new. */
+function missedFolders(
+  folders: readonly LogDirectory[],
+  failures: readonly { readonly path: string }[],
+  logger: Logger,
+): OfflineDirectory[] {
+  const missed = new Map<string, string>()
+  for (const folder of folders) {
+    for (const { directoryId, path } of folder.knownFolders(logger)) missed.set(directoryId, path)
+  }
+  for (const { meta } of folders) missed.delete(meta.directoryId)
+  for (const { path: failed } of failures) for (const [id, path] of missed) if (path === failed) missed.delete(id)
+  const reason =
+    'it was one of the data folders, and is not configured any more; without samsa-folders in the others it is forgotten'
+  for (const path of missed.values()) {
+    logger.error('A data folder is missing; its partitions answer KAFKA_STORAGE_ERROR', { folder: path, reason })
+  }
+  return [...missed.values()].map((path) => ({ path, reason }))
+}
+
+/** Every folder hears of the others, and forgets none that it has heard of. A folder that has always been alone says nothing. */
+export function introduceFolders(folders: readonly LogDirectory[], logger: Logger): void {
+  const known = new Map<string, string>()
+  for (const folder of folders) {
+    for (const { directoryId, path } of folder.knownFolders(logger)) known.set(directoryId, path)
+  }
+  for (const { meta, path } of folders) known.set(meta.directoryId, path)
+  if (known.size <= 1) return
+  const list = [...known].map(([directoryId, path]) => ({ directoryId, path }))
+  list.sort((a, b) => (a.path < b.path ? -1 : 1))
+  for (const folder of folders) folder.saveFolders(list)
 }
 
 /** A new folder beside older ones belongs to their cluster, wherever it stands in the list. */

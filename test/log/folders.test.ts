@@ -196,6 +196,28 @@ describe('a start', () => {
     expect((await readAll(third.log('events', 0))).offsets).toEqual([0, 1, 2, 3])
   })
 
+  test('without a folder that was one of them does not make its partitions anew, until it is forgotten on purpose', async () => {
+    const { world } = await twoFolders()
+    await world.manager.close()
+    const alone = await world.reopen({ manager: { directories: ['/a'] } })
+    expect(alone.logger.matching(/error: A data folder is missing.*\/b/)).toHaveLength(1)
+    expect(() => alone.manager.create({ topic: 'events', topicId: TOPIC_ID, partition: 1 })).toThrow(
+      /may be in this one/,
+    )
+    expect(alone.manager.create({ topic: 'new', topicId: TOPIC_ID, partition: 0, isNew: true }).directory).toBe(
+      '/a/new-0',
+    )
+    await alone.manager.close()
+    // Elsewhere it is the same folder.
+    world.disk.rename('/b', '/c')
+    const moved = await alone.reopen({ manager: { directories: ['/a', '/c'] } })
+    expect((await readAll(moved.log('events', 1))).offsets).toEqual([0, 1, 2])
+    await moved.manager.close()
+    world.disk.remove('/a/samsa-folders')
+    const forgotten = await moved.reopen({ manager: { directories: ['/a'] } })
+    expect(forgotten.manager.create({ topic: 'events', topicId: TOPIC_ID, partition: 1 }).logEndOffset).toBe(0)
+  })
+
   test('without any folder, or without the one that has the metadata, is refused', async () => {
     const { world, failing } = await twoFolders()
     await world.manager.close()
