@@ -27,6 +27,7 @@ const { values: options } = parseArgs({
     bootstrap: { type: 'string' },
     work: { type: 'string', multiple: true },
     client: { type: 'string', multiple: true },
+    runtime: { type: 'string', multiple: true },
   },
 })
 
@@ -86,7 +87,7 @@ async function measureAll(bootstrap: string): Promise<void> {
   const works = WORKS.filter((work) => options.work?.includes(work) ?? true)
   const clients = CLIENTS.filter((client) => options.client?.includes(client) ?? true)
   process.stdout.write('runtime work  client              rate      p50         p99      RSS\n')
-  for (const runtime of runtimes()) {
+  for (const runtime of runtimes().filter(({ name }) => options.runtime?.includes(name) ?? true)) {
     for (const work of works) {
       const measured = new Map<ClientName, Measured[]>(clients.map((client) => [client, []]))
       for (let round = 0; round < Number(options.rounds); round++) {

@@ -1,4 +1,4 @@
-/** The public API: a broker inside your own process. */
+/** The public API: a broker inside your own process, and the client. */
 export { EmbeddedBroker as Broker, type EmbeddedBrokerOptions as BrokerOptions } from './broker/embedded/broker.ts'
 export type { Fault, InjectedFault } from './broker/embedded/faults.ts'
 export type {
@@ -9,5 +9,5 @@ export type {
   TopicView,
 } from './broker/embedded/topic-view.ts'
 export { BrokerStartError, type BrokerStartErrorCode } from './broker/start-error.ts'
-export * from './client/consumer/index.ts'
+export * from './client/index.ts'
 export { type Logger, silentLogger } from './storage/logger.ts'
