@@ -23,7 +23,43 @@ const COMMANDS: readonly CommandEntry[] = [
   },
   { name: 'produce', summary: 'write lines as records to a topic', load: () => import('./commands/produce.ts') },
   { name: 'consume', summary: 'print the records of a topic', load: () => import('./commands/consume.ts') },
-  { name: 'groups', summary: 'list and describe consumer groups', load: () => import('./commands/groups.ts') },
+  {
+    name: 'groups',
+    summary: 'list, describe, move and delete consumer groups',
+    load: () => import('./commands/groups.ts'),
+  },
+  {
+    name: 'configs',
+    summary: 'show and change settings of topics, brokers and groups',
+    load: () => import('./commands/configs.ts'),
+  },
+  {
+    name: 'offsets',
+    summary: 'list offsets, delete records before one',
+    load: () => import('./commands/offsets.ts'),
+  },
+  {
+    name: 'transactions',
+    summary: 'list and describe transactions, end hanging ones',
+    load: () => import('./commands/transactions.ts'),
+  },
+  {
+    name: 'acls',
+    summary: 'list, create and delete access control lists',
+    load: () => import('./commands/acls.ts'),
+  },
+  { name: 'users', summary: 'list, set and delete SCRAM credentials', load: () => import('./commands/users.ts') },
+  { name: 'quotas', summary: 'list, set and delete quotas of clients', load: () => import('./commands/quotas.ts') },
+  {
+    name: 'cluster',
+    summary: 'show brokers, features, data folders and moves',
+    load: () => import('./commands/cluster.ts'),
+  },
+  {
+    name: 'doctor',
+    summary: 'check what usually goes wrong between clients and brokers',
+    load: () => import('./commands/doctor.ts'),
+  },
   { name: 'export', summary: "copy a topic's log files into a folder", load: () => import('./commands/export.ts') },
   {
     name: 'dump',
@@ -45,6 +81,11 @@ const COMMANDS: readonly CommandEntry[] = [
     summary: 'measure brokers, alone or side by side',
     load: () => import('./commands/bench.ts'),
   },
+  {
+    name: 'completion',
+    summary: 'print a script that completes commands and options in a shell',
+    load: () => import('./commands/completion.ts'),
+  },
   { name: 'version', summary: 'print the version', load: () => import('./commands/version.ts') },
 ]
 
@@ -57,15 +98,25 @@ Examples:
 
 Exit codes: 0 done, 1 failed, 2 bad usage or configuration.`
 
-async function buildProgram(argv: readonly string[]): Promise<Command> {
+/** With every command loaded. */
+export function wholeProgram(): Promise<Command> {
+  return buildProgram(() => true)
+}
+
+/** Only what is wanted is loaded: of the others the name and the summary are enough. */
+function wantedBy(argv: readonly string[]): (name: string) => boolean {
+  const words = argv.filter((argument) => !argument.startsWith('-'))
+  const wanted = words[0] === 'help' ? words[1] : words[0]
+  return (name) => name === wanted
+}
+
+async function buildProgram(isWanted: (name: string) => boolean): Promise<Command> {
   const program = new Command('samsa')
     .description("A message broker that speaks Apache Kafka's protocol, and its tools.")
     .version(`samsa ${VERSION}`, '-V, --version', 'print the version')
     .addHelpText('after', EXAMPLES)
-  const words = argv.filter((argument) => !argument.startsWith('-'))
-  const wanted = words[0] === 'help' ? words[1] : words[0]
   for (const entry of COMMANDS) {
-    const loaded = entry.name === wanted ? (await entry.load()).command() : new Command(entry.name)
+    const loaded = isWanted(entry.name) ? (await entry.load()).command() : new Command(entry.name)
     program.addCommand(loaded.summary(entry.summary))
   }
   applyConventions(program)
@@ -115,7 +166,7 @@ export async function main(): Promise<void> {
   })
   const argv = process.argv.slice(2)
   try {
-    const program = await buildProgram(argv)
+    const program = await buildProgram(wantedBy(argv))
     await program.parseAsync(withBootstrapAlias(argv), { from: 'user' })
     process.exitCode ??= EXIT_OK
   } catch (error) {

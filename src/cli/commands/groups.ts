@@ -1,15 +1,14 @@
-/** `samsa groups`: what kafka-consumer-groups shows. */
+/** `samsa groups`: what kafka-consumer-groups shows; what it changes is in ../group-changes.ts. */
 import { Command } from 'commander'
 import { committedOffsets, describeGroup, type GroupDescription, listGroups } from '../../client/admin/groups.ts'
 import type { Cluster } from '../../client/cluster.ts'
 import { LATEST_TIMESTAMP, listOffsets } from '../../client/offsets.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
+import { adminCommand, type CommonOptions } from '../admin-command.ts'
 import { usageError } from '../errors.ts'
-import { type BootstrapOptions, bootstrapOptions, type FormatOptions, formatOption } from '../options.ts'
+import { deleteCommand, deleteOffsetsCommand, seekCommand } from '../group-changes.ts'
 import { note, print, printJson, table } from '../output.ts'
 import { withCluster } from '../with-cluster.ts'
-
-type CommonOptions = BootstrapOptions & FormatOptions
 
 /** One partition that the group reads or has committed an offset in. Null: not known. */
 interface OffsetRow {
@@ -29,28 +28,30 @@ interface DescribedGroup extends GroupDescription {
 
 export function command(): Command {
   return new Command('groups')
-    .description('List and describe consumer groups.')
+    .description('List, describe, move and delete consumer groups.')
     .addHelpText(
       'after',
-      '\nExamples:\n  samsa groups list --state\n  samsa groups describe billing\n  samsa groups describe billing --members',
+      `
+Examples:
+  samsa groups list --state
+  samsa groups describe billing --members
+  samsa groups seek billing --to @2026-01-31T12:00:00Z --topic orders --dry-run
+  samsa groups delete billing`,
     )
     .addCommand(listCommand())
     .addCommand(describeCommand())
-}
-
-function subcommand(name: string, summary: string): Command {
-  const made = new Command(name).summary(summary).description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-  for (const option of [...bootstrapOptions(), formatOption()]) made.addOption(option)
-  return made
+    .addCommand(seekCommand())
+    .addCommand(deleteOffsetsCommand())
+    .addCommand(deleteCommand())
 }
 
 function listCommand(): Command {
-  return subcommand('list', 'list groups')
+  return adminCommand(
+    'list',
+    'list groups',
+    '  samsa groups list\n  samsa groups list --state\n  samsa groups list --format json',
+  )
     .option('--state', 'with their type and state')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  samsa groups list\n  samsa groups list --state\n  samsa groups list --format json',
-    )
     .action(async (options: CommonOptions & { state?: boolean }) => {
       const groups = await withCluster(options, listGroups)
       if (options.format === 'json') return printJson(groups)
@@ -68,14 +69,14 @@ interface DescribeOptions extends CommonOptions {
 }
 
 function describeCommand(): Command {
-  return subcommand('describe', 'show offsets and lag, members or state of groups')
+  return adminCommand(
+    'describe',
+    'show offsets and lag, members or state of groups',
+    '  samsa groups describe billing\n  samsa groups describe billing --members\n  samsa groups describe --state',
+  )
     .argument('[group...]', 'ids of the groups; all without')
     .option('--members', 'show the members instead of the offsets')
     .option('--state', 'show the state instead of the offsets')
-    .addHelpText(
-      'after',
-      '\nExamples:\n  samsa groups describe billing\n  samsa groups describe billing --members\n  samsa groups describe --state',
-    )
     .action(async (groupIds: string[], options: DescribeOptions) => {
       if (options.members === true && options.state === true) {
         throw usageError('--members and --state are two views: give one of them')

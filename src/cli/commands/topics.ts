@@ -2,24 +2,14 @@
 import { Command, Option } from 'commander'
 import { alterConfigs, type ConfigEntry, describeConfigs } from '../../client/admin/configs.ts'
 import type { Outcome } from '../../client/admin/outcome.ts'
-import type { TopicDescription, TopicOutcome } from '../../client/admin/topics.ts'
+import type { TopicDescription } from '../../client/admin/topics.ts'
 import * as topicCalls from '../../client/admin/topics.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
-import { CliError, usageError } from '../errors.ts'
-import {
-  type BootstrapOptions,
-  bootstrapOptions,
-  collect,
-  type FormatOptions,
-  formatOption,
-  type KeyValue,
-  keyValue,
-  positiveInteger,
-} from '../options.ts'
+import { adminCommand, type CommonOptions, tellOutcomes } from '../admin-command.ts'
+import { usageError } from '../errors.ts'
+import { collect, type KeyValue, keyValue, positiveInteger } from '../options.ts'
 import { print, printJson } from '../output.ts'
 import { withCluster } from '../with-cluster.ts'
-
-type CommonOptions = BootstrapOptions & FormatOptions
 
 export function command(): Command {
   return new Command('topics')
@@ -41,12 +31,6 @@ Examples:
     .addCommand(deleteCommand())
 }
 
-function subcommand(name: string, summary: string, examples: string): Command {
-  const made = new Command(name).summary(summary).description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-  for (const option of [...bootstrapOptions(), formatOption()]) made.addOption(option)
-  return made.addHelpText('after', `\nExamples:\n${examples}`)
-}
-
 interface CreateOptions extends CommonOptions {
   readonly partitions: number
   readonly replicationFactor: number
@@ -56,7 +40,7 @@ interface CreateOptions extends CommonOptions {
 }
 
 function createCommand(): Command {
-  return subcommand(
+  return adminCommand(
     'create',
     'create topics',
     '  samsa topics create orders\n  samsa topics create orders payments --partitions 6 --config cleanup.policy=compact',
@@ -83,18 +67,18 @@ function createCommand(): Command {
       )
       const tolerated = options.ifNotExists === true ? ErrorCode.TOPIC_ALREADY_EXISTS : null
       const verb = validateOnly ? 'Could create topic' : 'Created topic'
-      await report(options, outcomes, verb, tolerated)
+      await tellOutcomes(options, outcomes, { kind: 'topic', verb, tolerated })
     })
 }
 
 function deleteCommand(): Command {
-  return subcommand('delete', 'delete topics with all their records', '  samsa topics delete orders payments')
+  return adminCommand('delete', 'delete topics with all their records', '  samsa topics delete orders payments')
     .argument('<topic...>', 'names of the topics')
     .option('--if-exists', 'do nothing for topics that do not exist')
     .action(async (names: string[], options: CommonOptions & { ifExists?: boolean }) => {
       const outcomes = await withCluster(options, (cluster) => topicCalls.deleteTopics(cluster, names))
       const tolerated = options.ifExists === true ? ErrorCode.UNKNOWN_TOPIC_OR_PARTITION : null
-      await report(options, outcomes, 'Deleted topic', tolerated)
+      await tellOutcomes(options, outcomes, { kind: 'topic', verb: 'Deleted topic', tolerated })
     })
 }
 
@@ -105,7 +89,7 @@ interface AlterOptions extends CommonOptions {
 }
 
 function alterCommand(): Command {
-  return subcommand(
+  return adminCommand(
     'alter',
     'add partitions to a topic or change its configuration',
     `  samsa topics alter orders --partitions 12
@@ -139,12 +123,12 @@ function alterCommand(): Command {
       })
       // Configuration and partitions are two requests about one topic: the topic is altered when both worked.
       const error = outcomes.find((candidate) => candidate.error !== null)?.error ?? null
-      await report(options, [{ name, error }], 'Altered topic', null)
+      await tellOutcomes(options, [{ name, error }], { kind: 'topic', verb: 'Altered topic' })
     })
 }
 
 function listCommand(): Command {
-  return subcommand('list', 'list topics', '  samsa topics list\n  samsa topics list --format json')
+  return adminCommand('list', 'list topics', '  samsa topics list\n  samsa topics list --format json')
     .option('--exclude-internal', 'leave out the topics that brokers keep their own state in')
     .action(async (options: CommonOptions & { excludeInternal?: boolean }) => {
       const all = await withCluster(options, async (cluster) => (await cluster.metadata(null)).topics)
@@ -161,7 +145,7 @@ function listCommand(): Command {
 }
 
 function describeCommand(): Command {
-  return subcommand(
+  return adminCommand(
     'describe',
     'show partitions, leaders, replicas and configuration of topics',
     '  samsa topics describe                    all topics\n  samsa topics describe orders --configs   with every configuration in force',
@@ -186,7 +170,7 @@ function describeCommand(): Command {
     })
 }
 
-type TopicConfig = Pick<ConfigEntry, 'name' | 'value' | 'source' | 'isDefault'>
+type TopicConfig = Pick<ConfigEntry, 'name' | 'value' | 'isDefault'> & { readonly source: string }
 
 /** The lines of kafka-topics, field by field: scripts split them at tabs. */
 export function describeText(topic: TopicDescription, configs: readonly TopicConfig[], onOwnLines: boolean): string {
@@ -219,25 +203,4 @@ export function describeText(topic: TopicDescription, configs: readonly TopicCon
 
 function configOption(description: string): Option {
   return new Option('-c, --config <key=value>', description).argParser(collect(keyValue))
-}
-
-/** What was done on stdout, topic by topic; what failed as the command's error. */
-async function report(
-  options: FormatOptions,
-  outcomes: readonly TopicOutcome[],
-  verb: string,
-  tolerated: number | null,
-): Promise<void> {
-  const failed = outcomes.filter(({ error }) => error !== null && error.errorCode !== tolerated)
-  if (options.format === 'json') {
-    const rows = outcomes.map(({ name, error }) => {
-      const skipped = error !== null && error.errorCode === tolerated
-      return { topic: name, done: error === null, ...(skipped || error === null ? {} : { error: error.message }) }
-    })
-    await printJson(rows)
-  } else {
-    const done = outcomes.filter(({ error }) => error === null)
-    if (done.length > 0) await print(done.map(({ name }) => `${verb} ${name}.`).join('\n'))
-  }
-  if (failed.length > 0) throw new CliError(failed.map(({ error }) => error?.message).join('; '))
 }

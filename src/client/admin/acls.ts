@@ -35,6 +35,13 @@ const OPERATIONS = {
 } as const
 
 export type AclResourceType = Exclude<keyof typeof RESOURCE_TYPES, 'any'>
+export const ACL_RESOURCE_TYPES = without(RESOURCE_TYPES, 'any')
+export const ACL_OPERATIONS = without(OPERATIONS, 'any')
+
+function without<T extends object, K extends keyof T>(names: T, name: K): Exclude<keyof T, K>[] {
+  return Object.keys(names).filter((each) => each !== name) as Exclude<keyof T, K>[]
+}
+
 export type AclPatternType = Exclude<keyof typeof PATTERN_TYPES, 'any' | 'match'>
 export type AclPermission = Exclude<keyof typeof PERMISSIONS, 'any'>
 export type AclOperation = Exclude<keyof typeof OPERATIONS, 'any'>

@@ -7,13 +7,16 @@ import { AlterClientQuotasRequest, AlterClientQuotasResponse } from '../../proto
 import type { Cluster } from '../cluster.ts'
 import { errorOf, type Outcome, throwIfFailed } from './outcome.ts'
 
-/** Bytes per second, percent of one thread, partition changes per second, connections per second. */
-export type QuotaName =
-  | 'producer_byte_rate'
-  | 'consumer_byte_rate'
-  | 'request_percentage'
-  | 'controller_mutation_rate'
-  | 'connection_creation_rate'
+/** Bytes per second (twice), percent of one thread, partition changes per second, connections per second. */
+export const QUOTA_NAMES = [
+  'producer_byte_rate',
+  'consumer_byte_rate',
+  'request_percentage',
+  'controller_mutation_rate',
+  'connection_creation_rate',
+] as const
+
+export type QuotaName = (typeof QUOTA_NAMES)[number]
 
 /** Whom a quota is for; null is the default of all that have none of their own. At least one is given. */
 export interface QuotaEntity {

@@ -1,0 +1,44 @@
+/** What all commands that ask a cluster something, or change something in it, have in common: options, examples, and how outcomes are told. */
+import { Command } from 'commander'
+import type { Outcome } from '../client/admin/outcome.ts'
+import { CliError } from './errors.ts'
+import { type BootstrapOptions, bootstrapOptions, type FormatOptions, formatOption } from './options.ts'
+import { print, printJson } from './output.ts'
+
+export type CommonOptions = BootstrapOptions & FormatOptions
+
+/** `examples`: one or several lines, each indented by two. */
+export function adminCommand(name: string, summary: string, examples: string): Command {
+  const made = new Command(name).summary(summary).description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
+  for (const option of [...bootstrapOptions(), formatOption()]) made.addOption(option)
+  return made.addHelpText('after', `\nExamples:\n${examples}`)
+}
+
+export interface Told {
+  /** As it is told in JSON: `topic`, `group`, ... */
+  readonly kind: string
+  /** `Deleted topic`: what is said of each that worked, before its name. */
+  readonly verb: string
+  /** A code that is no failure here, as with --if-exists. */
+  readonly tolerated?: number | null
+}
+
+/** What was done on stdout, one by one; what failed as the command's error. */
+export async function tellOutcomes(
+  options: FormatOptions,
+  outcomes: readonly (Outcome & { readonly name: string })[],
+  { kind, verb, tolerated = null }: Told,
+): Promise<void> {
+  const failed = outcomes.filter(({ error }) => error !== null && error.errorCode !== tolerated)
+  if (options.format === 'json') {
+    const rows = outcomes.map(({ name, error }) => {
+      const skipped = error !== null && error.errorCode === tolerated
+      return { [kind]: name, done: error === null, ...(skipped || error === null ? {} : { error: error.message }) }
+    })
+    await printJson(rows)
+  } else {
+    const done = outcomes.filter(({ error }) => error === null)
+    if (done.length > 0) await print(done.map(({ name }) => `${verb} ${name}.`).join('\n'))
+  }
+  if (failed.length > 0) throw new CliError(failed.map(({ error }) => error?.message).join('; '))
+}
