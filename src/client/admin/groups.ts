@@ -24,18 +24,18 @@ export interface ListedGroup {
   readonly type: string
 }
 
-export interface TopicPartitions {
+export interface PartitionsOfTopic {
   readonly topic: string
   readonly partitions: readonly number[]
 }
 
-export interface GroupMember {
+export interface DescribedMember {
   readonly memberId: string
   readonly instanceId: string | null
   readonly clientId: string
   /** As the broker writes it: `/127.0.0.1`. */
   readonly clientHost: string
-  readonly assignment: readonly TopicPartitions[]
+  readonly assignment: readonly PartitionsOfTopic[]
 }
 
 export interface GroupDescription {
@@ -44,7 +44,7 @@ export interface GroupDescription {
   readonly state: string
   readonly assignor: string
   readonly coordinator: { readonly nodeId: number; readonly host: string; readonly port: number }
-  readonly members: readonly GroupMember[]
+  readonly members: readonly DescribedMember[]
 }
 
 /** From this version on, OffsetFetch asks for several groups; from the next one on, topics go by id. */
@@ -142,11 +142,11 @@ async function describeClassic(connection: Connection, groupId: string): Promise
 }
 
 /** What the group's leader gave a member: version, topics with partitions, then bytes of the assignor's own. */
-function readAssignment(bytes: Buffer): TopicPartitions[] {
+function readAssignment(bytes: Buffer): PartitionsOfTopic[] {
   if (bytes.byteLength === 0) return []
   const reader = new Reader([bytes])
   reader.int16()
-  const topics: TopicPartitions[] = []
+  const topics: PartitionsOfTopic[] = []
   const topicCount = reader.int32()
   for (let index = 0; index < topicCount; index++) {
     const topic = reader.string()

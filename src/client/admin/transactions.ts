@@ -11,7 +11,7 @@ import type { Cluster } from '../cluster.ts'
 import type { Connection } from '../connection.ts'
 import { KafkaError } from '../errors.ts'
 import { retrying } from '../retry.ts'
-import type { TopicPartitions } from './groups.ts'
+import type { PartitionsOfTopic } from './groups.ts'
 import { errorOf, type Outcome, throwIfFailed } from './outcome.ts'
 
 export interface ListTransactionsFilter {
@@ -70,7 +70,7 @@ export interface TransactionDescription {
   /** Milliseconds since 1970; -1 while none is open. */
   readonly startedMs: number
   /** Partitions with records of the open transaction. */
-  readonly partitions: readonly TopicPartitions[]
+  readonly partitions: readonly PartitionsOfTopic[]
 }
 
 /** Throws if the id is not known. */
