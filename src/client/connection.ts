@@ -286,10 +286,10 @@ export class Connection {
     // Version 0 is followed by bare SASL bytes instead of SaslAuthenticate requests.
     const handshake = await this.sendNow(SaslHandshakeRequest, SaslHandshakeResponse, { mechanism }, { version: 1 })
     if (handshake.errorCode !== 0) {
-      const offered = `it offers ${handshake.mechanisms.join(', ') || 'none'}`
-      throw new KafkaError('ERR_AUTHENTICATION', `${what}: ${offered}`, {
-        cause: brokerError(handshake.errorCode, what),
-      })
+      const cause = brokerError(handshake.errorCode, what)
+      const isUnknown = handshake.errorCode === ErrorCode.UNSUPPORTED_SASL_MECHANISM
+      const message = isUnknown ? `${what}: it offers ${handshake.mechanisms.join(', ')}` : cause.message
+      throw new KafkaError('ERR_AUTHENTICATION', message, { cause })
     }
     let lifetimeMs = 0
     try {
