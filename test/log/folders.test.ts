@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { LogDirectoryError } from '../../src/log/log-directory.ts'
 import type { FolderFailure } from '../../src/log/log-manager.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
@@ -6,6 +6,9 @@ import { MemoryDisk } from '../../src/storage/disk-memory.ts'
 import { FailingDisk } from './failing-folder.ts'
 import { FOLDERS, Moves } from './moves-support.ts'
 import { append, appendNow, batchOf, numbers, readAll, TOPIC_ID, World } from './support.ts'
+
+// Much is computed; a machine with other work takes its time.
+setDefaultTimeout(60_000)
 
 interface Setup {
   readonly world: World
