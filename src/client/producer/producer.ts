@@ -134,6 +134,11 @@ export class Producer<V = Bytes, K = Bytes> {
     return isTaken
   }
 
+  /** Memory of records that are in batches and not acknowledged yet. */
+  get bufferedBytes(): number {
+    return this.memory.usedBytes
+  }
+
   /** Whether a record of usual size would be taken at once. */
   get isWritable(): boolean {
     return !this.isRefusing && this.full.length === 0 && this.memory.usedBytes < this.options.bufferBytes

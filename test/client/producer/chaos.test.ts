@@ -105,6 +105,7 @@ describe('whatever the broker does', () => {
       apiKey === ProduceRequest.key && random.chance(0.3) ? random.below(bytes) : null
     const producer = open({ batchBytes: 200 })
     const outcomes = await sendAll(producer, 200, random)
+    expect(producer.bufferedBytes).toBe(0)
     await producer.close()
     expect(logs.flatMap(({ values }) => values)).toHaveLength(200)
     checkLogs(logs, outcomes)
