@@ -16,7 +16,7 @@ import { nextOffsetAfter, readRecords } from '../support/fetched-records.ts'
 import { type SamsaProcess, startSamsaWith } from '../support/samsa-process.ts'
 import { committedOffset, createTopic, findCoordinator } from './crash-clients.ts'
 
-const ROUNDS = Number(process.env.SAMSA_CRASH_ROUNDS ?? 4)
+const ROUNDS = Number(process.env.SAMSA_CRASH_ROUNDS ?? 2)
 const TOPIC = 'compacted'
 const GROUP = 'group'
 const KEYS = 12
@@ -24,12 +24,13 @@ const VALUE_BYTES = 16_000
 const METADATA = 'm'.repeat(4000)
 /** Between two kills so much is done, so that several cleanings fall in between. */
 const WRITES_PER_ROUND = 350
-const TIMEOUT_MS = 60_000
+/** Only ends what hangs. */
+const TIMEOUT_MS = 240_000
 
 const folder = mkdtempSync(join(tmpdir(), 'samsa-crash-compaction-'))
-let broker: SamsaProcess
+let broker: SamsaProcess | null = null
 afterAll(async () => {
-  await broker.stop()
+  await broker?.stop()
   rmSync(folder, { recursive: true, force: true })
 })
 
@@ -97,9 +98,10 @@ async function lastNumbers(connection: Connection): Promise<Map<string, number>>
   }
 }
 
-function start(): Promise<SamsaProcess> {
+function start(durability: string): Promise<SamsaProcess> {
   return startSamsaWith({
-    dataDirectory: join(folder, 'data'),
+    dataDirectory: join(folder, durability),
+    arguments: ['--durability', durability],
     settings: {
       'log.cleaner.backoff.ms': '20',
       'log.cleaner.min.cleanable.ratio': '0.0001',
@@ -113,30 +115,33 @@ async function connect({ host, port }: SamsaProcess): Promise<Connection> {
   return Connection.connect({ host, port, clientId: 'crash', timeoutMs: 20_000, negotiate: false })
 }
 
-test(
-  `${ROUNDS} kills under compaction lose no last value`,
-  async () => {
+test.each(['os', 'fsync'])(
+  `${ROUNDS} kills under compaction lose no last value, durability %s`,
+  async (durability) => {
     const writer = new Writer()
-    broker = await start()
-    let connection = await connect(broker)
+    await broker?.stop()
+    let running = await start(durability)
+    broker = running
+    let connection = await connect(running)
     await createTopic(connection, TOPIC, 1, { 'cleanup.policy': 'compact', 'segment.bytes': '1048576' })
     await findCoordinator(connection, GROUP)
-    let compacted = 0
     for (let round = 0; round < ROUNDS; round++) {
-      for (let index = 0; index < WRITES_PER_ROUND; index++) await writer.write(connection)
+      // Something is compacted in every round, and is again when the process dies.
+      for (let index = 0; index < WRITES_PER_ROUND || !/Compacted a log/.test(running.child.stderr); index++) {
+        await writer.write(connection)
+      }
       // One write is under way when the broker dies.
       const interrupted = writer.write(connection).catch(() => {})
-      broker.child.kill('SIGKILL')
-      await broker.child.exited
+      running.child.kill('SIGKILL')
+      await running.child.exited
       await interrupted
       connection.close()
-      compacted += broker.child.stderr.match(/Compacted a log/g)?.length ?? 0
-      expect(broker.child.stderr).not.toContain('cannot be compacted')
-      broker = await start()
-      connection = await connect(broker)
+      expect(running.child.stderr).not.toContain('cannot be compacted')
+      running = await start(durability)
+      broker = running
+      connection = await connect(running)
       await writer.check(connection)
     }
-    expect(compacted).toBeGreaterThan(ROUNDS)
     connection.close()
   },
   TIMEOUT_MS,

@@ -36,6 +36,14 @@ export class Ledger {
     this.commits.set(group, { acknowledged: Math.max(offset, known?.acknowledged ?? -1), sent: known?.sent ?? offset })
   }
 
+  hasRecords(partition: number): boolean {
+    return (this.acknowledged.get(partition)?.size ?? 0) > 0
+  }
+
+  hasCommit(group: string): boolean {
+    return (this.commits.get(group)?.acknowledged ?? -1) >= 0
+  }
+
   get acknowledgedRecords(): number {
     let count = 0
     for (const offsets of this.acknowledged.values()) count += offsets.size

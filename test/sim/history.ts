@@ -42,6 +42,7 @@ const SETTLE_MS = 100
 /** What takes more rounds of calm than this hangs. */
 const MOST_ROUNDS = 1000
 const TOPIC_RESOURCE = 2
+const USUAL_STEPS = 600
 /** Of a batch's header. */
 const ATTRIBUTES_AT = 21
 const CONTROL_BIT = 0x20
@@ -281,7 +282,8 @@ export class History {
   /** True if the history is over. */
   async #disturb(): Promise<boolean> {
     const { world } = this
-    const dice = world.random.next()
+    // As much trouble in a short history as in a long one.
+    const dice = (world.random.next() * this.#options.steps) / USUAL_STEPS
     if (dice < 0.003) world.process.disk.dieAfter(world.random.below(30))
     else if (dice < 0.005) await world.kill()
     else if (dice < 0.006) await world.restartCleanly()
