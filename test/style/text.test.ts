@@ -32,7 +32,9 @@ describe('source', () => {
     const biome = new RegExp(word('biome-', 'ignore'))
     for (const file of allSource()) {
       file.lines.forEach((line, index) => {
-        if (ts.test(line)) found.push(`${file.path}:${index + 1}: mend the type instead`)
+        // In a test of types, what the compiler must refuse is the point, and says why it must.
+        const isExpected = file.path.endsWith('.types.ts') && /@ts-expect-error \S+ \S+/.test(line)
+        if (ts.test(line) && !isExpected) found.push(`${file.path}:${index + 1}: mend the type instead`)
         if (biome.test(line) && !/: \S+ \S+/.test(line))
           found.push(`${file.path}:${index + 1}: say why the rule does not fit`)
       })
