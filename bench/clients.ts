@@ -1,10 +1,10 @@
 /**
- * The producers of JavaScript side by side: Samsa's client, @platformatic/kafka and kafkajs, on Bun and on Node, against one
+ * The clients of JavaScript side by side: Samsa's client, @platformatic/kafka and kafkajs, on Bun and on Node, against one
  * broker. Rounds alternate between the clients, so that what else the machine does hits all of them; the table shows medians.
  *
  *     bun bench/clients.ts [--rounds 3] [--seconds 2] [--bootstrap host:port]
  *
- * Without a bootstrap address Samsa is started in a process of its own.
+ * The latencies of `consume` are the time to the first message. Without a bootstrap address Samsa is started in a process of its own.
  */
 import { existsSync, mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
@@ -13,7 +13,7 @@ import { parseArgs } from 'node:util'
 import { parseBootstrap } from '../src/client/address.ts'
 import { createTopics } from '../src/client/admin/topics.ts'
 import { Cluster } from '../src/client/cluster.ts'
-import { CLIENTS, type ClientName, type Measured, WORKS, type Work } from './clients/worker.ts'
+import { CLIENTS, type ClientName, fill, type Measured, WORKS, type Work } from './clients/worker.ts'
 
 const ROOT = join(import.meta.dirname, '..')
 const BUN = join(ROOT, 'node_modules/.bin/bun')
@@ -59,9 +59,22 @@ async function newTopic(bootstrap: string, name: string): Promise<void> {
   }
 }
 
-async function runOnce(runtime: Runtime, client: ClientName, work: Work, bootstrap: string): Promise<Measured> {
-  const topic = `bench-${runtime.name}-${client}-${work}-${Date.now()}`
+let filled: string | null = null
+
+/** One for all who read. */
+async function filledTopic(bootstrap: string): Promise<string> {
+  if (filled !== null) return filled
+  const topic = `bench-consume-${Date.now()}`
   await newTopic(bootstrap, topic)
+  await fill(bootstrap, topic)
+  filled = topic
+  return topic
+}
+
+async function runOnce(runtime: Runtime, client: ClientName, work: Work, bootstrap: string): Promise<Measured> {
+  const topic =
+    work === 'consume' ? await filledTopic(bootstrap) : `bench-${runtime.name}-${client}-${work}-${Date.now()}`
+  if (work !== 'consume') await newTopic(bootstrap, topic)
   const child = Bun.spawn([...runtime.command, WORKER, client, work, bootstrap, topic, options.seconds], {
     stdout: 'pipe',
     stderr: 'ignore',

@@ -6,8 +6,9 @@
 import { Producer as PlatformaticProducer, ProduceAcks } from '@platformatic/kafka'
 import { Kafka, logLevel } from 'kafkajs'
 import { Producer } from '../../src/client/producer/producer.ts'
+import { measureConsume } from './consume.ts'
 
-export const WORKS = ['awaited', 'batched', 'latency'] as const
+export const WORKS = ['awaited', 'batched', 'latency', 'consume'] as const
 export type Work = (typeof WORKS)[number]
 export const CLIENTS = ['samsa', 'platformatic', 'kafkajs'] as const
 export type ClientName = (typeof CLIENTS)[number]
@@ -31,6 +32,18 @@ const BATCH_RECORDS = 1_000
 const CONCURRENCY = 5
 const WARM_UP_MS = 1_000
 const RATE_PER_SECOND = 200
+/** Of the topic that `consume` reads. */
+export const CONSUMED_RECORDS = 500_000
+
+/** Fills a topic for `consume`. */
+export async function fill(bootstrap: string, topic: string): Promise<void> {
+  const producer = new Producer({ bootstrap })
+  const value = Buffer.alloc(RECORD_BYTES, 'x')
+  for (let sent = 0; sent < CONSUMED_RECORDS; sent += BATCH_RECORDS) {
+    await producer.send(Array.from({ length: BATCH_RECORDS }, () => ({ topic, value })))
+  }
+  await producer.close()
+}
 
 async function senderOf(client: ClientName, bootstrap: string, topic: string): Promise<Sender> {
   switch (client) {
@@ -110,6 +123,12 @@ async function measure(sender: Sender, work: Work, seconds: number): Promise<Mea
 
 async function main(): Promise<void> {
   const [client, work, bootstrap, topic, seconds] = process.argv.slice(2)
+  if (work === 'consume') {
+    const { perSecond, firstMs } = await measureConsume(client as ClientName, bootstrap!, topic!, CONSUMED_RECORDS)
+    const rssMiB = process.memoryUsage().rss / 1024 / 1024
+    process.stdout.write(`${JSON.stringify({ perSecond, p50Ms: firstMs, p99Ms: firstMs, rssMiB })}\n`)
+    return
+  }
   const sender = await senderOf(client as ClientName, bootstrap!, topic!)
   const measured = await measure(sender, work as Work, Number(seconds))
   process.stdout.write(`${JSON.stringify(measured)}\n`)
