@@ -1,6 +1,6 @@
-// Kafka's own assignors of consumer groups, asked on standard input and answering on standard output.
+// Kafka's own assignors of consumer and share groups, asked on standard input and answering on standard output.
 //
-// A case is a line `uniform|range homogeneous|heterogeneous`, a line `T id partitions` per topic, a line
+// A case is a line `uniform|range|simple homogeneous|heterogeneous`, a line `T id partitions` per topic, a line
 // `M memberId instanceId|- topic,topic,... topic:partition.partition,...` per member ('-' for nothing), and a line with a dot.
 // Its answer is a line `memberId topic:partition.partition,...` per member in the order of the ids, and a line with a dot.
 import java.io.BufferedReader;
@@ -18,6 +18,7 @@ import org.apache.kafka.coordinator.group.api.assignor.GroupAssignment;
 import org.apache.kafka.coordinator.group.api.assignor.SubscribedTopicDescriber;
 import org.apache.kafka.coordinator.group.api.assignor.SubscriptionType;
 import org.apache.kafka.coordinator.group.assignor.RangeAssignor;
+import org.apache.kafka.coordinator.group.assignor.SimpleAssignor;
 import org.apache.kafka.coordinator.group.assignor.UniformAssignor;
 import org.apache.kafka.coordinator.group.modern.Assignment;
 import org.apache.kafka.coordinator.group.modern.GroupSpecImpl;
@@ -71,9 +72,12 @@ public class Assignors {
         }
         SubscriptionType type = head.endsWith(" homogeneous") ? SubscriptionType.HOMOGENEOUS : SubscriptionType.HETEROGENEOUS;
         GroupSpecImpl spec = new GroupSpecImpl(Collections.unmodifiableMap(members), type, inverted, Optional.empty());
-        GroupAssignment assigned = head.startsWith("range ")
-            ? new RangeAssignor().assign(spec, new Topics(counts))
-            : new UniformAssignor().assign(spec, new Topics(counts));
+        Topics topics = new Topics(counts);
+        GroupAssignment assigned = switch (head.substring(0, head.indexOf(' '))) {
+            case "range" -> new RangeAssignor().assign(spec, topics);
+            case "simple" -> new SimpleAssignor().assign(spec, topics);
+            default -> new UniformAssignor().assign(spec, topics);
+        };
         for (String member : new TreeSet<>(members.keySet())) {
             out.append(member).append(' ');
             var own = assigned.members().get(member);

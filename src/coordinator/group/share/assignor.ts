@@ -12,7 +12,7 @@ import { capacityFor, inJavaOrder, numberHash, stringHash, uuidHash } from '../c
 
 export interface SharingMember {
   readonly memberId: string
-  /** Ids of topics that exist. */
+  /** Ids of topics that exist, in the order in which they are shared out. */
   readonly subscribed: ReadonlySet<string>
   /** What it is to have up to now. */
   readonly target: PartitionSet
@@ -50,6 +50,12 @@ export function assignSimply({ members, homogeneous, assignable }: SharingInput)
     for (const topicId of inJavaOrder(topics, uuidHash)) {
       const sharing = ordered.filter(({ subscribed }) => subscribed.has(topicId))
       share([topicId], sharing, ({ partition }) => numberHash(partition))
+    }
+    // Topics that nobody reads any more stay in the targets, as Kafka leaves them there. Members do not get them.
+    for (const { memberId, target } of ordered) {
+      for (const [topicId, partitions] of target) {
+        if (!topics.has(topicId)) assignment.get(memberId)!.set(topicId, new Set(partitions))
+      }
     }
   }
   return assignment
@@ -189,8 +195,9 @@ class Sharer {
     }
   }
 
+  /** This map was filled by `computeIfAbsent`, which puts a key before the others of its bucket. */
   #holdersInOrder(): string[] {
-    return this.#inOrder(this.#holders.keys(), capacityFor(this.#input.wanted.length))
+    return this.#inOrder([...this.#holders.keys()].reverse(), capacityFor(this.#input.wanted.length))
   }
 
   #inOrder(keys: Iterable<string>, capacity?: number): string[] {

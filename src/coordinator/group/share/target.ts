@@ -3,6 +3,7 @@
  * interval allows. Only what differs from the last target is written.
  */
 import { NO_PARTITIONS, type PartitionSet, samePartitions } from '../consumer/assignment.ts'
+import { inJavaOrder, stringHash } from '../consumer/assignors/java-order.ts'
 import type { Draft } from '../consumer/draft.ts'
 import { assignSimply } from './assignor.ts'
 import type { ShareGroup } from './group.ts'
@@ -53,10 +54,10 @@ export function updateShareTarget(
   return { epoch, partitions: assignment.get(after.memberId) ?? NO_PARTITIONS }
 }
 
-/** Ids of existing topics that the member subscribes to. */
+/** Ids of existing topics that the member subscribes to, in the order in which Kafka walks their names. */
 export function topicIdsOf({ turn: { topics } }: Draft, { topicNames }: Pick<ShareMember, 'topicNames'>): Set<string> {
   const ids = new Set<string>()
-  for (const name of topicNames) {
+  for (const name of inJavaOrder(topicNames, stringHash)) {
     const id = topics.topicId(name)
     if (id !== undefined) ids.add(id)
   }

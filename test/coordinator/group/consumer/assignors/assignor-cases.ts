@@ -6,6 +6,8 @@ import {
   type Assignment,
   type AssignmentInput,
 } from '../../../../../src/coordinator/group/consumer/assignors/assignor.ts'
+import { inJavaOrder, uuidHash } from '../../../../../src/coordinator/group/consumer/assignors/java-order.ts'
+import { assignSimply } from '../../../../../src/coordinator/group/share/assignor.ts'
 import type { Random } from '../../../../support/random.ts'
 
 export interface AssignmentCase {
@@ -22,9 +24,23 @@ export interface CaseOptions {
 }
 
 export function assign(assignor: string, input: AssignmentInput): Assignment {
+  if (assignor === 'simple') return assignShared(input)
   const run = ASSIGNORS.get(assignor)
   if (run === undefined) throw new Error(`no assignor ${assignor}`)
   return run(input)
+}
+
+/** A broker walks the names of topics, the program that is compared with their ids. */
+function assignShared({ members, homogeneous, partitionCount }: AssignmentInput): Assignment {
+  return assignSimply({
+    members: members.map((member) => ({ ...member, subscribed: new Set(inJavaOrder(member.subscribed, uuidHash)) })),
+    homogeneous,
+    assignable: (topicId) => upTo(partitionCount(topicId)),
+  })
+}
+
+function upTo(count: number): number[] {
+  return Array.from({ length: count }, (_, partition) => partition)
 }
 
 function someOf<T>(random: Random, all: readonly T[], chance: number): Set<T> {

@@ -13,6 +13,8 @@ const KINDS = [
   { assignor: 'uniform', homogeneous: false },
   { assignor: 'range', homogeneous: true },
   { assignor: 'range', homogeneous: false },
+  { assignor: 'simple', homogeneous: true },
+  { assignor: 'simple', homogeneous: false },
 ]
 
 async function kafkaAnswers(cases: readonly AssignmentCase[]): Promise<string> {
