@@ -78,10 +78,11 @@ import {
   syncGroupResponse,
   undescribedGroup,
 } from './responses.ts'
+import { describeEach, type GroupDescriber, type RunInGroup } from './run-in-group.ts'
 import { GroupShard, type ShardDependencies } from './shard.ts'
 import { ShareOffsetRequests } from './share-offset-requests.ts'
 import { ShareGroupRequests } from './share-requests.ts'
-import { type RunInGroup, type ShareServices, ShareStateKeeper } from './share-state-keeper.ts'
+import { type ShareServices, ShareStateKeeper } from './share-state-keeper.ts'
 import { StreamsGroupRequests } from './streams-requests.ts'
 
 export type HeartbeatAnswer = Input<typeof HeartbeatResponse>
@@ -490,22 +491,13 @@ export class GroupCoordinator {
     groupIds: readonly string[],
     reply: (groups: ConsumerGroupAnswer[]) => void,
   ): void {
-    const gather = new Gather<ConsumerGroupAnswer>(groupIds.length, reply)
-    for (const [index, groupId] of groupIds.entries()) {
-      const waiter = new ReplyWaiter(
-        (described: ConsumerGroupAnswer) => described,
-        (errorCode) => undescribedConsumerGroup(groupId, refusalWithoutSize(errorCode)),
-        (described) => gather.put(index, described),
-      )
-      if (!context.allowed('DESCRIBE', 'GROUP', groupId)) waiter.refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
-      else if (groupId === '') waiter.refuse(ErrorCode.INVALID_GROUP_ID)
-      else {
-        this.#run(groupId, waiter, (state, turn) => {
-          const described = describeConsumerGroup(state, turn, groupId)
-          turn.answer(waiter, describedConsumerGroup(context, groupId, described))
-        })
-      }
+    const describer: GroupDescriber<ConsumerGroupAnswer> = {
+      context,
+      describe: (state, turn, groupId) =>
+        describedConsumerGroup(context, groupId, describeConsumerGroup(state, turn, groupId)),
+      undescribed: undescribedConsumerGroup,
     }
+    describeEach((...operation) => this.#run(...operation), groupIds, describer, reply)
   }
 
   /** Every group of every partition; a partition that cannot say fails the whole, so that no group seems gone. */

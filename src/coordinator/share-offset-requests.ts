@@ -29,8 +29,9 @@ import {
 } from './group/share/offsets.ts'
 import { Gather, ReplyWaiter, refusalWithoutSize } from './replies.ts'
 import type { GroupRequestContext, TopicLookup } from './request-context.ts'
+import type { RunInGroup } from './run-in-group.ts'
 import { NO_DELIVERY_COUNT, NO_START_OFFSET, type StateSummary } from './share-state/persister.ts'
-import { NOBODY, type RunInGroup, type ShareServices, type ShareStateKeeper } from './share-state-keeper.ts'
+import { NOBODY, type ShareServices, type ShareStateKeeper } from './share-state-keeper.ts'
 
 export type DescribedShareOffsets = Input<typeof DescribeShareGroupOffsetsResponse>['groups'][number]
 export type AlteredShareOffsets = Input<typeof AlterShareGroupOffsetsResponse>

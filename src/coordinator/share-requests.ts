@@ -15,10 +15,11 @@ import { type DescribedShareGroup, describeShareGroup } from './group/share/desc
 import { type ShareHeartbeatResult, shareHeartbeat, shareHeartbeatFailure } from './group/share/heartbeat.ts'
 import { LEAVE_EPOCH } from './group/share/member.ts'
 import { beginGroupDeletion } from './group/share/offsets.ts'
-import { Gather, ReplyWaiter, refusalWithoutSize } from './replies.ts'
+import { ReplyWaiter, refusalWithoutSize } from './replies.ts'
 import type { GroupRequestContext } from './request-context.ts'
+import { describeEach, type GroupDescriber, type RunInGroup } from './run-in-group.ts'
 import { NO_START_OFFSET } from './share-state/persister.ts'
-import { firstFailure, type RunInGroup, type ShareStateKeeper } from './share-state-keeper.ts'
+import { firstFailure, type ShareStateKeeper } from './share-state-keeper.ts'
 
 export type ShareHeartbeatAnswer = Input<typeof ShareGroupHeartbeatResponse>
 export type ShareGroupAnswer = Input<typeof ShareGroupDescribeResponse>['groups'][number]
@@ -70,21 +71,13 @@ export class ShareGroupRequests {
     groupIds: readonly string[],
     reply: (groups: ShareGroupAnswer[]) => void,
   ): void {
-    const gather = new Gather<ShareGroupAnswer>(groupIds.length, reply)
-    for (const [index, groupId] of groupIds.entries()) {
-      const waiter = new ReplyWaiter(
-        (described: ShareGroupAnswer) => described,
-        (errorCode) => undescribedShareGroup(groupId, refusalWithoutSize(errorCode)),
-        (described) => gather.put(index, described),
-      )
-      if (!context.allowed('DESCRIBE', 'GROUP', groupId)) waiter.refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
-      else if (groupId === '') waiter.refuse(ErrorCode.INVALID_GROUP_ID)
-      else {
-        this.#run(groupId, waiter, (state, turn) => {
-          turn.answer(waiter, describedShareGroup(context, groupId, describeShareGroup(state, turn, groupId)))
-        })
-      }
+    const describer: GroupDescriber<ShareGroupAnswer> = {
+      context,
+      describe: (state, turn, groupId) =>
+        describedShareGroup(context, groupId, describeShareGroup(state, turn, groupId)),
+      undescribed: undescribedShareGroup,
     }
+    describeEach(this.#run, groupIds, describer, reply)
   }
 
   /** Takes away what the share coordinator keeps of the group. Anything but NONE: the group must stay. */

@@ -5,18 +5,10 @@
 import { ErrorCode } from '../protocol/errors.ts'
 import { type PartitionSet, setOfList } from './group/consumer/assignment.ts'
 import { statesInitialized, statesNotInitialized } from './group/share/offsets.ts'
-import type { GroupState } from './group/state.ts'
-import type { Turn, Waiter } from './group/turn.ts'
+import type { Waiter } from './group/turn.ts'
 import { Gather } from './replies.ts'
+import type { RunInGroup } from './run-in-group.ts'
 import type { SharePersister, StateFailure } from './share-state/persister.ts'
-
-/** Runs an operation in the shard of the group, or refuses the waiter. */
-export type RunInGroup = <Result>(
-  groupId: string,
-  waiter: Waiter<Result>,
-  operation: (state: GroupState, turn: Turn) => void,
-  options?: { readonly recordsOnly?: boolean },
-) => void
 
 /** What share groups need of the rest of the broker. */
 export interface ShareServices {

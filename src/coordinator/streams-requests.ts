@@ -12,7 +12,6 @@ import type { Input } from '../protocol/schema.ts'
 import { isBlank } from './consumer-requests.ts'
 import { Refusal } from './group/consumer/draft.ts'
 import { LEAVE_STATIC_EPOCH } from './group/consumer/member.ts'
-import type { GroupState } from './group/state.ts'
 import type { InternalTopic } from './group/streams/configure.ts'
 import { type DescribedStreamsGroup, describeStreamsGroup } from './group/streams/describe.ts'
 import {
@@ -23,9 +22,9 @@ import {
 } from './group/streams/heartbeat.ts'
 import type { StreamsMember } from './group/streams/member.ts'
 import { listedTasks, type Tasks, taskSetOfList } from './group/streams/tasks.ts'
-import type { Turn, Waiter } from './group/turn.ts'
-import { Gather, ReplyWaiter, refusalWithoutSize } from './replies.ts'
+import { ReplyWaiter, refusalWithoutSize } from './replies.ts'
 import type { GroupRequestContext } from './request-context.ts'
+import { describeEach, type GroupDescriber, type RunInGroup } from './run-in-group.ts'
 
 /** The answer, and what whoever sends it is to create. */
 export interface StreamsHeartbeatAnswer {
@@ -34,13 +33,6 @@ export interface StreamsHeartbeatAnswer {
 }
 
 export type StreamsGroupAnswer = Input<typeof StreamsGroupDescribeResponse>['groups'][number]
-
-/** Runs an operation in the shard of the group, or refuses the waiter. */
-type RunInGroup = <Result>(
-  groupId: string,
-  waiter: Waiter<Result>,
-  operation: (state: GroupState, turn: Turn) => void,
-) => void
 
 export class StreamsGroupRequests {
   readonly #run: RunInGroup
@@ -73,21 +65,13 @@ export class StreamsGroupRequests {
     groupIds: readonly string[],
     reply: (groups: StreamsGroupAnswer[]) => void,
   ): void {
-    const gather = new Gather<StreamsGroupAnswer>(groupIds.length, reply)
-    for (const [index, groupId] of groupIds.entries()) {
-      const waiter = new ReplyWaiter(
-        (described: StreamsGroupAnswer) => described,
-        (errorCode) => undescribedStreamsGroup(groupId, refusalWithoutSize(errorCode)),
-        (described) => gather.put(index, described),
-      )
-      if (!context.allowed('DESCRIBE', 'GROUP', groupId)) waiter.refuse(ErrorCode.GROUP_AUTHORIZATION_FAILED)
-      else if (groupId === '') waiter.refuse(ErrorCode.INVALID_GROUP_ID)
-      else {
-        this.#run(groupId, waiter, (state, turn) => {
-          turn.answer(waiter, describedStreamsGroup(context, groupId, describeStreamsGroup(state, groupId)))
-        })
-      }
+    const describer: GroupDescriber<StreamsGroupAnswer> = {
+      context,
+      describe: (state, _turn, groupId) =>
+        describedStreamsGroup(context, groupId, describeStreamsGroup(state, groupId)),
+      undescribed: undescribedStreamsGroup,
     }
+    describeEach(this.#run, groupIds, describer, reply)
   }
 }
 
