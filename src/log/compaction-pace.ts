@@ -12,6 +12,8 @@ const BUSY_TURN_MS = 0.1
 const REST_MS = 2
 /** The rate is kept as an average of so much time at least. */
 const SHORTEST_WAIT_MS = 20
+/** After so long it is asked again what the rate is. */
+const LONGEST_SLEEP_MS = 1000
 
 export interface PaceOptions {
   readonly clock: Clock
@@ -26,13 +28,15 @@ export class Pace {
   readonly #options: PaceOptions
   #sliceBeganMs: number
   #wake: (() => void) | null = null
-  /** What was read and written has to have taken until then. */
-  #paidUntilMs: number
+  /** What was read and written beyond what the rate allowed for until then. */
+  #owedBytes = 0
+  #owedSinceMs: number
+  #isWoken = false
 
   constructor(options: PaceOptions) {
     this.#options = options
     this.#sliceBeganMs = options.clock.monotonic()
-    this.#paidUntilMs = this.#sliceBeganMs
+    this.#owedSinceMs = this.#sliceBeganMs
   }
 
   /** The slice is over: `pause` before going on. */
@@ -51,20 +55,32 @@ export class Pace {
     this.#sliceBeganMs = clock.monotonic()
   }
 
-  /** So many bytes were read or written: waits until the rate allows for more. */
+  /** So many bytes were read or written: waits until the rate allows for more. The rate may change meanwhile. */
   async spend(bytes: number): Promise<void> {
     const { clock, bytesPerSecond } = this.#options
-    const nowMs = clock.monotonic()
-    this.#paidUntilMs = Math.max(this.#paidUntilMs, nowMs) + (bytes / Math.max(bytesPerSecond(), 1)) * 1000
-    const waitMs = elapsedMs(nowMs, this.#paidUntilMs)
-    if (waitMs < SHORTEST_WAIT_MS) return
-    await this.#sleep(waitMs)
-    this.#sliceBeganMs = clock.monotonic()
+    this.#owedBytes += bytes
+    this.#isWoken = false
+    for (;;) {
+      const nowMs = clock.monotonic()
+      const bytesPerMs = Math.max(bytesPerSecond(), 1) / 1000
+      this.#owedBytes = Math.max(0, this.#owedBytes - elapsedMs(this.#owedSinceMs, nowMs) * bytesPerMs)
+      this.#owedSinceMs = nowMs
+      const waitMs = this.#owedBytes / bytesPerMs
+      if (waitMs < SHORTEST_WAIT_MS || this.#isWoken) return
+      await this.#sleep(Math.min(waitMs, LONGEST_SLEEP_MS))
+      this.#sliceBeganMs = clock.monotonic()
+    }
+  }
+
+  /** Other work begins, which owes nothing for what was before. */
+  begin(): void {
+    this.#owedBytes = 0
   }
 
   /** Ends a rest that is under way. */
   wake(): void {
     this.#options.timers.cancel(this.#options.timer)
+    this.#isWoken = true
     this.#wake?.()
   }
 

@@ -124,7 +124,8 @@ export class LogMove {
 
   /** Resolves when the log lies in the target. Rejects with MoveEnded, DiskError or LogDamage: then it lies where it was. */
   async run(): Promise<void> {
-    const { sleep } = this.#options
+    const { sleep, pace } = this.#options
+    pace.begin()
     try {
       for (;;) {
         await this.#catchUp()

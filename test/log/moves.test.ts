@@ -105,6 +105,24 @@ describe('a move to another folder', () => {
     expect(moves.world.clock.now() - beganMs).toBeGreaterThan((moves.log().sizeBytes * 1000) / 1000 - 1000)
   })
 
+  test('follows a change of the rate, and owes nothing for a move that was called off', async () => {
+    let rate = 1
+    const moves = await Moves.open(trackedDisk(), { manager: { moveBytesPerSecond: () => rate } })
+    moves.fill(40)
+    const { manager, clock } = moves.world
+    manager.moveTo('/b', 'events', 0)
+    await moves.moved(undefined, () => (manager.replicasIn('/b')[0]?.sizeBytes ?? 0) > 0)
+    manager.moveTo('/a', 'events', 0)
+    await moves.moved()
+    manager.moveTo('/b', 'events', 0)
+    await moves.moved(undefined, () => (manager.replicasIn('/b')[0]?.sizeBytes ?? 0) > 0)
+    rate = 1_000_000
+    const changedMs = clock.now()
+    await moves.moved()
+    expect(moves.folder()).toBe('/b')
+    expect(clock.now() - changedMs).toBeLessThan(3000)
+  })
+
   test('begins anew after a cut, and ends with the topic', async () => {
     const moves = await Moves.open(trackedDisk(), { manager: { moveBytesPerSecond: () => 1000 } })
     moves.fill(40)
