@@ -155,7 +155,9 @@ const BROKER_RULES: readonly Rule[] = [
   inert(/^socket\.listen\.backlog\.size$/, 'The system decides.'),
   inert(/^unstable\.(api|feature)\.versions\.enable$/, 'Every version that is served is a stable one.'),
   inert(/^add\.partitions\.to\.txn\.retry\.backoff\.ms$/, 'What waits is woken, never asked again.'),
-  inert(/^(group\.share|share\.coordinator)\./, 'There are no share groups yet.'),
+  refused(/^group\.share\.assignors$/, 'There is one assignor for share groups.', 'simple'),
+  warned(/^group\.share\.persister\.class\.name$/, 'Java classes cannot be loaded.'),
+  inert(/^share\.coordinator\.write\.timeout\.ms$/, 'A write to a log of this broker ends, one way or the other.'),
   warned(/^log\.message\.format\.version$|^inter\.broker\.protocol\.version$/, 'There is one format.'),
 ]
 
@@ -170,7 +172,7 @@ const TOPIC_RULES: readonly Rule[] = [
   inert(/^local\.retention\.|^remote\.log\./, 'Tiered storage is off and cannot be switched on.'),
 ]
 
-const GROUP_RULES: readonly Rule[] = [inert(/^share\./, 'There are no share groups yet.')]
+const GROUP_RULES: readonly Rule[] = []
 
 /** What a reader of the reference should know of properties that work. */
 const CHECKPOINTS = 'The shortest of the three checkpoint intervals counts, five seconds at most.'

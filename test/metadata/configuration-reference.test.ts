@@ -20,8 +20,6 @@ const NOT_USING = /^metadata\/(config-definitions\/|config-effects|config-descri
 /** Here they are only held against each other, put into a property's default, or meant for other programs. */
 const NO_EFFECT_BY =
   /^(metadata\/(config-alter|config-relations|internal-topics|topic-settings|kafka-log\/)|lab\/|client\/)/
-/** Whose rules go with the work on them. */
-const UNFINISHED = /^(group\.share|share)\./
 
 /** Names and where they are read. */
 function usedNames(): Map<string, string[]> {
@@ -33,7 +31,7 @@ function usedNames(): Map<string, string[]> {
       add(name ?? '', path)
     }
   }
-  for (const topic of ['offsets.topic', 'transaction.state.log']) {
+  for (const topic of ['offsets.topic', 'transaction.state.log', 'share.coordinator.state.topic']) {
     for (const part of ['num.partitions', 'replication.factor', 'segment.bytes'])
       add(`${topic}.${part}`, 'metadata/internal-topics.ts')
   }
@@ -63,7 +61,7 @@ describe('the configuration reference', () => {
       if (effect.kind === 'works') return isRead ? [] : [`${scope} ${name}: nothing reads it`]
       if (effect.kind === 'refused') return effect.harmless === '' ? [`${scope} ${name}: nothing is accepted`] : []
       const reader = readers.get(name)?.find((path) => !NO_EFFECT_BY.test(path))
-      return reader === undefined || UNFINISHED.test(name) ? [] : [`${scope} ${name}: ${reader} reads it`]
+      return reader === undefined ? [] : [`${scope} ${name}: ${reader} reads it`]
     })
     expect(wrong).toEqual([])
   })
