@@ -101,6 +101,16 @@ const REQUESTS: CaseGroup = {
         subtopology('0', { sourceTopics: [TOPIC], stateChangelogTopics: [internalTopic('c', { partitions: 2 })] }),
       ),
     ),
+    refusedTopology('a negative epoch', { ...reading(TOPIC), epoch: -1 }),
+    refusedTopology(
+      'a negative number of partitions',
+      topology(
+        subtopology('0', {
+          sourceTopics: [TOPIC],
+          repartitionSourceTopics: [internalTopic('ks-negative', { partitions: -2 })],
+        }),
+      ),
+    ),
     refusedTopology("Kafka's own topics", reading('__consumer_offsets')),
     refusedTopology('impossible names', reading('a name', 'another/name')),
     refusedTopology('a subtopology without sources', topology(subtopology('0', {}))),

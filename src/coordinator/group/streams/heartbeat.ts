@@ -193,6 +193,8 @@ function checkEpoch(
 /** The group's topology: that of its first member. Others must have the same, or an older one, with which they run along. */
 function writeTopology(draft: Draft, group: StreamsGroup, received: Topology | null): Topology | Refusal {
   const { groupId, topology } = group
+  // Kafka stumbles over it, and its answer is taken over.
+  if (received !== null && received.epoch < 0) return new Refusal(ErrorCode.UNKNOWN_SERVER_ERROR, null)
   if (topology === null) {
     if (received === null) return new Refusal(ErrorCode.UNKNOWN_SERVER_ERROR, null)
     draft.write({ type: 'streams-topology', group: groupId, value: received })
