@@ -8,7 +8,7 @@ import {
   GROUP_DEFINITIONS,
   TOPIC_DEFINITIONS,
 } from '../config-definitions/index.ts'
-import { groupConfigWithoutEffect, topicConfigWithoutEffect } from '../config-effects.ts'
+import { groupConfigWithoutEffect, refusedValue, topicConfigWithoutEffect } from '../config-effects.ts'
 import { parseConfigValue } from '../config-values.ts'
 import { FEATURES } from '../features.ts'
 import { KafkaConfigType, type KafkaMetadata, type KafkaTopic } from './kafka-metadata.ts'
@@ -140,7 +140,24 @@ function notesOf(metadata: KafkaMetadata, nodeId: number): string[] {
   if (others.length > 0) notes.push(`other brokers were registered (${others.join(', ')}); they are forgotten`)
   const idle = configsWithoutEffect(metadata)
   if (idle.length > 0) notes.push(`configs that are kept but have no effect: ${named(idle)}`)
-  return notes
+  return [...notes, ...impossibleValues(metadata)]
+}
+
+/** Values that could not be set here. */
+function impossibleValues(metadata: KafkaMetadata): string[] {
+  const scopes = [
+    [KafkaConfigType.TOPIC, 'topic'],
+    [KafkaConfigType.BROKER, 'broker'],
+    [KafkaConfigType.GROUP, 'group'],
+  ] as const
+  return scopes.flatMap(([type, scope]) =>
+    [...(metadata.configs.get(type) ?? [])].flatMap(([name, values]) =>
+      [...values].flatMap(([key, value]) => {
+        const reason = refusedValue(scope, key, value)
+        return reason === null ? [] : [`${scope} ${name || '(all)'}: kept, but ${reason}`]
+      }),
+    ),
+  )
 }
 
 function configsWithoutEffect(metadata: KafkaMetadata): string[] {
