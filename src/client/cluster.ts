@@ -43,7 +43,7 @@ export interface TopicOptions {
 export type CoordinatorKind = 'group' | 'transaction'
 
 /** How long a topic may stay unknown after a broker was asked to create it. */
-const CREATION_WAIT_MS = 5_000
+const CREATION_WAIT_MS = 20_000
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_METADATA_MAX_AGE_MS = 300_000
 const RECONNECT: RetryPolicy = { backoffMs: 50, backoffMaxMs: 1_000 }

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { committedOffsets, describeGroup, listGroups } from '../../src/client/admin/groups.ts'
 import { Cluster } from '../../src/client/cluster.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
@@ -9,6 +9,9 @@ import { DescribeGroupsRequest, DescribeGroupsResponse } from '../../src/protoco
 import { ListGroupsRequest, ListGroupsResponse } from '../../src/protocol/messages/16-list-groups.ts'
 import { FakeBroker } from './fake-broker.ts'
 import { serveMetadata } from './fake-metadata.ts'
+
+// Nothing here waits for time; a busy machine does.
+setDefaultTimeout(60_000)
 
 let fake: FakeBroker
 let cluster: Cluster | null = null

@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { Connection } from '../../src/client/connection.ts'
 import { KafkaError } from '../../src/client/errors.ts'
 import { encodeRequest } from '../../src/protocol/frame.ts'
@@ -7,6 +7,9 @@ import { MetadataRequest, MetadataResponse } from '../../src/protocol/messages/0
 import { HeartbeatRequest, HeartbeatResponse } from '../../src/protocol/messages/12-heartbeat.ts'
 import { ApiVersionsRequest } from '../../src/protocol/messages/18-api-versions.ts'
 import { FakeBroker } from './fake-broker.ts'
+
+// Nothing here waits for time; a busy machine does.
+setDefaultTimeout(60_000)
 
 let fake: FakeBroker
 beforeEach(() => {

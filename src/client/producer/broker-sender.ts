@@ -24,6 +24,9 @@ const ACKS = { all: -1, 1: 1, 0: 0 } as const
 /** Header of a request and of its topics, beside the batches. */
 const REQUEST_OVERHEAD_BYTES = 512
 
+/** A last attempt gets so much time, for its own sake and for that of the others on the connection, which ends with it. */
+const REQUEST_MS_MIN = 1_000
+
 interface Outgoing {
   readonly lane: Lane
   readonly batch: Batch
@@ -175,12 +178,13 @@ export class BrokerSender {
     }
   }
 
-  /** No request outlives the delivery timeout of its oldest batch. */
+  /** No request outlives the delivery timeout of its oldest batch by much. */
   private timeLeft(outgoing: readonly Outgoing[]): number {
     const { requestTimeoutMs, deliveryTimeoutMs } = this.dispatcher.context.options
     let oldestMs = Number.POSITIVE_INFINITY
     for (const { batch } of outgoing) oldestMs = Math.min(oldestMs, batch.createdMs)
-    return Math.max(1, Math.min(requestTimeoutMs, oldestMs + deliveryTimeoutMs - performance.now()))
+    const leftMs = Math.max(REQUEST_MS_MIN, oldestMs + deliveryTimeoutMs - performance.now())
+    return Math.min(requestTimeoutMs, leftMs)
   }
 
   private async sendUnanswered(

@@ -3,7 +3,7 @@
  * event loop, routed to their leaders' senders, and come back here after each answer.
  *
  * What must hold: a lane is in one place at a time, which its phase names. A batch that was accepted is completed or
- * failed exactly once, at the latest a request's time after its delivery timeout.
+ * failed exactly once, at the latest a second after its delivery timeout.
  */
 import type { Cluster } from '../cluster.ts'
 import { brokerError, isConnectionLoss, KafkaError } from '../errors.ts'

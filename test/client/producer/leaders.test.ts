@@ -1,5 +1,5 @@
 /** Leaders that move, brokers of other ages, clusters that are replaced. */
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { Producer } from '../../../src/client/producer/producer.ts'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { ProduceRequest, ProduceResponse } from '../../../src/protocol/messages/00-produce.ts'
@@ -10,6 +10,9 @@ import { readBatchHeader } from '../../../src/records/batch.ts'
 import { FakeBroker } from '../fake-broker.ts'
 import { serveMetadata, TOPIC_ID } from '../fake-metadata.ts'
 import { ModelLog, serveLogs } from '../model-log.ts'
+
+// Nothing here waits for time; a busy machine does.
+setDefaultTimeout(60_000)
 
 const topic = 'orders'
 let one: FakeBroker

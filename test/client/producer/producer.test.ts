@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
+import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
 import { KafkaError } from '../../../src/client/errors.ts'
 import { clientMetrics } from '../../../src/client/observe/metrics.ts'
@@ -14,6 +14,9 @@ import { codecOf, iterateRecords, type Record, readBatchHeader } from '../../../
 import { FakeBroker } from '../fake-broker.ts'
 import { serveMetadata } from '../fake-metadata.ts'
 import { serveLogs } from '../model-log.ts'
+
+// Nothing here waits for time; a busy machine does.
+setDefaultTimeout(60_000)
 
 let fake: FakeBroker
 const open: { close(): Promise<void> }[] = []
