@@ -2,6 +2,7 @@
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
 import { SCENARIOS } from '../client/consumer/scenarios.ts'
+import { SHARE_SCENARIOS } from '../client/consumer/share-scenarios.ts'
 import type { BrokerTarget } from '../support/broker-target.ts'
 import { Child } from '../support/child-process.ts'
 import { REPOSITORY } from '../support/kafka-jars.ts'
@@ -49,7 +50,7 @@ interopDescribe('a consumer against a real Kafka', ['java'], () => {
     SCENARIO_TIMEOUT_MS,
   )
 
-  for (const { name, run } of SCENARIOS) {
+  for (const { name, run } of [...SCENARIOS, ...SHARE_SCENARIOS]) {
     interopTest(name, ['java'], () => run(kafka), { timeoutMs: SCENARIO_TIMEOUT_MS, concurrent: true })
   }
 })

@@ -25,5 +25,12 @@ export type { CommittedPosition, OffsetToCommit } from './group-offsets.ts'
 export { Message, type MessageHeader } from './message.ts'
 export type { AssignorName, CommitMode, ConsumerSettings, FetchOptions, GroupOptions, OffsetReset } from './options.ts'
 export type { BatchHandler, HandlerContext, MessageHandler, RunOptions } from './runner.ts'
+export type { Acknowledgement } from './share/acknowledgements.ts'
+export {
+  ShareConsumer,
+  type ShareConsumerOptions,
+  type ShareHandler,
+  type ShareRunOptions,
+} from './share/share-consumer.ts'
 export type { BatchOptions, BatchStream, MessageBatch, MessageStream, StreamOptions } from './streams.ts'
 export type { TopicPartition, TopicPartitions } from './topic-partition.ts'

@@ -37,6 +37,8 @@ export class Message<V = Buffer, K = Buffer> {
   readonly offset: number
   /** Milliseconds since 1970; -1 if the producer gave none. */
   readonly timestamp: number
+  /** In a share group: how often it has been handed to some member, this time included. 0 elsewhere. */
+  deliveryCount = 0
   private readonly source: MessageSource
   private readonly keyPosition: number
   private readonly keyLength: number

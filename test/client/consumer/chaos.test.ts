@@ -45,7 +45,7 @@ class Reader {
   readonly consumer: Consumer
   readonly running: Promise<void>
 
-  constructor(options: ConsumerOptions, topic: string) {
+  constructor(options: Partial<ConsumerOptions>, topic: string) {
     this.consumer = new Consumer({
       offsetReset: 'earliest',
       onWarning: (e) => console.log('WARN', e.message),

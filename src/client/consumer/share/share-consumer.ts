@@ -1,0 +1,316 @@
+/**
+ * A consumer in a share group (KIP-932): many members take records of the same partitions, each record is acknowledged by itself, and
+ * what is not accepted is handed out again, to whoever asks.
+ *
+ * What must hold: a record that was handed out is acknowledged at most once here; records that were not acknowledged when the consumer
+ * closes, or when the broker's lock on them ends, go to others.
+ */
+import { DEFAULT_MAX_DECOMPRESSED_BYTES } from '../../../records/limits.ts'
+import { Cluster } from '../../cluster.ts'
+import { asKafkaError, KafkaError } from '../../errors.ts'
+import { clientMetrics } from '../../observe/metrics.ts'
+import { bootstrapOf } from '../../producer/options.ts'
+import { CoordinatorLink } from '../coordinator-link.ts'
+import { type ConsumerSerdes, type DeserializeErrorHandler, MessagePreparer } from '../deserialize.ts'
+import type { Message } from '../message.ts'
+import type { ConnectionOptions } from '../options.ts'
+import type { TopicPartition } from '../topic-partition.ts'
+import type { Acknowledgement } from './acknowledgements.ts'
+import { ShareFetcher, type ShareFetchOwner } from './share-fetcher.ts'
+import { ShareMembership } from './share-membership.ts'
+
+interface OwnOptions<V, K> {
+  readonly groupId: string
+  /**
+   * `implicit` (default): a message is accepted when the next one is asked for, or its handler is done. `explicit`: `acknowledge` says
+   * what becomes of each.
+   */
+  readonly acknowledgement?: 'implicit' | 'explicit'
+  readonly serdes?: ConsumerSerdes<V, K>
+  /** When it is done, the message is rejected: nobody gets it again. Without it the reading ends. */
+  readonly onDeserializeError?: DeserializeErrorHandler
+  /** Told when a broker did not take an acknowledgement, usually because it came too late: others get the record. */
+  readonly onWarning?: (error: KafkaError) => void
+  /** Records taken and not handed out yet. Default 500. */
+  readonly maxRecords?: number
+  /** Default 1. */
+  readonly minBytes?: number
+  /** Milliseconds. Default 500. */
+  readonly maxWaitMs?: number
+  /** Default 8 MiB. */
+  readonly maxBytes?: number
+  readonly checkCrcs?: boolean
+  readonly maxDecompressedBytes?: number
+  readonly rack?: string
+}
+
+export type ShareConsumerOptions<V = Buffer, K = Buffer> = OwnOptions<V, K> &
+  (
+    | (ConnectionOptions & { readonly cluster?: undefined })
+    | { readonly cluster: Cluster; readonly bootstrap?: undefined }
+  )
+
+/** What a handler says of its message; nothing means accept. */
+export type ShareHandler<V, K> = (
+  message: Message<V, K>,
+  context: { readonly signal: AbortSignal },
+) => Promise<Acknowledgement | undefined> | Acknowledgement | undefined
+
+export interface ShareRunOptions<V, K> {
+  readonly eachMessage: ShareHandler<V, K>
+  /** Handlers at once. Default 1. */
+  readonly concurrency?: number
+  readonly signal?: AbortSignal | undefined
+}
+
+const MIB = 1024 * 1024
+
+export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
+  readonly groupId: string
+  readonly memberId: string
+  private readonly cluster: Cluster
+  private readonly options: ShareConsumerOptions<V, K>
+  private readonly maxRecords: number
+  private readonly membership: ShareMembership
+  private readonly link: CoordinatorLink
+  private readonly preparer: MessagePreparer<V, K> | null
+  private readonly fetchers = new Map<number, ShareFetcher<V, K>>()
+  private partitions: readonly TopicPartition[] = []
+  private queue: Message<V, K>[] = []
+  /** Handed out or waiting, and not acknowledged: which broker is to hear of them. */
+  private readonly open = new Map<Message<V, K>, ShareFetcher<V, K>>()
+  private waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
+  private failure: KafkaError | null = null
+  private closed: Promise<void> | null = null
+  private readonly closing = new AbortController()
+  private readonly runs = new Set<Promise<void>>()
+
+  constructor(options: ShareConsumerOptions<V, K>) {
+    if (options.groupId === '') throw new KafkaError('ERR_INVALID_OPTION', 'groupId is empty')
+    this.options = options
+    this.groupId = options.groupId
+    this.maxRecords = options.maxRecords ?? 500
+    this.memberId = Buffer.from(crypto.getRandomValues(new Uint8Array(16))).toString('base64url')
+    this.cluster = options.cluster ?? new Cluster({ ...options, bootstrap: bootstrapOf(options.bootstrap) })
+    this.link = new CoordinatorLink(this.cluster, this.groupId, { own: false })
+    this.preparer = MessagePreparer.of(options.serdes, options.onDeserializeError)
+    const { groupId, memberId } = this
+    this.membership = new ShareMembership(this.cluster, { groupId, memberId, rack: options.rack ?? null }, this.link, {
+      assigned: (partitions) => this.assigned(partitions),
+      fatal: (error) => this.fail(error),
+    })
+    clientMetrics.add('kafka_consumers')
+  }
+
+  async subscribe(topics: string | readonly string[]): Promise<void> {
+    this.assertOpen('subscribe')
+    const names = typeof topics === 'string' ? [topics] : [...topics]
+    if (names.length > 0) await this.cluster.metadata(names)
+    this.membership.subscribe(names)
+  }
+
+  /** Partitions that this member takes records from; others may take from them, too. */
+  assignment(): readonly TopicPartition[] {
+    return this.partitions
+  }
+
+  /** Ends with the signal or with `close`; what is in hand then is released, unless it was acknowledged. */
+  async *messages(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Message<V, K>, undefined> {
+    this.assertOpen('consume')
+    const signal = AbortSignal.any([this.closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
+    const implicit = this.options.acknowledgement !== 'explicit'
+    clientMetrics.add('kafka_consumers_streams')
+    try {
+      for (;;) {
+        const message = await this.next(signal)
+        if (message === null) return
+        clientMetrics.add('kafka_consumed_messages')
+        let done = false
+        try {
+          yield message
+          done = true
+        } finally {
+          if (!done && this.open.has(message) && implicit) this.acknowledge(message, 'release')
+        }
+        if (implicit && this.open.has(message)) this.acknowledge(message, 'accept')
+      }
+    } finally {
+      clientMetrics.add('kafka_consumers_streams', -1)
+    }
+  }
+
+  /** Handles messages, `concurrency` at once. A handler that throws releases its message and ends the run. */
+  run(options: ShareRunOptions<V, K>): Promise<void> {
+    this.assertOpen('consume')
+    const running = this.runWorkers(options)
+    const tracked = running.catch(() => undefined).finally(() => this.runs.delete(tracked))
+    this.runs.add(tracked)
+    return running
+  }
+
+  /**
+   * `accept`: done. `release`: give it to somebody again. `reject`: give it to nobody. `renew`: keep it for me for another while, and
+   * say later. Sent with the next request; `commit` waits for that.
+   */
+  acknowledge(message: Message<V, K>, what: Acknowledgement = 'accept'): void {
+    const fetcher = this.open.get(message)
+    if (fetcher === undefined) {
+      const place = `${message.topic}-${message.partition} at offset ${message.offset}`
+      throw new KafkaError('ERR_INVALID_STATE', `acknowledge ${place}: it is not in hand, or was acknowledged already`)
+    }
+    const { topic, partition, offset } = message
+    fetcher.acknowledgements({ topic, partition }).set(offset, what)
+    if (what !== 'renew') this.open.delete(message)
+    fetcher.wake()
+  }
+
+  /** Resolves when brokers have heard all that was acknowledged so far. */
+  async commit(): Promise<void> {
+    await Promise.all([...this.fetchers.values()].map((fetcher) => fetcher.flush()))
+  }
+
+  /** Waits for handlers, says what became of their messages, releases the rest and leaves the group. */
+  close(): Promise<void> {
+    this.closed ??= this.shutDown()
+    return this.closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async shutDown(): Promise<void> {
+    this.closing.abort()
+    this.wakeWaiters()
+    await Promise.all(this.runs)
+    for (const message of [...this.open.keys()]) this.acknowledge(message, 'release')
+    await Promise.all([...this.fetchers.values()].map((fetcher) => fetcher.stop()))
+    await this.membership.leave()
+    await this.link.close()
+    if (this.options.cluster === undefined) await this.cluster.close()
+    clientMetrics.add('kafka_consumers', -1)
+  }
+
+  private async runWorkers({ eachMessage, concurrency = 1, signal }: ShareRunOptions<V, K>): Promise<void> {
+    const stop = new AbortController()
+    const stopped = AbortSignal.any([this.closing.signal, stop.signal, ...(signal === undefined ? [] : [signal])])
+    const worker = async (): Promise<void> => {
+      for (let message = await this.next(stopped); message !== null; message = await this.next(stopped)) {
+        clientMetrics.add('kafka_consumed_messages')
+        try {
+          const said = await eachMessage(message, { signal: stopped })
+          if (this.open.has(message)) this.acknowledge(message, said ?? 'accept')
+        } catch (error) {
+          if (this.open.has(message)) this.acknowledge(message, 'release')
+          stop.abort()
+          this.wakeWaiters()
+          throw error
+        }
+      }
+    }
+    const wake = (): void => this.wakeWaiters()
+    signal?.addEventListener('abort', wake, { once: true })
+    const results = await Promise.allSettled(Array.from({ length: concurrency }, worker))
+    signal?.removeEventListener('abort', wake)
+    const failed = results.find((result) => result.status === 'rejected')
+    if (failed !== undefined) throw failed.reason
+  }
+
+  private async next(signal: AbortSignal): Promise<Message<V, K> | null> {
+    for (;;) {
+      if (this.failure !== null) throw this.failure
+      if (signal.aborted) return null
+      const message = this.queue.shift()
+      if (message === undefined) {
+        await this.nextChange(signal)
+        continue
+      }
+      if (this.queue.length === 0) for (const fetcher of this.fetchers.values()) fetcher.wake()
+      const readable = (await this.preparer?.prepare(message)) ?? true
+      if (readable) return message
+      this.acknowledge(message, 'reject')
+    }
+  }
+
+  private nextChange(signal: AbortSignal): Promise<void> {
+    return new Promise((resolve, reject) => {
+      const aborted = (): void => resolve()
+      signal.addEventListener('abort', aborted, { once: true })
+      const done = (): void => {
+        signal.removeEventListener('abort', aborted)
+        resolve()
+      }
+      this.waiters.push({ resolve: done, reject })
+    })
+  }
+
+  private wakeWaiters(): void {
+    for (const { resolve } of this.waiters.splice(0)) resolve()
+  }
+
+  private assigned(partitions: readonly TopicPartition[]): void {
+    this.partitions = partitions
+    this.deal()
+  }
+
+  /** A fetcher for every broker that leads something. */
+  private deal(): void {
+    if (this.closed !== null) return
+    const leaders = new Set(this.partitions.map((each) => this.leaderOf(each)).filter((nodeId) => nodeId >= 0))
+    for (const nodeId of leaders) {
+      if (!this.fetchers.has(nodeId)) this.fetchers.set(nodeId, this.makeFetcher(nodeId))
+    }
+    for (const fetcher of this.fetchers.values()) fetcher.wake()
+  }
+
+  private leaderOf({ topic, partition }: TopicPartition): number {
+    return this.cluster.partition(topic, partition)?.leaderId ?? -1
+  }
+
+  private makeFetcher(nodeId: number): ShareFetcher<V, K> {
+    const { options, groupId, memberId, maxRecords } = this
+    const settings = {
+      groupId,
+      memberId,
+      maxRecords,
+      maxWaitMs: options.maxWaitMs ?? 500,
+      minBytes: options.minBytes ?? 1,
+      maxBytes: options.maxBytes ?? 8 * MIB,
+      checkCrcs: options.checkCrcs ?? true,
+      maxDecompressedBytes: options.maxDecompressedBytes ?? DEFAULT_MAX_DECOMPRESSED_BYTES,
+    }
+    const owner: ShareFetchOwner<V, K> = {
+      partitionsOf: (node) => this.partitions.filter((each) => this.leaderOf(each) === node),
+      room: () => maxRecords - this.queue.length,
+      take: (messages) => {
+        for (const message of messages) this.open.set(message, fetcher)
+        this.queue.push(...messages)
+        this.wakeWaiters()
+      },
+      moved: () => this.lookUpLeaders(),
+      refused: (_partition, error) => this.options.onWarning?.(error),
+      fatal: (error) => this.fail(error),
+    }
+    const fetcher: ShareFetcher<V, K> = new ShareFetcher(nodeId, this.cluster, settings, owner)
+    return fetcher
+  }
+
+  private lookUpLeaders(): void {
+    const topics = new Set(this.partitions.map(({ topic }) => topic))
+    if (this.closed !== null || topics.size === 0) return
+    void this.cluster.update(topics).then(
+      () => this.deal(),
+      // Asked again when the fetcher has waited and failed again.
+      () => undefined,
+    )
+  }
+
+  private assertOpen(what: string): void {
+    if (this.closed !== null) throw new KafkaError('ERR_CLOSED', `${what}: this consumer is closed`)
+  }
+
+  private fail(error: unknown): void {
+    this.failure ??= asKafkaError(error, 'ERR_INVALID_STATE', `share group '${this.groupId}'`)
+    this.wakeWaiters()
+  }
+}
