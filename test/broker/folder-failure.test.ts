@@ -53,7 +53,7 @@ test(
       const inFirst = partitionsIn(broker, first)
       const inSecond = partitionsIn(broker, second)
       expect([inFirst.length, inSecond.length]).toEqual([2, 2])
-      const write = async (partition: number): Promise<ErrorCode> =>
+      const write = async (partition: number): Promise<number> =>
         (await produce(client, batchOf(['x']), { topic: 'halves', partition, version: 9 })).errorCode
       for (const partition of [0, 1, 2, 3]) expect(await write(partition)).toBe(ErrorCode.NONE)
 
