@@ -8,7 +8,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts'
 import type { Fault } from '../../../src/broker/embedded/faults.ts'
-import { Consumer, type ConsumerOptions } from '../../../src/client/consumer/consumer.ts'
+import { Consumer } from '../../../src/client/consumer/consumer.ts'
+import type { ConsumerSettings } from '../../../src/client/consumer/options.ts'
 import { Random } from '../../support/random.ts'
 import { startSamsaWith } from '../../support/samsa-process.ts'
 import { CuttingProxy } from './cutting-proxy.ts'
@@ -45,7 +46,7 @@ class Reader {
   readonly consumer: Consumer
   readonly running: Promise<void>
 
-  constructor(options: Partial<ConsumerOptions>, topic: string) {
+  constructor(options: ConsumerSettings & { readonly bootstrap: string }, topic: string) {
     this.consumer = new Consumer({
       offsetReset: 'earliest',
       onWarning: (e) => console.log('WARN', e.message),
