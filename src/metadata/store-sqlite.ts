@@ -220,7 +220,8 @@ export class SqliteMetadataStore implements MetadataStore {
     const revision = this.#counter('revision') + 1
     this.#statements.setCounter.run(revision, 'revision')
     const forget = revision - this.#keptRevisions
-    if (revision % FORGET_EVERY_REVISIONS === 0 && forget > 0) this.#forgetDeleted(forget)
+    const every = Math.min(FORGET_EVERY_REVISIONS, this.#keptRevisions)
+    if (revision % every === 0 && forget > 0) this.#forgetDeleted(forget)
     return revision
   }
 

@@ -247,8 +247,16 @@ describe('stopping', () => {
     const client = await connect(broker)
     await createTopic(client, 't')
     await produce(client, batchOfSize(12_000_000), { topic: 't' })
+    const { fetchSessions } = broker.context
+    const open = fetchSessions.open.bind(fetchSessions)
+    const arrived = new Promise<void>((resolve) => {
+      fetchSessions.open = (...args) => {
+        resolve()
+        return open(...args)
+      }
+    })
     const reading = fetchOne(client, { topic: 't' })
-    await Bun.sleep(2)
+    await arrived
     const [row] = await Promise.all([reading, broker.stop()])
     expect(bytesOf(row).length).toBeGreaterThan(12_000_000)
   })

@@ -213,7 +213,8 @@ describe('how it ends', () => {
     const startMs = performance.now()
     child.kill('SIGTERM')
     expect(await child.exited).toBe(0)
-    expect(performance.now() - startMs).toBeLessThan(5_000)
+    // As promised for every stop.
+    expect(performance.now() - startMs).toBeLessThan(10_000)
   })
 })
 

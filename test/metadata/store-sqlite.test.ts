@@ -212,7 +212,7 @@ describe('two processes with one file', () => {
       ],
     })
     await store.transact({ deletes: ['early'] })
-    for (let count = 0; count < 1000; count++)
+    for (let count = 0; count < 20; count++)
       await store.transact({ puts: [{ key: 'busy', value: value(String(count)) }] })
     const batches: StoreChanges[] = []
     store.watch('', 1, (changes) => batches.push(changes))
