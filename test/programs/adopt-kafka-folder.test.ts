@@ -88,7 +88,7 @@ interopTest(
     expect(refused.exitCode).toBe(2)
     expect(refused.stderr).toContain('--adopt')
     expect(refused.stdout).toContain('cluster id           kafkaToCompareWithSams')
-    expect(refused.stdout).toMatch(/topics +15, 30 partitions/)
+    expect(refused.stdout).toMatch(/topics +16, 35 partitions/)
     expect(refused.stdout).toMatch(/ACLs +3\n/)
     expect(treeOf(data)).toEqual(tree)
 
