@@ -80,5 +80,5 @@ test('versions are pinned', () => {
 })
 
 test('the setup script installs the pinned runtime', () => {
-  expect(manifest.scripts?.setup).toContain(`bun@${manifest.devDependencies?.bun} `)
+  expect(manifest.scripts?.setup).toContain(`bun@${manifest.optionalDependencies?.bun} `)
 })

@@ -2,9 +2,12 @@
 
 import { describe, expect, test } from 'bun:test'
 import { readdirSync } from 'node:fs'
-import { dirname, join, normalize } from 'node:path'
+import { basename, dirname, join, normalize } from 'node:path'
 import { importsOf } from './imports.ts'
 import { ROOT, sourceFiles } from './source-files.ts'
+
+/** What makes the public API; it may import anything. */
+const ROOTS = ['index.ts', 'index.node.ts']
 
 /** From top to bottom. A folder may import from its own and from the folders below its level. */
 const LEVELS: readonly (readonly string[])[] = [
@@ -39,15 +42,17 @@ function folderOf(path: string): string {
 }
 
 describe('layout', () => {
-  test('src holds only the folders of the layout, and index.ts', () => {
-    const known = new Set(LEVELS.flat())
-    const strange = readdirSync(join(ROOT, 'src')).filter((name) => !known.has(name) && name !== 'index.ts')
+  test('src holds only the folders of the layout, and what makes the public API', () => {
+    const known = new Set([...LEVELS.flat(), ...ROOTS])
+    const strange = readdirSync(join(ROOT, 'src')).filter((name) => !known.has(name))
     expect(strange, 'put these into one of the folders of docs/architecture.md').toEqual([])
   })
 
   test('imports point down', () => {
     const broken: string[] = []
-    for (const file of sourceFiles('src').filter(({ path }) => path !== 'src/index.ts')) {
+    for (const file of sourceFiles('src').filter(
+      ({ path }) => !ROOTS.includes(basename(path)) || dirname(path) !== 'src',
+    )) {
       for (const { specifier, line } of importsOf(file)) {
         if (!specifier.startsWith('.')) continue
         const target = normalize(join(dirname(file.path), specifier)).replaceAll('\\', '/')
@@ -68,7 +73,8 @@ describe('layout', () => {
 
   test('nothing in src imports a development dependency', async () => {
     const manifest = (await Bun.file(join(ROOT, 'package.json')).json()) as Record<string, Record<string, string>>
-    const allowed = new Set(Object.keys({ ...manifest.dependencies, ...manifest.optionalDependencies }))
+    const { dependencies, optionalDependencies, peerDependencies } = manifest
+    const allowed = new Set(Object.keys({ ...dependencies, ...optionalDependencies, ...peerDependencies }))
     const broken = sourceFiles('src').flatMap((file) =>
       importsOf(file)
         .filter(({ specifier }) => !/^(\.|node:|bun$|bun:)/.test(specifier))

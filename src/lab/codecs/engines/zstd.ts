@@ -74,7 +74,7 @@ function zstdNapi(load: LoadPackage): Engine | MissingEngine {
   }
   const engine: Engine = {
     ...named,
-    version: `zstd-napi ${manifest.optionalDependencies['zstd-napi']}`,
+    version: `zstd-napi ${manifest.peerDependencies['zstd-napi']}`,
     range: { min: MIN_LEVEL, max: MAX_LEVEL },
     levels: LEVELS,
     quickLevels: QUICK_LEVELS,
