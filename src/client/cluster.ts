@@ -37,13 +37,14 @@ export type PartitionMetadata = TopicMetadata['partitions'][number]
 export interface TopicOptions {
   /** Let the broker create the topic, if it is configured to. */
   readonly create?: boolean
+  /** How long it may stay unknown after a broker was asked to create it, milliseconds. Default 5,000. */
+  readonly creationWaitMs?: number
   readonly signal?: AbortSignal | undefined
 }
 
 export type CoordinatorKind = 'group' | 'transaction'
 
-/** How long a topic may stay unknown after a broker was asked to create it. */
-const CREATION_WAIT_MS = 20_000
+const CREATION_WAIT_MS = 5_000
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_METADATA_MAX_AGE_MS = 300_000
 const RECONNECT: RetryPolicy = { backoffMs: 50, backoffMaxMs: 1_000 }
@@ -162,6 +163,7 @@ export class Cluster {
    * that does not exist is an error at once.
    */
   async topic(name: string, options: TopicOptions = {}): Promise<TopicMetadata> {
+    const { creationWaitMs = CREATION_WAIT_MS } = options
     const startMs = performance.now()
     const deadlineMs = startMs + this.timeoutMs
     for (let attempt = 0; ; attempt++) {
@@ -173,7 +175,7 @@ export class Cluster {
       }
       const errorCode = topic.errorCode || topic.partitions.find((partition) => partition.leaderId < 0)?.errorCode || 0
       if (errorCode === 0) return topic
-      const untilMs = unknown ? Math.min(deadlineMs, startMs + CREATION_WAIT_MS) : deadlineMs
+      const untilMs = unknown ? Math.min(deadlineMs, startMs + creationWaitMs) : deadlineMs
       if (!isRetriable(errorCode) || performance.now() > untilMs) throw brokerError(errorCode, `topic '${name}'`)
       await sleep(backoffMs(this.retry, attempt), options.signal)
     }

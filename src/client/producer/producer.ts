@@ -46,6 +46,8 @@ export interface Transaction<V, K> {
 
 /** A batch header and more; what a record may take of the largest request. */
 const REQUEST_OVERHEAD_BYTES = 1024
+/** A busy cluster may take its time to create a topic. */
+const CREATION_WAIT_MS = 20_000
 const SCRATCH_BYTES = 4096
 const SHORT_KEY = 64
 
@@ -437,7 +439,7 @@ export class Producer<V = Bytes, K = Bytes> {
     topic.isAsking = true
     const ask = async (): Promise<void> => {
       try {
-        await this.cluster.topic(topic.name, { create: this.options.createTopics })
+        await this.cluster.topic(topic.name, { create: this.options.createTopics, creationWaitMs: CREATION_WAIT_MS })
         topic.refresh()
         this.admitWaiting(topic)
       } catch (error) {
