@@ -8,7 +8,7 @@ import { History } from './history.ts'
 const SEED = process.env.SAMSA_SIM_SEED
 const FIRST = Number(SEED ?? process.env.SAMSA_SIM_FIRST ?? 1)
 const COUNT = SEED === undefined ? Number(process.env.SAMSA_SIM_HISTORIES ?? 100) : 1
-const STEPS = Number(process.env.SAMSA_SIM_STEPS ?? 600)
+const STEPS = Number(process.env.SAMSA_SIM_STEPS ?? 400)
 const LINES_SHOWN = 150
 
 test(
@@ -29,7 +29,7 @@ test(
     for (const name of ['kills', 'powerLosses', 'cleanStops', 'diskFull', 'stormy'])
       expect(totals[name]).toBeGreaterThan(0)
     for (const name of ['committed', 'aborted', 'handedOut', 'groupCommits', 'seen']) {
-      expect(totals[name]).toBeGreaterThan(COUNT)
+      expect(totals[name]).toBeGreaterThan(COUNT / 4)
     }
   },
   24 * 60 * 60_000,
