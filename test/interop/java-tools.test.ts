@@ -1,8 +1,6 @@
-// Kafka's own command-line tools, unmodified, against the real process.
+// Kafka's own command-line tools, unmodified, against the real process: those that people use first. All of them, beside a real Kafka, are in
+// test/programs/tools.test.ts.
 import { afterAll, beforeAll, expect } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
-import { tmpdir } from 'node:os'
-import { join } from 'node:path'
 import { type BrokerTarget, startTarget } from '../support/broker-target.ts'
 import { type ToolName, type ToolResult, ToolRunner } from '../support/tool-runner.ts'
 import { interopDescribe, interopTest } from '../support/tools.ts'
@@ -13,7 +11,6 @@ const CHANGES = ['--create', '--alter', '--delete']
 interopDescribe('Kafka tools', ['java'], () => {
   let target: BrokerTarget
   let tools: ToolRunner
-  let folder: string
 
   const javaTest = (name: string, run: () => Promise<void>): void =>
     interopTest(name, ['java'], run, { concurrent: true })
@@ -42,14 +39,7 @@ interopDescribe('Kafka tools', ['java'], () => {
     return text.split('\n').filter((line) => line !== '')
   }
 
-  function file(name: string, content: unknown): string {
-    const path = join(folder, name)
-    writeFileSync(path, typeof content === 'string' ? content : JSON.stringify(content))
-    return path
-  }
-
   beforeAll(async () => {
-    folder = mkdtempSync(join(tmpdir(), 'samsa-tools-'))
     tools = new ToolRunner()
     target = await startTarget({ 'group.initial.rebalance.delay.ms': '0' })
   }, SETUP_TIMEOUT_MS)
@@ -57,7 +47,6 @@ interopDescribe('Kafka tools', ['java'], () => {
   afterAll(async () => {
     await tools?.close()
     await target?.stop()
-    rmSync(folder, { recursive: true, force: true })
   }, SETUP_TIMEOUT_MS)
 
   javaTest('kafka-topics creates, lists, describes, grows and deletes', async () => {
@@ -189,87 +178,5 @@ interopDescribe('Kafka tools', ['java'], () => {
     await output('kafka-configs', [...broker, '--alter', '--add-config', 'log.cleaner.threads=2'])
     expect(await output('kafka-configs', [...broker, '--describe'])).toContain('log.cleaner.threads=2')
     await output('kafka-configs', [...broker, '--alter', '--delete-config', 'log.cleaner.threads'])
-  })
-
-  javaTest('kafka-get-offsets at the ends and by time', async () => {
-    await createTopic('measured', '--partitions', '2')
-    await produceLines('measured', ['a', 'b', 'c'])
-    const at = async (time: string): Promise<number> => {
-      const rows = (await output('kafka-get-offsets', ['--topic', 'measured', '--time', time])).trim().split('\n')
-      return rows.map((row) => Number(row.split(':')[2])).reduce((sum, offset) => sum + offset, 0)
-    }
-    expect(await at('-1')).toBe(3)
-    expect(await at('latest')).toBe(3)
-    expect(await at('earliest')).toBe(0)
-    expect(await at('1')).toBe(0)
-    // Partitions without an answer are left out, so only the one with the records is shown.
-    const newest = await output('kafka-get-offsets', ['--topic', 'measured', '--time', 'max-timestamp'])
-    expect(newest).toMatch(/^measured:[01]:\d\n$/)
-  })
-
-  javaTest('kafka-delete-records moves the log start', async () => {
-    await createTopic('trimmed')
-    await produceLines('trimmed', ['a', 'b', 'c', 'd'])
-    const plan = { partitions: [{ topic: 'trimmed', partition: 0, offset: 3 }], version: 1 }
-    const deleted = await output('kafka-delete-records', ['--offset-json-file', file('trim.json', plan)])
-    expect(deleted).toContain('partition: trimmed-0\tlow_watermark: 3')
-    expect(await consumeLines('trimmed', 1)).toEqual(['d'])
-  })
-
-  javaTest('kafka-log-dirs reports sizes', async () => {
-    await createTopic('sized', '--partitions', '2')
-    await produceLines('sized', ['some bytes'])
-    const text = await output('kafka-log-dirs', ['--describe', '--topic-list', 'sized', '--broker-list', '1'])
-    const json = JSON.parse(text.split('\n').find((line) => line.startsWith('{')) as string)
-    expect(json.brokers[0].broker).toBe(1)
-    const { partitions, error } = json.brokers[0].logDirs[0]
-    expect(error).toBeNull()
-    expect(partitions.map((each: { partition: string }) => each.partition).sort()).toEqual(['sized-0', 'sized-1'])
-    expect(Math.max(...partitions.map((each: { size: number }) => each.size))).toBeGreaterThan(50)
-  })
-
-  javaTest('producer and consumer performance tools', async () => {
-    await createTopic('fast', '--partitions', '2')
-    const produced = await output('kafka-producer-perf-test', [
-      ...['--topic', 'fast', '--num-records', '20000', '--record-size', '100', '--throughput', '-1'],
-      ...['--command-property', 'compression.type=lz4'],
-    ])
-    expect(produced).toMatch(/^20000 records sent, [\d.]+ records\/sec/m)
-    const consumed = await output('kafka-consumer-perf-test', [
-      '--topic',
-      'fast',
-      '--num-records',
-      '20000',
-      '--timeout',
-      '20000',
-    ])
-    const [, row] = consumed.trim().split('\n') as [string, string]
-    expect(Number(row.split(', ')[4])).toBeGreaterThanOrEqual(20_000)
-  })
-
-  javaTest('verifiable producer and consumer', async () => {
-    await createTopic('verified', '--partitions', '2')
-    const produced = await output('kafka-verifiable-producer', [
-      '--topic',
-      'verified',
-      '--max-messages',
-      '100',
-      '--acks',
-      '-1',
-    ])
-    const acknowledged = produced.split('\n').filter((line) => line.includes('"name":"producer_send_success"'))
-    expect(acknowledged.length).toBe(100)
-    expect(produced).toContain('"sent":100,"acked":100')
-    const stdout = await output('kafka-verifiable-consumer', [
-      ...['--topic', 'verified', '--group-id', 'verifier', '--max-messages', '100', '--reset-policy', 'earliest'],
-    ])
-    const events = stdout
-      .split('\n')
-      .filter((line) => line.startsWith('{'))
-      .map((line) => JSON.parse(line))
-    const consumed = events.filter(({ name }) => name === 'records_consumed').reduce((sum, { count }) => sum + count, 0)
-    expect(consumed).toBe(100)
-    expect(events.some(({ name, success }) => name === 'offsets_committed' && success)).toBe(true)
-    expect(events.map(({ name }) => name)).toContain('partitions_assigned')
   })
 })

@@ -4,7 +4,9 @@ import { interopDescribe, interopTest } from '../support/tools.ts'
 import { CLUSTER } from './tools/cases-cluster.ts'
 import { CONFIGS } from './tools/cases-configs.ts'
 import { CONSUMER_GROUPS } from './tools/cases-consumer-groups.ts'
+import { DUMP_LOG } from './tools/cases-dump-log.ts'
 import { RECORDS } from './tools/cases-records.ts'
+import { SHARE_GROUPS, STREAMS_GROUPS } from './tools/cases-share-groups.ts'
 import { TOPICS } from './tools/cases-topics.ts'
 import { TRANSACTIONS } from './tools/cases-transactions.ts'
 import { Comparison } from './tools/comparison.ts'
@@ -19,8 +21,12 @@ const SETTINGS = {
   'transaction.state.log.num.partitions': '5',
   'share.coordinator.state.topic.num.partitions': '5',
 }
-const SEQUENCES = [...TOPICS, ...CONFIGS, ...CLUSTER, ...CONSUMER_GROUPS, ...RECORDS, ...TRANSACTIONS]
-const COMMANDS_MIN = 400
+const SEQUENCES = [
+  ...[...TOPICS, ...CONFIGS, ...CLUSTER],
+  ...[...CONSUMER_GROUPS, ...SHARE_GROUPS, ...STREAMS_GROUPS],
+  ...[...RECORDS, ...TRANSACTIONS, ...DUMP_LOG],
+]
+const COMMANDS_MIN = 600
 
 interopDescribe("Kafka's tools print what they print against Kafka", ['java'], () => {
   let comparison: Comparison

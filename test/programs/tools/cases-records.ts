@@ -27,6 +27,16 @@ const unmeasured = (output: readonly string[]): readonly string[] =>
       .replaceAll(/th = \d+/g, 'th = <figure>'),
   )
 
+/** How many records come at once is chance: each kind of event once, with the names of what it tells, and how many records there were in all. */
+function events(output: readonly string[]): string[] {
+  const told = output
+    .filter((line) => line.startsWith('{'))
+    .map((line) => JSON.parse(line.replaceAll('<ms>', '0')) as Record<string, unknown>)
+  const kinds = new Set(told.map((event) => `${event.name}: ${Object.keys(event).sort().join(', ')}`))
+  const consumed = told.filter(({ name }) => name === 'records_consumed').map(({ count }) => Number(count))
+  return [...[...kinds].sort(), `records: ${consumed.reduce((sum, count) => sum + count, 0)}`]
+}
+
 export const RECORDS: readonly Sequence[] = [
   {
     name: 'kafka-console-producer and kafka-console-consumer',
@@ -68,7 +78,7 @@ export const RECORDS: readonly Sequence[] = [
       consume('console', 2, '--isolation-level read_committed'),
       consume('console', 2, '--isolation-level read_sometimes'),
       consume('console', 1, '--key-deserializer org.apache.kafka.common.serialization.LongDeserializer'),
-      { run: 'kafka-console-consumer --topic console --from-beginning --timeout-ms 2000' },
+      { run: 'kafka-console-consumer --topic console --from-beginning --timeout-ms 2000', again: true },
       { run: 'kafka-console-producer --topic made-by-producing', input: lines('x') },
       consume('made-by-producing', 1),
       { run: "kafka-console-producer --topic 'not valid'", input: lines('x') },
@@ -103,6 +113,7 @@ export const RECORDS: readonly Sequence[] = [
       },
       {
         run: 'kafka-console-consumer --topic __consumer_offsets --from-beginning --timeout-ms 3000 --formatter org.apache.kafka.tools.consumer.OffsetsMessageFormatter',
+        again: true,
         errors: uncounted,
         only: (output) =>
           documents(output)
@@ -111,6 +122,7 @@ export const RECORDS: readonly Sequence[] = [
       },
       {
         run: 'kafka-console-consumer --topic __consumer_offsets --from-beginning --timeout-ms 3000 --formatter org.apache.kafka.tools.consumer.GroupMetadataMessageFormatter',
+        again: true,
         errors: uncounted,
         only: (output) =>
           documents(output)
@@ -131,6 +143,7 @@ export const RECORDS: readonly Sequence[] = [
       },
       {
         run: 'kafka-console-consumer --topic __transaction_state --from-beginning --timeout-ms 3000 --formatter org.apache.kafka.tools.consumer.TransactionLogMessageFormatter',
+        again: true,
         errors: uncounted,
         only: (output) =>
           documents(output)
@@ -199,7 +212,11 @@ export const RECORDS: readonly Sequence[] = [
       'kafka-get-offsets --topic counted --partitions 7',
       'kafka-get-offsets --topic-partitions counted:0-2,counted-compact',
       "kafka-get-offsets --topic-partitions 'counted:1-,coun.*t:-1'",
-      "kafka-get-offsets --topic-partitions ':0' --exclude-internal-topics",
+      {
+        run: "kafka-get-offsets --topic-partitions ':0' --exclude-internal-topics",
+        // Which partitions the records without keys of other sequences went to is chance.
+        only: (output) => output.filter((line) => /^(counted|newest)/.test(line)),
+      },
       "kafka-get-offsets --topic 'counted.*' --exclude-internal-topics",
       'kafka-get-offsets --topic nowhere',
       'kafka-get-offsets --topic counted --topic-partitions counted:0',
@@ -262,6 +279,31 @@ export const RECORDS: readonly Sequence[] = [
         alone: true,
         again: false,
       },
+    ],
+  },
+  {
+    name: 'kafka-verifiable-producer, -consumer and -share-consumer',
+    steps: [
+      'kafka-topics --create --topic verified --partitions 1',
+      'kafka-topics --describe --topic verified',
+      {
+        run: 'kafka-verifiable-producer --topic verified --max-messages 30 --acks -1 --value-prefix 7 --repeating-keys 3',
+        only: (output) => output.map((line) => line.replace(/"avg_throughput":[\d.]+/, '"avg_throughput":<figure>')),
+      },
+      {
+        run: 'kafka-verifiable-consumer --topic verified --group-id verifiers --max-messages 30 --reset-policy earliest',
+        only: events,
+      },
+      {
+        run: 'kafka-verifiable-consumer --topic verified --group-id new-verifiers --group-protocol consumer --max-messages 30 --reset-policy earliest',
+        only: events,
+      },
+      {
+        run: 'kafka-verifiable-share-consumer --topic verified --group-id share-verifiers --max-messages 30 --offset-reset-strategy earliest',
+        only: events,
+      },
+      { run: 'kafka-consumer-groups --describe --group verifiers', until: / 30 {2}30 {2}0/ },
+      { run: 'kafka-consumer-groups --describe --group new-verifiers', until: / 30 {2}30 {2}0/ },
     ],
   },
 ]

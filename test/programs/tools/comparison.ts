@@ -1,17 +1,17 @@
 // Runs sequences of commands against a real Kafka and against Samsa, step by step side by side, and answers what the two printed.
 //
 // Each side has a JVM of its own for the tools. A step begins when the one before it has ended on both sides.
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { cpSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { deepEquals } from 'bun'
 import type { BrokerSettings, BrokerTarget } from '../../support/broker-target.ts'
 import { startKafka } from '../../support/kafka-process.ts'
 import { startSamsa } from '../../support/samsa-process.ts'
-import { isTool, type RunningTool, ToolRunner } from '../../support/tool-runner.ts'
+import { isTool, type RunningTool, type ToolName, type ToolResult, ToolRunner } from '../../support/tool-runner.ts'
 import { DELIBERATE, type Deliberate } from './deliberate.ts'
 import { normalise, type Printed } from './normalise.ts'
-import { type Command, type Ending, type Living, mayRunAgain, type Sequence, words } from './sequence.ts'
+import { type Command, type Copying, type Ending, type Living, mayRunAgain, type Sequence, words } from './sequence.ts'
 
 const AGREE_MS = 30_000
 const POLL_MS = 100
@@ -69,6 +69,7 @@ export class Comparison {
       const compared: Compared[] = []
       for (const step of sequence.steps) {
         if (typeof step === 'object' && 'start' in step) this.#begin(step, files)
+        else if (typeof step === 'object' && 'copy' in step) this.#copy(step, files)
         else if (typeof step === 'object' && 'stop' in step) compared.push(await this.#end(step, files))
         else compared.push(await this.#compare(typeof step === 'string' ? { run: step } : step, files))
       }
@@ -85,7 +86,18 @@ export class Comparison {
   #begin({ start, as }: Living, files: string): void {
     for (const side of this.#sides) {
       const [tool, ...args] = argumentsOf({ run: start }, side, files)
-      side.living.set(as, side.tools.start(named(tool), args))
+      const started = side.tools.start(named(tool), args)
+      // One that nobody ends goes with its JVM.
+      started.ended.catch(() => {})
+      side.living.set(as, started)
+    }
+  }
+
+  #copy({ copy }: Copying, files: string): void {
+    for (const { target } of this.#sides) {
+      for (const partition of copy) {
+        cpSync(join(target.dataDirectory, partition), join(copied(target, files), partition), { recursive: true })
+      }
     }
   }
 
@@ -137,12 +149,19 @@ function startCandidate(settings: BrokerSettings): Promise<BrokerTarget> {
   return process.env.SAMSA_INTEROP_TARGET === 'kafka' ? startKafka(settings) : startSamsa(settings)
 }
 
-async function runOn(side: Side, command: Command, files: string): Promise<Printed> {
-  const [tool, ...args] = argumentsOf(command, side, files)
-  const running = side.tools.start(named(tool), args, command.input ?? '')
+async function ended(side: Side, tool: ToolName, args: string[], input: string): Promise<ToolResult> {
+  // These have a JVM of their own, and no input.
+  if (tool.startsWith('kafka-verifiable-')) return side.tools.run(tool, args)
+  const running = side.tools.start(tool, args, input)
   const timer = setTimeout(() => running.stop(), COMMAND_MS)
   const result = await running.ended
   clearTimeout(timer)
+  return result
+}
+
+async function runOn(side: Side, command: Command, files: string): Promise<Printed> {
+  const [tool, ...args] = argumentsOf(command, side, files)
+  const result = await ended(side, named(tool), args, command.input ?? '')
   for (const [name, pattern] of Object.entries(command.keep ?? {})) {
     const found = result.stdout.match(pattern)?.[1]
     if (found !== undefined) side.kept.set(name, found)
@@ -154,11 +173,15 @@ function reduced(printed: Printed, only: Command['only']): Printed {
   return only === undefined ? printed : { ...printed, stdout: [...only(printed.stdout)] }
 }
 
+function copied(target: BrokerTarget, files: string): string {
+  return join(files, `of-${target.port}`)
+}
+
 function argumentsOf(command: Command, side: Side, files: string): [string, ...string[]] {
   const { target, kept } = side
   const known: Record<string, string> = {
     bootstrap: target.bootstrap,
-    folder: target.dataDirectory,
+    copied: copied(target, files),
     files,
     ...Object.fromEntries(kept),
   }
@@ -169,7 +192,7 @@ function argumentsOf(command: Command, side: Side, files: string): [string, ...s
   return [tool, ...(isComplete ? [] : ['--bootstrap-server', target.bootstrap]), ...args]
 }
 
-function named(tool: string): Parameters<ToolRunner['start']>[0] {
+function named(tool: string): ToolName {
   if (!isTool(tool)) throw new Error(`unknown tool: ${tool}`)
   return tool
 }

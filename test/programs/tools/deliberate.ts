@@ -15,7 +15,7 @@ export const DELIBERATE: Readonly<Record<string, Deliberate>> = {
   },
   requests: {
     reason: 'Clients may push metrics without a receiver in the configuration; no authentication yet',
-    lines: /^\t(SaslHandshake|SaslAuthenticate|GetTelemetrySubscriptions|PushTelemetry|\w*Share\w*)\(/,
+    lines: /^\t(SaslHandshake|SaslAuthenticate|GetTelemetrySubscriptions|PushTelemetry)\(/,
   },
   'refused thread counts': {
     reason: "Kafka's text is an exception's name in another's message; the reason and the bound are the same",

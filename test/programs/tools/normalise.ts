@@ -1,5 +1,6 @@
 // What each broker or each run makes up itself (addresses, folders, ids, times, measured figures) is replaced by its name, so that two outputs can be
 // compared line by line. Each rule looks for one format and leaves the shape of the line as it is.
+import { join } from 'node:path'
 import type { BrokerTarget } from '../../support/broker-target.ts'
 import type { ToolResult } from '../../support/tool-runner.ts'
 
@@ -49,6 +50,7 @@ export function normalise(result: ToolResult, target: BrokerTarget, files: strin
     text
       .replaceAll(target.bootstrap, '<bootstrap>')
       .replaceAll(target.dataDirectory, '<folder>')
+      .replaceAll(join(files, `of-${target.port}`), '<copied>')
       .replaceAll(files, '<files>')
       .replaceAll(new RegExp(`\\b${target.port}\\b`, 'g'), '<port>')
       .split('\n')

@@ -1,10 +1,10 @@
 // How a sequence of commands is declared: command lines as people type them, and what has to be said beside the line.
 //
-// `{bootstrap}`, `{folder}` (the broker's data folder) and `{files}` (the sequence's own files) are filled in, and so is what an earlier command of the
+// `{bootstrap}`, `{copied}` (what was copied from the broker's data folder) and `{files}` (the sequence's own files) are filled in, and so is what an earlier command of the
 // sequence kept. A line that names no bootstrap server gets the broker's, unless it is to run alone.
 
 /** A command line, or one with something to say about it. */
-export type Step = string | Command | Living | Ending
+export type Step = string | Command | Living | Ending | Copying
 
 export interface Command {
   readonly run: string
@@ -41,6 +41,11 @@ export interface Living {
 export interface Ending {
   readonly stop: string
   readonly only?: (lines: readonly string[]) => readonly string[]
+}
+
+/** Copies folders of partitions out of the broker's data folder to `{copied}`: the tool that reads files trims some of them. */
+export interface Copying {
+  readonly copy: readonly string[]
 }
 
 export interface Sequence {
