@@ -70,7 +70,12 @@ export class Lane {
   /** What may leave now, if anything; `take` takes it. */
   next(inFlightMax: number): Batch | null {
     if (this.retries.length > 0) return this.inFlight.length === 0 ? this.retries[0]! : null
-    if (this.inFlight.length >= (this.isEstablished ? inFlightMax : 1)) return null
+    const oldest = this.inFlight[0]
+    if (oldest !== undefined) {
+      // The log knows a producer's last five batches again, not more: those after the oldest count, answered or not.
+      const span = this.nextOrder - Math.floor(oldest.order)
+      if (span >= (this.isEstablished ? inFlightMax : 1)) return null
+    }
     return this.queue[0] ?? (this.openDueMs > 0 ? null : this.open)
   }
 

@@ -94,6 +94,7 @@ describe('whatever the broker does', () => {
       const { logs } = serveLogs(fake, PARTITIONS, () => randomVerdict(random))
       const producer = open({ batchBytes: 200 })
       const outcomes = await sendAll(producer, 300, random)
+      expect(producer.bufferedBytes).toBe(0)
       await producer.close()
       expect(outcomes.every(({ outcome }) => !(outcome instanceof KafkaError))).toBe(true)
       expect(logs.flatMap(({ values }) => values)).toHaveLength(300)
