@@ -13,16 +13,13 @@ import { interopDescribe, interopTest } from '../support/tools.ts'
 import { MIXED_GROUPS, shareGroup } from './mixed-group.ts'
 
 const SETUP_TIMEOUT_MS = 90_000
-const SCENARIO_TIMEOUT_MS = 120_000
+const SCENARIO_TIMEOUT_MS = 200_000
 
 interopDescribe('a consumer against a real Kafka', ['java'], () => {
   let kafka: BrokerTarget
 
   beforeAll(async () => {
     kafka = await startKafka({
-      'group.min.session.timeout.ms': '500',
-      'group.consumer.min.session.timeout.ms': '1000',
-      'group.consumer.session.timeout.ms': '6000',
       'group.consumer.min.heartbeat.interval.ms': '200',
       'group.consumer.heartbeat.interval.ms': '200',
       'offsets.topic.num.partitions': '4',

@@ -169,6 +169,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       if (!kept) this.table.remove(state)
     }
     this.table.reopen()
+    this.table.clearFailure()
     for (const each of partitions) {
       const known = this.table.get(each)
       if (known !== undefined && each.offset === undefined && known.until === (each.until ?? Infinity)) continue
@@ -247,6 +248,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   /** The next record of this partition is the one at that point. */
   seek(where: TopicPartition & { readonly offset: StartingPoint }): void {
     const state = this.stateOf(where, 'seek')
+    this.table.clearFailure()
     this.startAt(state, where.offset)
     this.settled()
   }

@@ -88,12 +88,6 @@ export class GroupOffsets {
     return next
   }
 
-  /** Resolves when no commit is under way or waiting. */
-  async settled(): Promise<void> {
-    while (this.next !== null) await this.next.catch(() => undefined)
-    await this.current.catch(() => undefined)
-  }
-
   /** The member has lost everything: what waits to be committed for it never will be. */
   lose(): void {
     this.lost.abort()

@@ -93,10 +93,6 @@ export class Membership implements CommitGuard {
     return this.engine?.protocol ?? null
   }
 
-  get phase(): string {
-    return this.engine?.phase ?? 'idle'
-  }
-
   get isLeader(): boolean {
     return this.engine?.isLeader ?? false
   }

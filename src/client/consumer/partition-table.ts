@@ -34,10 +34,6 @@ export class PartitionTable<V, K> {
     return this.closed
   }
 
-  get size(): number {
-    return this.states.size
-  }
-
   all(): PartitionState<V, K>[] {
     return [...this.states.values()]
   }

@@ -1,10 +1,12 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import type { Assignor, GroupMember } from '../../../src/client/consumer/group/assignors/assignor.ts'
 import { cooperativeStickyAssignor } from '../../../src/client/consumer/group/assignors/cooperative-sticky.ts'
 import { rangeAssignor } from '../../../src/client/consumer/group/assignors/range.ts'
 import { roundRobinAssignor } from '../../../src/client/consumer/group/assignors/round-robin.ts'
 import type { TopicPartition } from '../../../src/client/consumer/topic-partition.ts'
 import { fuzzRounds, Random } from '../../support/random.ts'
+
+setDefaultTimeout(60_000)
 
 const COUNTS: Readonly<Record<string, number>> = { a: 3, b: 2, c: 5 }
 const partitionCount = (topic: string): number => COUNTS[topic] ?? 0
@@ -103,7 +105,7 @@ describe('cooperative-sticky', () => {
 
 describe.each([rangeAssignor, roundRobinAssignor, cooperativeStickyAssignor])('any group under $name', (assignor) => {
   test('has each partition at most once, all of them in the end, and only with subscribers', () => {
-    for (let round = 0; round < fuzzRounds(200); round++) {
+    for (let round = 0; round < fuzzRounds(100); round++) {
       const random = new Random(round)
       let members = Array.from({ length: 1 + random.below(5) }, (_, index) => {
         const topics = ['a', 'b', 'c'].filter(() => random.chance(0.7)).join('')

@@ -6,7 +6,7 @@ import { Child } from '../../support/child-process.ts'
 import { nodeProgram } from '../../support/node-program.ts'
 import { SCENARIOS } from './scenarios.ts'
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 200_000
 
 describe('a consumer against Samsa', () => {
   let broker: EmbeddedBroker
@@ -14,9 +14,6 @@ describe('a consumer against Samsa', () => {
   beforeAll(async () => {
     broker = await EmbeddedBroker.start({
       config: {
-        'group.min.session.timeout.ms': '500',
-        'group.consumer.min.session.timeout.ms': '1000',
-        'group.consumer.session.timeout.ms': '6000',
         'group.consumer.min.heartbeat.interval.ms': '200',
         'group.consumer.heartbeat.interval.ms': '200',
       },

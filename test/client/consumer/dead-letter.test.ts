@@ -1,4 +1,4 @@
-import { afterAll, beforeAll, expect, test } from 'bun:test'
+import { afterAll, beforeAll, expect, setDefaultTimeout, test } from 'bun:test'
 import { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts'
 import { Consumer } from '../../../src/client/consumer/consumer.ts'
 import {
@@ -11,6 +11,8 @@ import type { Message } from '../../../src/client/consumer/message.ts'
 import { Producer } from '../../../src/client/producer/producer.ts'
 import { jsonSerde } from '../../../src/client/serdes/basic.ts'
 import { until, withTopic } from './scenarios.ts'
+
+setDefaultTimeout(120_000)
 
 let broker: EmbeddedBroker
 let producer: Producer

@@ -2,7 +2,7 @@
  * Members of both protocols against a model of a coordinator: random joins, crashes, leaves, lost requests, lost answers, slow
  * revocations and time. At every moment no partition has two owners; when the trouble ends, all of them have exactly one, soon.
  */
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { cooperativeStickyAssignor } from '../../../src/client/consumer/group/assignors/cooperative-sticky.ts'
 import { rangeAssignor } from '../../../src/client/consumer/group/assignors/range.ts'
 import { ClassicEngine } from '../../../src/client/consumer/group/classic-engine.ts'
@@ -193,9 +193,11 @@ function wakeParked(model: Model): void {
   for (const [id, { phase }] of model.engines) if (phase === 'parked') model.dispatch(id, { type: 'polled' })
 }
 
+setDefaultTimeout(120_000)
+
 describe.each(['eager', 'cooperative', 'consumer'] as const)('%s members', (kind) => {
   test('never share a partition, and are never stuck', () => {
-    for (let round = 0; round < fuzzRounds(12); round++) {
+    for (let round = 0; round < fuzzRounds(6); round++) {
       const seed = 1 + round * 7919
       const random = new Random(seed)
       const model = new Model(kind, random)

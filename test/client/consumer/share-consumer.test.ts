@@ -4,7 +4,7 @@ import { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts'
 import { Acknowledgements } from '../../../src/client/consumer/share/acknowledgements.ts'
 import { SHARE_SCENARIOS } from './share-scenarios.ts'
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 200_000
 
 describe('a share consumer against Samsa', () => {
   let broker: EmbeddedBroker
