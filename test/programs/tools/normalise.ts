@@ -37,10 +37,14 @@ const RULES: readonly Rule[] = [
 ]
 
 /** Lists of the tools' own that come in the order of a hash table, which is another in each JVM. */
-const UNORDERED = /( options: | are: | are (?=[\w.-]+=)| operations \[)([^\]]*)/
+const UNORDERED = /( are: | are (?=[\w.-]+=)| operations \[)([^\]]*)/
+
+/** Options by their names: `[topic], [group]`. */
+const OPTION_SET = /\[[\w-]+\](, \[[\w-]+\])+/
 
 function inOrder(line: string): string {
-  return line.replace(UNORDERED, (_, text: string, list: string) => text + list.split(', ').sort().join(', '))
+  const sorted = (list: string): string => list.split(', ').sort().join(', ')
+  return line.replace(UNORDERED, (_, text: string, list: string) => text + sorted(list)).replace(OPTION_SET, sorted)
 }
 
 const STACK = /^\s*(at |\.\.\. \d+ (more|common frames))/
