@@ -15,6 +15,12 @@ import { MIXED_GROUPS, shareGroup } from './mixed-group.ts'
 const SETUP_TIMEOUT_MS = 90_000
 const SCENARIO_TIMEOUT_MS = 200_000
 
+async function runOnNode({ bootstrap }: BrokerTarget): Promise<void> {
+  const program = join(REPOSITORY, 'test/client/consumer/run-scenarios.ts')
+  const child = new Child({ command: [nodeProgram()!, '--disable-warning=ExperimentalWarning', program, bootstrap] })
+  expect(await child.exited, `${child.lines.join('\n')}\n${child.stderr}`).toBe(0)
+}
+
 interopDescribe('a consumer against a real Kafka', ['java'], () => {
   let kafka: BrokerTarget
 
@@ -35,17 +41,7 @@ interopDescribe('a consumer against a real Kafka', ['java'], () => {
     })
   }
 
-  test.skipIf(nodeProgram() === null)(
-    'all of it on Node',
-    async () => {
-      const program = join(REPOSITORY, 'test/client/consumer/run-scenarios.ts')
-      const child = new Child({
-        command: [nodeProgram()!, '--disable-warning=ExperimentalWarning', program, kafka.bootstrap],
-      })
-      expect(await child.exited, `${child.lines.join('\n')}\n${child.stderr}`).toBe(0)
-    },
-    SCENARIO_TIMEOUT_MS,
-  )
+  test.skipIf(nodeProgram() === null)('all of it on Node', () => runOnNode(kafka), SCENARIO_TIMEOUT_MS)
 
   for (const { name, run } of [...SCENARIOS, ...SHARE_SCENARIOS]) {
     interopTest(name, ['java'], () => run(kafka), { timeoutMs: SCENARIO_TIMEOUT_MS, concurrent: true })
@@ -62,6 +58,8 @@ interopDescribe("a consumer beside Java's, against Samsa", ['java'], () => {
     })
   })
   afterAll(() => samsa.stop())
+
+  test.skipIf(nodeProgram() === null)('all of it on Node', () => runOnNode(samsa), SCENARIO_TIMEOUT_MS)
 
   for (const group of MIXED_GROUPS) {
     interopTest(`a group with Java's members: ${group.name}`, ['java'], () => shareGroup(samsa, group), {
