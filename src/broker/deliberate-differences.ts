@@ -162,6 +162,12 @@ export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
     test: 'test/metadata/client-quotas.test.ts',
   },
   {
+    situation: 'A ShareFetch of an unknown topic id',
+    kafka: 'answers UNKNOWN_SERVER_ERROR',
+    samsa: 'answers UNKNOWN_TOPIC_ID for it',
+    test: 'test/differential/cases-share-fetch.ts',
+  },
+  {
     situation: 'UpdateFeatures of kraft.version',
     kafka: 'accepts level 1, after which voters can be added',
     samsa: 'refuses it: the metadata has one voter, which is the broker',
