@@ -240,19 +240,16 @@ export class Dispatcher {
   }
 
   private route(): void {
-    const lanes = this.touched
-    this.touched = []
     const { options, identity, cluster } = this.context
-    if (options.idempotence && identity.current === null) {
+    const lanes = this.touched.filter((lane) => this.hasNext(lane))
+    this.touched = []
+    if (lanes.length > 0 && options.idempotence && identity.current === null) {
       this.awaitIdentity(lanes)
       return
     }
     const senders = new Set<BrokerSender>()
     for (const lane of lanes) {
-      if (lane.next(options.maxInFlightPerPartition) === null) {
-        lane.phase = 'idle'
-        if (lane.isEmpty) this.lanes.delete(lane)
-      } else if (!this.context.mayLeave(lane)) lane.phase = 'waiting'
+      if (!this.context.mayLeave(lane)) lane.phase = 'waiting'
       else {
         const leaderId = leaderIdOf(cluster.partition(lane.topic, lane.partition))
         if (leaderId < 0) this.later(lane)
@@ -260,6 +257,16 @@ export class Dispatcher {
       }
     }
     for (const sender of senders) sender.pump()
+  }
+
+  /** If not, the lane is put where its next batch finds it: it waits for an answer, or for the linger of that batch. */
+  private hasNext(lane: Lane): boolean {
+    const dueMs = lane.openDueMs
+    if (lane.next(this.context.options.maxInFlightPerPartition) !== null) return true
+    lane.phase = 'idle'
+    if (lane.isEmpty) this.lanes.delete(lane)
+    else if (dueMs > 0) this.linger(lane, performance.now() + dueMs)
+    return false
   }
 
   private senderOf(nodeId: number): BrokerSender {

@@ -8,7 +8,7 @@ import { jsonSerde, stringSerde } from '../../../src/client/serdes/basic.ts'
 import { msgpackSerde } from '../../../src/client/serdes/msgpack.ts'
 import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { ProduceRequest, ProduceResponse } from '../../../src/protocol/messages/00-produce.ts'
-import { InitProducerIdRequest } from '../../../src/protocol/messages/22-init-producer-id.ts'
+import { InitProducerIdRequest, InitProducerIdResponse } from '../../../src/protocol/messages/22-init-producer-id.ts'
 import type { Infer } from '../../../src/protocol/schema.ts'
 import { codecOf, iterateRecords, type Record, readBatchHeader } from '../../../src/records/batch.ts'
 import { FakeBroker } from '../fake-broker.ts'
@@ -113,6 +113,17 @@ describe('batches', () => {
     await producer.send(Array.from({ length: 6 }, () => ({ topic, value, partition: 0 })))
     expect(batches.length).toBeGreaterThan(1)
     expect(batches.reduce((sum, { values }) => sum + values.length, 0)).toBe(6)
+  })
+
+  test('what stays behind a full batch leaves when its own linger is over, whenever the full one began', async () => {
+    serveLogs(fake, 2)
+    const producer = producerWith({ lingerMs: 200, batchBytes: 400, deliveryTimeoutMs: 20_000 })
+    await producer.send({ topic, value: 'the partitions are known', partition: 0 })
+    const first = producer.send({ topic, value: 'x'.repeat(200), partition: 0 })
+    await Bun.sleep(100)
+    const last = producer.send({ topic, value: 'y'.repeat(200), partition: 0 })
+    expect((await first).offset).toBe(1)
+    expect((await last).offset).toBe(2)
   })
 
   test('a batch that is too large for the topic is split until it fits', async () => {
@@ -246,6 +257,20 @@ describe('acks and idempotence', () => {
       next += values.length
     }
     expect(next).toBe(50)
+  })
+
+  test('who is refused a producer id is told, and does not go on asking', async () => {
+    serveLogs(fake, 2)
+    fake.on(InitProducerIdRequest, InitProducerIdResponse, () => {
+      const errorCode = ErrorCode.CLUSTER_AUTHORIZATION_FAILED
+      return { throttleTimeMs: 0, errorCode, producerId: -1, producerEpoch: -1 }
+    })
+    const producer = producerWith({ createTopics: false })
+    const failure = await failureOf(producer.send({ topic, value: 'refused', partition: 0 }))
+    expect(failure.code).toBe('CLUSTER_AUTHORIZATION_FAILED')
+    // Each of these takes its turn behind whatever the producer would still send.
+    for (let turn = 0; turn < 20; turn++) await failureOf(producer.send({ topic: 'none', value: 'x' }))
+    expect(fake.requests(InitProducerIdRequest.key)).toHaveLength(1)
   })
 
   test('acks 1 asks for no producer id and keeps the order with one batch at a time', async () => {
