@@ -122,6 +122,7 @@ export async function openData(
       durability: options.durability,
       nodeId: options.nodeId,
       configFor: (topic) => metadata().configs.logConfig(topic),
+      topicIdOf: (topic) => metadata().image.topic(topic)?.topicId,
       retentionCheckIntervalMs: config.number('log.retention.check.interval.ms'),
       firstRetentionDelayMs: config.number('log.initial.task.delay.ms'),
       producerExpiryIntervalMs: config.number('producer.id.expiration.check.interval.ms'),

@@ -31,7 +31,9 @@ export interface LoadHost {
   readonly logs: PlacedLogs
   removeLater(path: string): void
   /** The log's folder gets a name that is never served; returns its path. */
-  setFolderAside(placed: PlacedLog): string
+  setFolderAside(placed: PlacedLog, state: 'delete' | 'stray'): string
+  /** The topic's id; undefined if there is no such topic. */
+  readonly topicIdOf?: (topic: string) => string | undefined
 }
 
 export interface PartitionFolderIn {
@@ -84,14 +86,13 @@ function findFolders(directories: readonly ServedDirectory[], { logger, removeLa
 
 /** Returns the bytes that were checked. */
 function loadOne({ directory, name, topic, partition }: PartitionFolderIn, host: LoadHost): number {
-  const { disk, logs, logger } = host
+  const { logs, logger } = host
   const other = logs.get(topic, partition)
-  const hasMoved = disk.exists(`${directory.path}/${name}/${MOVED_FILE}`)
-  if (other !== undefined && !hasMoved && !cameFromElsewhere(other, disk)) {
-    throw new LogDirectoryError(directory.path, `holds ${name}, which is in another data folder, too`)
-  }
+  const hasFailed = logs.failureOf(topic, partition) !== null
   try {
     const { log, bytesScanned } = directory.load(name, topic, partition)
+    // Without being served it still belongs to its folder, whose checkpoint files go on speaking of it.
+    if (hasFailed) return bytesScanned
     if (other === undefined) logs.put(log, directory)
     else keepOneOfTwo(other, { log, directory }, host)
     return bytesScanned
@@ -99,7 +100,7 @@ function loadOne({ directory, name, topic, partition }: PartitionFolderIn, host:
     if (!(error instanceof DiskError)) throw error
     const fields = { log: name, file: error.path, reason: error.message }
     logger.error('A log cannot be loaded; its partition is not served', fields)
-    // If there is another one, nobody can say any more which is the log.
+    // If there is another one, before or after this one, nobody can say any more which is the log.
     if (other !== undefined) logs.remove(other.log)
     logs.noteFailure(topic, partition, error.message)
     directory.suspect(error)
@@ -112,16 +113,21 @@ function cameFromElsewhere({ log }: PlacedLog, disk: Disk): boolean {
 }
 
 /** A stop came in the middle of a move: one of the two folders is the log, the other one goes. */
-function keepOneOfTwo(first: PlacedLog, second: PlacedLog, { disk, logger, logs, ...host }: LoadHost): void {
+function keepOneOfTwo(first: PlacedLog, second: PlacedLog, host: LoadHost): void {
+  const { disk, logger } = host
+  const ids = [first.log.topicId, second.log.topicId]
+  if (ids[0] !== ids[1] && !ids.includes('')) {
+    keepTheTopics(first, second, host)
+    return
+  }
   const side = (placed: PlacedLog) => ({
-    topicId: placed.log.topicId,
     endOffset: placed.log.logEndOffset,
     hasMoved: cameFromElsewhere(placed, disk),
   })
   const chosen = chooseOfTwo(side(first), side(second))
   if (chosen === null) {
     const { log, directory } = second
-    throw new LogDirectoryError(directory.path, `holds ${log.name} of another topic id than another data folder`)
+    throw new LogDirectoryError(directory.path, `holds ${log.name}, which is in another data folder, too`)
   }
   const [kept, gone] = chosen === 'first' ? [first, second] : [second, first]
   logger.warn('A log was being moved when the broker ended; the complete folder is kept', {
@@ -129,8 +135,28 @@ function keepOneOfTwo(first: PlacedLog, second: PlacedLog, { disk, logger, logs,
     kept: kept.log.directory,
     removed: gone.log.directory,
   })
+  keep(kept, gone, host)
+  host.removeLater(host.setFolderAside(gone, 'delete'))
+}
+
+/** The topic was deleted and made again while the folder with its old log was not there. What is not the topic's is nobody's, but stays. */
+function keepTheTopics(first: PlacedLog, second: PlacedLog, host: LoadHost): void {
+  const isSecond = second.log.topicId === host.topicIdOf?.(second.log.topic)
+  const [kept, gone] = isSecond ? [second, first] : [first, second]
+  host.logger.warn(
+    'A partition is in two data folders with different topic ids; the one that is not the topic is set aside',
+    {
+      log: kept.log.name,
+      kept: kept.log.directory,
+      setAside: gone.log.directory,
+    },
+  )
+  keep(kept, gone, host)
+  host.setFolderAside(gone, 'stray')
+}
+
+function keep(kept: PlacedLog, gone: PlacedLog, { logs }: LoadHost): void {
   logs.put(kept.log, kept.directory)
   gone.directory.logs.delete(gone.log)
   gone.log.close()
-  host.removeLater(host.setFolderAside(gone))
 }

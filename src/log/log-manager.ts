@@ -62,6 +62,8 @@ export interface LogManagerOptions {
   /** Identity of the cluster for a fresh folder; a folder that has another one is refused. */
   readonly clusterId?: string
   readonly configFor: (topic: string) => LogConfig
+  /** The topic's id; undefined if there is no such topic. */
+  readonly topicIdOf?: (topic: string) => string | undefined
   /** Asked before a new log, or a moved one, goes to a folder: `cordoned.log.dirs`. */
   readonly isCordoned?: (directory: string) => boolean
   /** `replica.alter.log.dirs.io.max.bytes.per.second` */
@@ -253,7 +255,7 @@ export class LogManager {
       ...this.#options,
       logs: this.#logs,
       removeLater: (path) => this.#removals.schedule(path, 0),
-      setFolderAside: (placed) => this.#setFolderAside(placed, 'delete'),
+      setFolderAside: (placed, state) => this.#setFolderAside(placed, state),
     })
     for (const future of unfinished) this.#resumeMove(future)
   }
@@ -273,7 +275,15 @@ export class LogManager {
     // The log is in a folder that is not there at present.
     if (held === undefined && this.#offline.length > 0) return
     this.#removals.schedule(`${directory.path}/${name}`, 0)
-    if (held !== undefined && held.directory !== directory) this.#moves.begin(held.log, held.directory, directory)
+    if (held === undefined || held.directory === directory) return
+    try {
+      this.#moves.begin(held.log, held.directory, directory)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      const fields = { log: held.log.name, to: directory.path, reason: error.message }
+      this.#options.logger.error('A move that had begun before cannot go on; the log stays where it is', fields)
+      directory.suspect(error)
+    }
   }
 
   // ---- the logs -----------------------------------------------------------------------------------------------
@@ -497,13 +507,10 @@ export class LogManager {
     const { logger, indispensable } = this.#options
     const { path } = directory
     const logs = [...directory.logs]
+    const fields = { folder: path, partitions: logs.length, reason }
     logger.error(
       'A data folder has failed and is offline until the next start; its partitions answer KAFKA_STORAGE_ERROR',
-      {
-        folder: path,
-        partitions: logs.length,
-        reason,
-      },
+      fields,
     )
     this.#offline.push({ path, reason })
     this.#moves.folderFailed(directory)
@@ -525,9 +532,7 @@ export class LogManager {
   }
 
   totals(): LogTotals {
-    let logs = 0
-    let segments = 0
-    let bytes = 0
+    let [logs, segments, bytes] = [0, 0, 0]
     for (const log of this.all()) {
       logs++
       segments += log.segments.count

@@ -79,6 +79,7 @@ export class LogMove {
   #copiedOffset: number
   #isEnded = false
   #cuts: number
+  #logStartOffset: number
   /** The future folder has the partition's name, though the log is not there yet. */
   #isRenamed = false
   #holdBroken = false
@@ -93,6 +94,7 @@ export class LogMove {
     this.#disk = target.services.disk
     this.#copiedOffset = log.segments.first.baseOffset
     this.#cuts = 0
+    this.#logStartOffset = log.logStartOffset
     const hex = uuidHex(target.services.random.uuid())
     this.#folder = `${target.path}/${futureFolderName(log.topic, log.partition, hex)}`
     this.#disk.makeDirectory(this.#folder)
@@ -168,6 +170,8 @@ export class LogMove {
   async #copyRound(isPaced: boolean): Promise<void> {
     this.#dropRemoved()
     for (const source of [...this.log.segments.all]) {
+      // Retention has taken it while an earlier one was being copied.
+      if (source.isRetired) continue
       let copy = this.#copies.find((each) => each.source === source)
       if (copy === undefined) {
         copy = { source, segment: this.#newSegment(source, this.#folder), copiedBytes: 0 }
@@ -271,6 +275,7 @@ export class LogMove {
     this.#holdBroken = false
     if (!this.log.hold(() => this.#breakHold())) return false
     this.#cuts = this.log.cuts
+    this.#logStartOffset = this.log.logStartOffset
     try {
       const small = this.#smallFiles()
       await this.#finishCopies(small)
@@ -312,7 +317,9 @@ export class LogMove {
 
   #checkHold(): void {
     this.#check()
-    if (this.#holdBroken || this.log.cuts !== this.#cuts) throw new HoldBroken('the log had to be changed')
+    // A new start that was answered for is on the device in the source only.
+    const isChanged = this.log.cuts !== this.#cuts || this.log.logStartOffset !== this.#logStartOffset
+    if (this.#holdBroken || isChanged) throw new HoldBroken('the log had to be changed')
   }
 
   get #finalFolder(): string {
@@ -391,11 +398,10 @@ export class LogMove {
 
 /** Of two folders of one partition, one of which came from the other: which is the log. Null: neither came from anywhere, so nobody knows. */
 export function chooseOfTwo(
-  first: { readonly endOffset: number; readonly hasMoved: boolean; readonly topicId: string },
-  second: { readonly endOffset: number; readonly hasMoved: boolean; readonly topicId: string },
+  first: { readonly endOffset: number; readonly hasMoved: boolean },
+  second: { readonly endOffset: number; readonly hasMoved: boolean },
 ): 'first' | 'second' | null {
   if (!first.hasMoved && !second.hasMoved) return null
-  if (first.topicId !== second.topicId) return null
   if (first.endOffset !== second.endOffset) return first.endOffset > second.endOffset ? 'first' : 'second'
   return second.hasMoved ? 'second' : 'first'
 }

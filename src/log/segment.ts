@@ -387,6 +387,11 @@ export class Segment implements Closable {
     }
   }
 
+  /** It was taken out of the log. */
+  get isRetired(): boolean {
+    return this.#retired
+  }
+
   /** Whoever still knows the segment gets no file of it any more; reads that are under way end undisturbed. */
   retire(): void {
     this.#retired = true

@@ -2,6 +2,7 @@ import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { LogDirectoryError } from '../../src/log/log-directory.ts'
 import type { FolderFailure } from '../../src/log/log-manager.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
+import { DiskError } from '../../src/storage/disk.ts'
 import { MemoryDisk } from '../../src/storage/disk-memory.ts'
 import { FailingDisk } from './failing-folder.ts'
 import { FOLDERS, Moves } from './moves-support.ts'
@@ -9,6 +10,8 @@ import { append, appendNow, batchOf, numbers, readAll, TOPIC_ID, World } from '.
 
 // Much is computed; a machine with other work takes its time.
 setDefaultTimeout(60_000)
+
+const OTHER_TOPIC_ID = 'ZZZAKg3nTUq32P4R-HNrNA'
 
 interface Setup {
   readonly world: World
@@ -219,6 +222,67 @@ describe('a start', () => {
     world.disk.remove('/a/samsa-folders')
     const forgotten = await moved.reopen({ manager: { directories: ['/a'] } })
     expect(forgotten.manager.create({ topic: 'events', topicId: TOPIC_ID, partition: 1 }).logEndOffset).toBe(0)
+  })
+
+  test('with the old log of a topic that was made anew while its folder was offline goes on with the new one', async () => {
+    const { world, failing } = await twoFolders()
+    await world.manager.close()
+    failing.breakFolder('/b')
+    const alone = await world.reopen()
+    alone.manager.delete('events', 1)
+    const anew = alone.manager.create({ topic: 'events', topicId: OTHER_TOPIC_ID, partition: 1, isNew: true })
+    appendNow(alone, anew, { count: 5 })
+    await alone.manager.close()
+    failing.repair()
+    for (const directories of [FOLDERS, [...FOLDERS].reverse()]) {
+      const both = await alone.reopen({ manager: { directories, topicIdOf: () => OTHER_TOPIC_ID } })
+      const log = logOf(both, 1)
+      expect([log.topicId, log.directory]).toEqual([OTHER_TOPIC_ID, '/a/events-1'])
+      expect((await readAll(log)).offsets).toEqual([0, 1, 2, 3, 4])
+      const strays = both.disk.list('/b').filter((name) => name.startsWith('events-1'))
+      expect(strays).toEqual([expect.stringMatching(/-stray$/)])
+      await both.manager.close()
+      both.disk.rename(`/b/${strays[0]}`, '/b/events-1')
+    }
+  })
+
+  test.each(['/a', '/b'])(
+    'with two folders of one log, of which %s cannot be read, serves neither',
+    async (unreadable) => {
+      const { world, failing } = await twoFolders()
+      await world.manager.close()
+      world.disk.makeDirectory('/b/events-0')
+      for (const name of world.disk.list('/a/events-0')) {
+        world.disk.writeNew(`/b/events-0/${name}`, world.disk.readWhole(`/a/events-0/${name}`) ?? Buffer.alloc(0))
+      }
+      world.disk.writeNew('/b/events-0/samsa-moved', Buffer.from('/a\n'))
+      failing.breakFolder(`${unreadable}/events-0/00000000000000000000.log`)
+      const again = await world.reopen()
+      expect(again.manager.get('events', 0)).toBeUndefined()
+      expect(() => again.log('events', 0)).toThrow(/could not be loaded/)
+      await again.manager.close()
+      failing.repair()
+      const third = await again.reopen()
+      expect((await readAll(logOf(third, 0))).offsets).toEqual([0, 1, 2])
+    },
+  )
+
+  test('goes on where a move that had begun cannot', async () => {
+    const { world, failing } = await twoFolders()
+    await world.manager.close()
+    world.disk.makeDirectory(`/b/events-0.${'0'.repeat(32)}-future`)
+    const disk = new Proxy(failing.disk, {
+      get: (target, name) => {
+        if (name !== 'makeDirectory') return Reflect.get(target, name, target)
+        return (path: string) => {
+          if (path.endsWith('-future')) throw new DiskError('ENOSPC', path, 'no space left')
+          target.makeDirectory(path)
+        }
+      },
+    })
+    const again = await world.reopen({ disk })
+    expect(again.logger.matching(/error: A move .* cannot go on/)).toHaveLength(1)
+    expect((await readAll(logOf(again, 0))).offsets).toEqual([0, 1, 2])
   })
 
   test('without any folder, or without the one that has the metadata, is refused', async () => {

@@ -77,6 +77,43 @@ describe('a move to another folder', () => {
     await moves.check()
   })
 
+  test('goes on when retention takes segments that it has not come to', async () => {
+    const moves = await Moves.open(trackedDisk(), { manager: { moveBytesPerSecond: () => 1000 } })
+    moves.fill(40)
+    const { manager } = moves.world
+    const log = moves.log()
+    manager.moveTo('/b', 'events', 0)
+    await moves.moved(undefined, () => (manager.replicasIn('/b')[0]?.sizeBytes ?? 0) > 0)
+    log.updateConfig({ ...log.config, retentionBytes: 1500 })
+    manager.runRetention(moves.world.clock.now())
+    expect(log.segments.count).toBeLessThan(5)
+    await moves.moved()
+    expect(moves.folder()).toBe('/b')
+    expect(moves.world.logger.matching(/cannot be moved/)).toEqual([])
+    await moves.check()
+  })
+
+  test('keeps a log start that was answered for between its last copy and its end, through a kill right after it', async () => {
+    const disk = trackedDisk()
+    const moves = await Moves.open(disk)
+    moves.fill(40)
+    const { manager } = moves.world
+    const start = moves.log().segments.active.baseOffset + 1
+    const answers: ErrorCode[] = []
+    manager.moveTo('/b', 'events', 0)
+    await moves.moved(
+      () => {
+        if (answers.length === 0 && moves.liveFolders().length === 2) answers.push(moves.log().deleteRecordsTo(start))
+      },
+      () => moves.folder() === '/b',
+    )
+    expect(answers).toEqual([ErrorCode.NONE])
+    disk.killProcess()
+    await moves.reopen(disk)
+    expect(moves.folder()).toBe('/b')
+    expect(moves.log().logStartOffset).toBe(start)
+  })
+
   test('is described while it goes on, and can be called off', async () => {
     const moves = await Moves.open(trackedDisk(), { manager: { moveBytesPerSecond: () => 1000 } })
     moves.fill(40)
