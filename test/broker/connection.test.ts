@@ -20,7 +20,7 @@ import { ManualClock } from '../../src/storage/clock-manual.ts'
 import type { Logger } from '../../src/storage/logger.ts'
 import { ManualTimers } from '../../src/storage/timers-manual.ts'
 
-const features = await Features.load(new MemoryMetadataStore({ clock: new ManualClock(0) }))
+const features = await Features.load(new MemoryMetadataStore({ clock: new ManualClock(0) }), 1)
 
 const PRODUCE_VERSION = 9
 const HEARTBEAT_VERSION = 4
