@@ -72,6 +72,8 @@ export class Producer<V = Bytes, K = Bytes> {
   /** What went wrong with records that nobody waits for, until `flush` tells it. */
   private unheard: KafkaError | null = null
   private state: 'open' | 'closing' | 'closed' = 'open'
+  /** From the call of `commitTransaction` on nothing more is taken: it would miss the commit, and begin a transaction of its own. */
+  private isCommitting = false
   private readonly scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
   private readonly scratchKey = { bytes: this.scratch as Uint8Array, length: 0 }
 
@@ -167,12 +169,10 @@ export class Producer<V = Bytes, K = Bytes> {
   /** Runs the function in a transaction: commits when it resolves, aborts when it rejects, with that error. */
   async transaction<T>(run: (transaction: Transaction<V, K>) => Promise<T>): Promise<T> {
     await this.beginTransaction()
-    const sends: Promise<unknown>[] = []
     const send = ((input: ProducerRecord<V, K>, options?: SendOptions) => {
       const sent = this.send(input, options)
       // A send that nobody waits for fails the commit, which is where it is told.
       sent.catch(() => undefined)
-      sends.push(sent)
       return sent
     }) as Producer<V, K>['send']
     let result: T
@@ -194,12 +194,18 @@ export class Producer<V = Bytes, K = Bytes> {
   /** Resolves when the transaction is committed. On failure it is aborted, and the error says why. */
   async commitTransaction(): Promise<void> {
     const transactions = this.transactional()
-    const before = transactions.refusal()
-    if (before === null) await this.settleAll()
-    const refusal = transactions.refusal()
-    if (refusal === null) return transactions.end(true)
-    if (transactions.state === 'abortable') await this.abortTransaction()
-    throw refusal
+    if (this.isCommitting) throw endingError()
+    this.isCommitting = true
+    try {
+      const before = transactions.refusal()
+      if (before === null) await this.settleAll()
+      const refusal = transactions.refusal()
+      if (refusal === null) return await transactions.end(true)
+      if (transactions.state === 'abortable') await this.abortTransaction()
+      throw refusal
+    } finally {
+      this.isCommitting = false
+    }
   }
 
   async abortTransaction(): Promise<void> {
@@ -209,6 +215,8 @@ export class Producer<V = Bytes, K = Bytes> {
       cause: transactions.error ?? undefined,
     })
     transactions.giveUp()
+    // What is still being serialized is refused then: it must not end up in the next transaction.
+    while (this.serializing !== null) await this.serializing
     for (const waiting of this.removeWaiting()) this.gaveUp(waiting, error)
     this.dispatcher.failWaiting(error)
     await this.dispatcher.quiesce()
@@ -258,12 +266,16 @@ export class Producer<V = Bytes, K = Bytes> {
         throw new KafkaError('ERR_BUFFER_FULL', `${this.options.bufferBytes} bytes of records wait already`)
       }
     } catch (error) {
-      delivery.failed(asKafkaError(error, 'ERR_INVALID_RECORD', `send to topic '${record.topic}'`), new Error())
+      const failure = asKafkaError(error, 'ERR_INVALID_RECORD', `send to topic '${record.topic}'`)
+      // A transaction that lacks one of its records must not commit, whether or not somebody waits for this one.
+      if (refusal === null) this.transactions?.batchFailed(failure)
+      delivery.failed(failure, new Error())
     }
   }
 
   private refusal(): KafkaError | null {
     if (this.state !== 'open') return closedError()
+    if (this.isCommitting) return endingError()
     return this.transactions?.refusal() ?? null
   }
 
@@ -287,7 +299,7 @@ export class Producer<V = Bytes, K = Bytes> {
       await previous
       try {
         const [keyBytes, valueBytes] = await both
-        const refusal = this.state === 'closed' ? closedError() : null
+        const refusal = this.state === 'closed' ? closedError() : (this.transactions?.refusal() ?? null)
         if (refusal !== null) throw refusal
         if (!this.admit({ ...encoded, key: keyBytes, value: valueBytes }, delivery)) {
           throw new KafkaError('ERR_BUFFER_FULL', `${this.options.bufferBytes} bytes of records wait already`)
@@ -576,6 +588,10 @@ function isMany<V, K>(
 
 function closedError(): KafkaError {
   return new KafkaError('ERR_CLOSED', 'the producer is closed')
+}
+
+function endingError(): KafkaError {
+  return new KafkaError('ERR_INVALID_STATE', 'the transaction is ending')
 }
 
 function noPartition(topic: TopicLanes, partition: number): KafkaError {

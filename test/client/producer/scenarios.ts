@@ -269,6 +269,54 @@ async function failedRecordAborts(bench: Bench): Promise<void> {
   assert.equal(records[0]?.value, 'next')
 }
 
+async function refusedRecordAborts(bench: Bench): Promise<void> {
+  const topic = await withTopic(bench, 1)
+  await withProducer(bench, { transactionalId: uniqueName('tx'), maxRequestBytes: 10_000 }, async (producer) => {
+    const failing = producer.transaction(async (transaction) => {
+      await transaction.send({ topic, value: 'small' })
+      void transaction.send({ topic, value: 'x'.repeat(20_000) })
+    })
+    assert.equal(await codeOf(failing), 'ERR_TRANSACTION_ABORTABLE')
+    await producer.transaction((transaction) => transaction.send({ topic, value: 'next' }))
+  })
+  const records = await read(bench, topic, { count: 1, readCommitted: true })
+  assert.equal(records[0]?.value, 'next')
+}
+
+/** What is serialized only after the abort, and what is sent only after the commit was called, is in no transaction. */
+async function lateRecords(bench: Bench): Promise<void> {
+  const topic = await withTopic(bench, 1)
+  const { promise: serialized, resolve } = Promise.withResolvers<void>()
+  const serialize = async (value: string | Uint8Array): Promise<string | Uint8Array> => {
+    if (value === 'serialized late') await serialized
+    return value
+  }
+  await withProducer(
+    bench,
+    { transactionalId: uniqueName('tx'), serdes: { value: { serialize } } },
+    async (producer) => {
+      await producer.beginTransaction()
+      await producer.send({ topic, value: 'first' })
+      const aborted = codeOf(producer.send({ topic, value: 'serialized late' }))
+      const aborting = producer.abortTransaction()
+      resolve()
+      await aborting
+      assert.equal(await aborted, 'ERR_INVALID_STATE')
+      await producer.beginTransaction()
+      await producer.send({ topic, value: 'second' })
+      const committing = producer.commitTransaction()
+      assert.equal(await codeOf(producer.send({ topic, value: 'sent late' })), 'ERR_INVALID_STATE')
+      await committing
+      await producer.transaction((transaction) => transaction.send({ topic, value: 'third' }))
+    },
+  )
+  const records = await read(bench, topic, { count: 2, readCommitted: true })
+  assert.deepEqual(
+    records.map(({ value }) => value),
+    ['second', 'third'],
+  )
+}
+
 async function createsTopics(bench: Bench): Promise<void> {
   const topic = uniqueName('created')
   const { offset } = await withProducer(bench, {}, (producer) => producer.send({ topic, value: 'first' }))
@@ -290,5 +338,7 @@ export const PRODUCER_SCENARIOS: readonly Scenario[] = [
   { name: 'transactions: nothing in them, nothing outside of them', run: emptyTransactions },
   { name: 'transactions: a second producer fences the first', run: fencing },
   { name: 'transactions: a record that fails aborts', run: failedRecordAborts },
+  { name: 'transactions: a record that is refused at once aborts', run: refusedRecordAborts },
+  { name: 'transactions: records that come too late are in none', run: lateRecords },
   { name: 'topics are created, if asked', run: createsTopics },
 ]
