@@ -46,7 +46,9 @@ export interface InjectedFault {
   remove(): void
 }
 
+const PRODUCE_KEY = 0
 const FETCH_KEY = 1
+const UNANSWERED = 'its Produce with acks=0 met a fault'
 /** Errors of a fetch session are about the whole request. */
 const FETCH_SESSION_ERRORS: ReadonlySet<number> = new Set([
   ErrorCode.FETCH_SESSION_ID_NOT_FOUND,
@@ -207,17 +209,23 @@ function refuse(fault: Fault, errorCode: ErrorCode, api: Api, call: ApiCall, req
     return
   }
   if (fault.topic === undefined) {
-    call.reply(errorAnswer(api.response, request, call.apiVersion, errorCode))
+    if (expectsNoAnswer(api, request)) call.refuse(UNANSWERED)
+    else call.reply(errorAnswer(api.response, request, call.apiVersion, errorCode))
     return
   }
   const { selected, rest } = divide(request, conditionOf(fault, call.broker))
   const refused = errorAnswer(api.response, selected!, call.apiVersion, errorCode, ErrorCode.NONE)
-  if (rest === null) call.reply(refused)
-  else
-    api.run(
-      new AnswerChanged(call, (answer) => call.reply(answer === null ? null : joinAnswers(answer, refused))),
-      rest,
-    )
+  const answerWith = (served: Row | null): void => {
+    if (expectsNoAnswer(api, request)) call.refuse(UNANSWERED)
+    else call.reply(served === null ? refused : joinAnswers(served, refused))
+  }
+  if (rest === null) answerWith(null)
+  else api.run(new AnswerChanged(call, answerWith), rest)
+}
+
+/** A Produce with acks=0: an answer would be taken for that of the next request, so an error closes the connection. */
+function expectsNoAnswer(api: Api, request: Row): boolean {
+  return api.key === PRODUCE_KEY && request.acks === 0
 }
 
 interface FetchedPartition {

@@ -127,6 +127,21 @@ describe('a fault', () => {
     expect([fault.hits, ...broker.topic('a').endOffsets()]).toEqual([1, 2, 1])
   })
 
+  test('closes the connection of a Produce with acks=0, which must get no answer', async () => {
+    const { broker } = await withTopics()
+    for (const where of [{}, { topic: 'a' }, { topic: 'a', partition: 1 }]) {
+      const connection = await connect(broker)
+      broker.inject({ api: 'Produce', ...where, error: 'NOT_LEADER_OR_FOLLOWER', times: 1 })
+      const request = produceRequest([batchOf(['x'])], { topic: 'a', acks: 0 })
+      const partitionData = [0, 1].map((index) => ({ index, records: [batchOf(['x'])] }))
+      const both = { ...request, topicData: [{ ...request.topicData[0]!, partitionData }] }
+      connection.sendNoReply(ProduceRequest, both, { version: 9 })
+      await connection.whenClosed()
+      expect(connection.closedBy?.message).toContain('closed the connection')
+    }
+    expect(broker.topic('a').endOffsets()).toEqual([1, 0])
+  })
+
   test('meets a Fetch also where its session remembers the partition', async () => {
     const { broker, connection } = await withTopics()
     await produce(connection, batchOf(['x']), { topic: 'a' })
