@@ -70,8 +70,14 @@ export class ReplicaMoves {
     })
     this.#moves.set(log, move)
     this.#host.logger.info('Moving a log to another data folder', { log: log.name, from: source.path, to: target.path })
+    this.#start()
+  }
+
+  #start(): void {
     this.#work ??= this.#runAll().finally(() => {
       this.#work = null
+      // Asked for after the last look and before this.
+      if (this.#moves.size > 0 && !this.#isStopped) this.#start()
     })
   }
 

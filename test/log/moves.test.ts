@@ -114,6 +114,28 @@ describe('a move to another folder', () => {
     expect(moves.log().logStartOffset).toBe(start)
   })
 
+  test('is made whenever it is asked for, also just when another one has ended', async () => {
+    for (let ticks = 0; ticks < 12; ticks++) {
+      const moves = await Moves.open(trackedDisk())
+      moves.put()
+      const { manager, logger } = moves.world
+      const other = manager.create({ topic: 'other', topicId: TOPIC_ID, partition: 0, isNew: true })
+      const askLater = async (): Promise<void> => {
+        for (let tick = 0; tick < ticks; tick++) await undefined
+        manager.moveTo(other.directory.startsWith('/a') ? '/b' : '/a', 'other', 0)
+      }
+      const before = other.directory
+      manager.moveTo('/b', 'events', 0)
+      let asked: Promise<void> | null = null
+      await moves.moved(() => {
+        if (asked === null && logger.matching(/Moved a log/).length > 0) asked = askLater()
+      })
+      await asked
+      await moves.moved()
+      expect({ ticks, isMoved: other.directory !== before }).toEqual({ ticks, isMoved: true })
+    }
+  })
+
   test('is described while it goes on, and can be called off', async () => {
     const moves = await Moves.open(trackedDisk(), { manager: { moveBytesPerSecond: () => 1000 } })
     moves.fill(40)
