@@ -75,6 +75,8 @@ export class Cluster {
   private readonly topicNames = new Map<string, string>()
   private seed: Connection | null = null
   private seeding: Promise<Connection> | null = null
+  /** Where nobody answered in time: other addresses are tried before it. */
+  private silent: string | null = null
   private closed = false
   private updates: { readonly names: Set<string>; readonly done: Promise<void> } | null = null
 
@@ -298,7 +300,9 @@ export class Cluster {
     const failures: string[] = []
     let cause: unknown
     const tried = new Set<string>()
-    for (const address of [...this.options.bootstrap, ...this.addresses.values()]) {
+    const known = [...this.options.bootstrap, ...this.addresses.values()]
+    const isSilent = (address: HostPort): number => (formatHostPort(address) === this.silent ? 1 : 0)
+    for (const address of known.toSorted((one, other) => isSilent(one) - isSilent(other))) {
       const text = formatHostPort(address)
       if (tried.has(text)) continue
       tried.add(text)
@@ -320,6 +324,11 @@ export class Cluster {
     try {
       return await ask(connection)
     } catch (error) {
+      // A broker that hangs keeps its connection open. One whose answers are all in was only asked about another one.
+      if (error instanceof KafkaError && error.code === 'ERR_TIMEOUT' && connection.inFlight > 0) {
+        this.silent = connection.address
+        connection.destroy(error)
+      }
       const leave = error instanceof KafkaError && error.errorCode === ErrorCode.REBOOTSTRAP_REQUIRED
       if (!leave && (!isConnectionLoss(error) || connection.closedBy === null || this.closed)) throw error
       return ask(await this.any())

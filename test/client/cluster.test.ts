@@ -68,6 +68,22 @@ describe('bootstrap', () => {
   })
 })
 
+describe('a broker that hangs', () => {
+  test('is left for another one', async () => {
+    const other = new FakeBroker()
+    try {
+      serveMetadata(other, { topic: 'orders', partitions: 1 })
+      fake.on(MetadataRequest, MetadataResponse, () => null)
+      cluster = await Cluster.connect({ bootstrap: [fake, other], timeoutMs: 300 })
+      expect((await cluster.any()).port).toBe(fake.port)
+      expect((await cluster.topic('orders')).partitions).toHaveLength(1)
+      expect((await cluster.any()).port).toBe(other.port)
+    } finally {
+      other.stop()
+    }
+  })
+})
+
 function bound(of: Cluster) {
   return { any: () => of.any(), metadata: (topics: readonly string[]) => of.metadata(topics) }
 }
