@@ -392,6 +392,9 @@ export class LogManager {
 
   /** Takes the partition out of service now; its files are removed after file.delete.delay.ms. */
   delete(topic: string, partition: number): void {
+    if (this.#logs.failureOf(topic, partition) !== null) {
+      for (const directory of this.#directories) directory.retireUnserved(topic, partition)
+    }
     this.#logs.forgetFailure(topic, partition)
     const folder = this.#retire(topic, partition, 'delete')
     if (folder === null) return
@@ -656,11 +659,8 @@ export class LogManager {
         log.runRetention(nowMs)
       } catch (error) {
         if (!(error instanceof DiskError)) throw error
-        this.#options.logger.warn('Retention could not do its work', {
-          log: log.name,
-          file: error.path,
-          reason: error.message,
-        })
+        const fields = { log: log.name, file: error.path, reason: error.message }
+        this.#options.logger.warn('Retention could not do its work', fields)
         directory.suspect(error)
       }
     }

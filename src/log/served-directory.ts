@@ -9,8 +9,8 @@ import type { Clock } from '../storage/clock.ts'
 import { type Disk, DiskError } from '../storage/disk.ts'
 import type { Logger } from '../storage/logger.ts'
 import { CHECKPOINT_FILES, logStartEntries } from './checkpoint-entries.ts'
-import { formatPartitionMetadata, type SegmentFactsEntry } from './checkpoints.ts'
-import { PARTITION_METADATA_FILE, partitionFolderName } from './file-names.ts'
+import { formatPartitionMetadata, type OffsetEntry, type SegmentFactsEntry } from './checkpoints.ts'
+import { PARTITION_METADATA_FILE, partitionFolderName, retiredFolderName, uuidHex } from './file-names.ts'
 import { LeaderEpochs } from './leader-epochs.ts'
 import { Log } from './log.ts'
 import { LOG_STARTS_FILE, type LogDirectory } from './log-directory.ts'
@@ -72,6 +72,8 @@ export class ServedDirectory {
   readonly #options: ServedDirectoryOptions
   /** A log could not be loaded: the next start has to look again. */
   #hasFailedLoads = false
+  /** Where the logs begin that could not be loaded: what was deleted of them stays so. By folder name. */
+  readonly #unservedStarts = new Map<string, OffsetEntry>()
   #isProbing = false
   #isOffline = false
 
@@ -89,7 +91,7 @@ export class ServedDirectory {
       ...shared,
       gate: folder.gate,
       writeMode: chooseWriteMode(shared.disk, folder.path, wantedWriteMode, shared.logger),
-      saveLogStarts: () => folder.saveOffsetsNow(LOG_STARTS_FILE, logStartEntries(this.#logsToSave())),
+      saveLogStarts: () => folder.saveOffsetsNow(LOG_STARTS_FILE, this.#entriesFor(LOG_STARTS_FILE, logStartEntries)),
       failed: (error) => this.suspect(error),
     }
   }
@@ -120,7 +122,35 @@ export class ServedDirectory {
       return loaded
     } catch (error) {
       this.#hasFailedLoads = true
+      const offset = folder.logStarts.get(name)
+      if (offset !== undefined) this.#unservedStarts.set(name, { topic, partition, offset })
       throw error
+    }
+  }
+
+  /** The partition is gone, and with it a folder of it that is not served: whoever makes it anew must not find that in its place. */
+  retireUnserved(topic: string, partition: number): void {
+    const name = partitionFolderName(topic, partition)
+    if (this.#isOffline) return
+    this.#unservedStarts.delete(name)
+    for (const log of this.logs) {
+      if (log.name !== name) continue
+      this.logs.delete(log)
+      log.close()
+    }
+    const { random, removeLater } = this.services
+    const retired = `${this.path}/${retiredFolderName(topic, partition, 'delete', uuidHex(random.uuid()))}`
+    try {
+      if (!this.#disk.exists(`${this.path}/${name}`)) return
+      this.#disk.rename(`${this.path}/${name}`, retired)
+      removeLater(retired, 0)
+    } catch (error) {
+      if (!(error instanceof DiskError)) throw error
+      this.#logger.warn('Cannot set aside the folder of a deleted partition', {
+        file: error.path,
+        reason: error.message,
+      })
+      this.suspect(error)
     }
   }
 
@@ -181,10 +211,6 @@ export class ServedDirectory {
 
   // ---- checkpoint files ---------------------------------------------------------------------------------------
 
-  #logsToSave(): Log[] {
-    return [...this.logs, ...this.arriving]
-  }
-
   /** Brings the checkpoint files up to date; what the disk refuses is said and tried again the next time. */
   async saveCheckpoints(): Promise<void> {
     try {
@@ -199,8 +225,13 @@ export class ServedDirectory {
   async #saveOffsets(): Promise<void> {
     for (const [file, entriesNow] of CHECKPOINT_FILES) {
       if (this.#isOffline) return
-      await this.folder.saveOffsets(file, entriesNow(this.#logsToSave()))
+      await this.folder.saveOffsets(file, this.#entriesFor(file, entriesNow))
     }
+  }
+
+  #entriesFor(file: string, entriesNow: (logs: readonly Log[]) => OffsetEntry[]): OffsetEntry[] {
+    const entries = entriesNow([...this.logs, ...this.arriving])
+    return file === LOG_STARTS_FILE ? [...entries, ...this.#unservedStarts.values()] : entries
   }
 
   /** The same for whoever goes on only if they are on the device. Rejects with a DiskError. */

@@ -267,6 +267,42 @@ describe('a start', () => {
     },
   )
 
+  test('with a log that cannot be read keeps what was deleted of it deleted', async () => {
+    const { world, failing } = await twoFolders()
+    expect(logOf(world, 0).deleteRecordsTo(2)).toBe(ErrorCode.NONE)
+    await world.manager.close()
+    failing.breakFolder('/a/events-0/00000000000000000000.log')
+    const without = await world.reopen()
+    expect(without.manager.get('events', 0)).toBeUndefined()
+    expect(logOf(without, 2).deleteRecordsTo(1)).toBe(ErrorCode.NONE)
+    await without.manager.checkpoint()
+    await without.manager.close()
+    failing.repair()
+    const again = await without.reopen()
+    expect([logOf(again, 0).logStartOffset, logOf(again, 2).logStartOffset]).toEqual([2, 1])
+  })
+
+  test('with a log that cannot be read, of a topic that is then made anew, mixes nothing of the old into the new', async () => {
+    const { world, failing } = await twoFolders()
+    const old = logOf(world, 0)
+    old.updateConfig({ ...old.config, segmentBytes: 200 })
+    for (let index = 0; index < 5; index++) appendNow(world, old, { count: 2 })
+    expect(old.segments.count).toBeGreaterThan(2)
+    await world.manager.close()
+    failing.breakFolder('/a/events-0/00000000000000000000.log')
+    const without = await world.reopen({ manager: { directories: ['/a'] } })
+    expect(without.manager.failureOf('events', 0)).not.toBeNull()
+    failing.repair()
+    without.manager.delete('events', 0)
+    const anew = without.manager.create({ topic: 'events', topicId: OTHER_TOPIC_ID, partition: 0, isNew: true })
+    appendNow(without, anew, { count: 4 })
+    await without.manager.close()
+    const again = await without.reopen()
+    const log = logOf(again, 0)
+    expect([log.topicId, log.logEndOffset, log.segments.count]).toEqual([OTHER_TOPIC_ID, 4, 1])
+    expect((await readAll(log)).offsets).toEqual([0, 1, 2, 3])
+  })
+
   test('goes on where a move that had begun cannot', async () => {
     const { world, failing } = await twoFolders()
     await world.manager.close()
