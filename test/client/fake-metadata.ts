@@ -5,7 +5,10 @@ import type { FakeBroker } from './fake-broker.ts'
 export const TOPIC_ID = 'abcdefghijklmnopqrstuw'
 
 /** A cluster of one broker, this one, with one topic. */
-export function serveMetadata(fake: FakeBroker, options: { topic: string; partitions: number }): void {
+export function serveMetadata(
+  fake: FakeBroker,
+  options: { topic: string; partitions: number; leaderEpoch?: number },
+): void {
   fake.on(MetadataRequest, MetadataResponse, ({ topics }) => {
     const names = topics === null ? [options.topic] : topics.map(({ name }) => name ?? '')
     return {
@@ -13,12 +16,12 @@ export function serveMetadata(fake: FakeBroker, options: { topic: string; partit
       brokers: [{ nodeId: 1, host: fake.host, port: fake.port, rack: null }],
       clusterId: 'cluster',
       controllerId: 1,
-      topics: names.map((name) => (name === options.topic ? known(name, options.partitions) : unknown(name))),
+      topics: names.map((name) => (name === options.topic ? known(name, options) : unknown(name))),
     }
   })
 }
 
-function known(name: string, partitions: number) {
+function known(name: string, { partitions, leaderEpoch = 0 }: { partitions: number; leaderEpoch?: number }) {
   return {
     errorCode: 0,
     name,
@@ -28,7 +31,7 @@ function known(name: string, partitions: number) {
       errorCode: 0,
       partitionIndex,
       leaderId: 1,
-      leaderEpoch: 0,
+      leaderEpoch,
       replicaNodes: [1],
       isrNodes: [1],
       offlineReplicas: [],

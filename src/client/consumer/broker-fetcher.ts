@@ -109,9 +109,12 @@ export class BrokerFetcher<V, K> {
         this.failures = 0
       } catch (error) {
         if (this.stopped) break
+        const failure = asKafkaError(error, 'ERR_BAD_RESPONSE', `fetch from broker ${this.nodeId}`)
+        // What is asked next would wait behind it, perhaps for as long as TCP keeps a dead connection.
+        if (failure.code === 'ERR_TIMEOUT') this.connection?.destroy(failure)
         this.session.failed()
         this.failures += 1
-        this.owner.failed(this.nodeId, asKafkaError(error, 'ERR_BAD_RESPONSE', `fetch from broker ${this.nodeId}`))
+        this.owner.failed(this.nodeId, failure)
         await this.idle(backoffMs(this.cluster.retry, this.failures - 1))
       } finally {
         this.owner.unreserve(reserved)

@@ -166,7 +166,8 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
     if (fromFollower) state.preferredReplica = null
     if (errorCode === ErrorCode.OFFSET_OUT_OF_RANGE) {
       // A follower may only be behind; its leader decides.
-      if (!fromFollower) this.hooks.positionLost(state)
+      if (fromFollower) this.wake()
+      else this.hooks.positionLost(state)
       return
     }
     state.retryAtMs = performance.now() + this.cluster.retry.backoffMs

@@ -94,6 +94,16 @@ export class PartitionState<V, K> {
     return this.dropChunks()
   }
 
+  /** Fetch anew what has not been handed out. Answers the bytes that this sets free. */
+  refetch(): number {
+    this.version += 1
+    this.fetchOffset = this.position
+    this.fetchEpoch = this.positionEpoch
+    this.mustValidate = false
+    this.retryAtMs = 0
+    return this.dropChunks()
+  }
+
   dropChunks(): number {
     const bytes = this.bufferedBytes
     this.chunks.length = 0

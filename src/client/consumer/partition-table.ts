@@ -65,6 +65,11 @@ export class PartitionTable<V, K> {
     this.changed()
   }
 
+  refetch(state: PartitionState<V, K>): void {
+    this.bufferedBytes -= state.refetch()
+    this.changed()
+  }
+
   setPaused(state: PartitionState<V, K>, paused: boolean): void {
     state.paused = paused
     if (!paused) this.offer()

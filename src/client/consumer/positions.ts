@@ -263,7 +263,9 @@ export class Positions<V, K> {
     }
     if (this.settings.offsetReset === 'none') throw new KafkaError('ERR_LOG_TRUNCATED', what)
     this.settle(state)
-    this.table.moveTo(state, { offset: log.endOffset, leaderEpoch: -1 })
+    // What was only fetched is fetched again; what was handed out and is gone cannot be taken back.
+    if (state.position <= log.endOffset) this.table.refetch(state)
+    else this.table.moveTo(state, { offset: log.endOffset, leaderEpoch: -1 })
   }
 }
 

@@ -14,7 +14,8 @@ import type { PartitionTable } from './partition-table.ts'
 export class Turn<V, K> {
   readonly state: PartitionState<V, K>
   private readonly table: PartitionTable<V, K>
-  private readonly chunk: FetchedChunk<V, K>
+  /** None where the partition was moved before its worker could look. */
+  private readonly chunk: FetchedChunk<V, K> | undefined
   private readonly version: number
   /** Something was handed out and is not processed yet. */
   private inHand = false
@@ -25,14 +26,15 @@ export class Turn<V, K> {
     this.table = table
     this.state = state
     this.version = state.version
-    this.chunk = state.chunks[0]!
+    this.chunk = state.chunks[0]
   }
 
   /** Null when the turn is over; then it has to be ended. Throws ERR_CORRUPT_RECORDS. */
   next(): Message<V, K> | null {
     const { state, chunk } = this
-    if (state.version !== this.version || state.revoking || state.paused) return null
-    const message = this.decode()
+    if (chunk === undefined || state.version !== this.version || state.revoking || state.paused) return null
+    const message = this.decode(chunk)
+    if (state.version !== this.version) return null
     if (message === null || message.offset >= state.until) {
       state.position = message === null ? chunk.nextOffset : state.until
       state.positionEpoch = chunk.nextEpoch
@@ -65,10 +67,15 @@ export class Turn<V, K> {
     this.table.release(this.state)
   }
 
-  private decode(): Message<V, K> | null {
+  private decode(chunk: FetchedChunk<V, K>): Message<V, K> | null {
     try {
-      return this.chunk.next()
+      return chunk.next()
     } catch (cause) {
+      // What the caller has gathered before it is handed out first; the next turn begins here.
+      if (this.inHand) {
+        this.table.refetch(this.state)
+        return null
+      }
       const { topic, partition, position } = this.state
       // Fetched again at the next attempt: it may have been the wire.
       this.table.moveTo(this.state, { offset: position, leaderEpoch: -1 })
