@@ -7,16 +7,13 @@
 
 import { ErrorCode } from '../protocol/errors.ts'
 import { BufferPool } from '../storage/buffer-pool.ts'
-import type { Clock } from '../storage/clock.ts'
-import { type Disk, DiskError } from '../storage/disk.ts'
-import type { Logger } from '../storage/logger.ts'
-import type { Random } from '../storage/random.ts'
-import type { Timers } from '../storage/timers.ts'
-import { Cleaner, type CleanerSettings, DEFAULT_CLEANER_SETTINGS } from './compaction.ts'
+import { DiskError } from '../storage/disk.ts'
+import { Cleaner, DEFAULT_CLEANER_SETTINGS } from './compaction.ts'
 import { hasFutureFolderName, partitionFolderName, retiredFolderName, uuidHex } from './file-names.ts'
-import { type LoadProgress, loadDirectories, type PartitionFolderIn } from './load-directories.ts'
+import { loadDirectories, type PartitionFolderIn } from './load-directories.ts'
 import type { Log } from './log.ts'
 import { LogDirectoryError } from './log-directory.ts'
+import type { LogManagerOptions } from './log-manager-options.ts'
 import type { LogMove } from './log-move.ts'
 import { OpenFiles } from './open-files.ts'
 import { type PlacedLog, PlacedLogs } from './placed-logs.ts'
@@ -26,8 +23,7 @@ import { type NewLog, ServedDirectory, type SharedServices } from './served-dire
 import type { LogServices } from './services.ts'
 import { Syncer } from './syncer.ts'
 import { introduceFolders, type OfflineDirectory, type TakenDirectories, takeDirectories } from './take-directories.ts'
-import type { Durability, LogConfig } from './types.ts'
-import { DIRECT_WRITE_BYTES_MIN, type WantedWriteMode } from './write-mode.ts'
+import { DIRECT_WRITE_BYTES_MIN } from './write-mode.ts'
 
 const MOST_ACTIVE_FILES = 4096
 const MOST_SEALED_FILES = 512
@@ -46,48 +42,6 @@ const PRODUCER_EXPIRY_INTERVAL_MS = 10 * 60 * 1000
 /** Wishes for partitions that never come must not pile up. */
 const MOST_WISHES = 10_000
 const REPEATING_TIMERS = ['log/retention', 'log/producers', 'log/sync', 'log/checkpoint'] as const
-
-export interface LogManagerOptions {
-  readonly disk: Disk
-  readonly clock: Clock
-  readonly timers: Timers
-  readonly random: Random
-  readonly logger: Logger
-  /** In this order; every one is a folder that is nobody else's. */
-  readonly directories: readonly string[]
-  /** The folder without which the broker cannot go on, if that is one of them: it holds the metadata. */
-  readonly indispensable?: string
-  readonly durability: Durability
-  readonly nodeId: number
-  /** Identity of the cluster for a fresh folder; a folder that has another one is refused. */
-  readonly clusterId?: string
-  readonly configFor: (topic: string) => LogConfig
-  /** The topic's id; undefined if there is no such topic. */
-  readonly topicIdOf?: (topic: string) => string | undefined
-  /** Asked before a new log, or a moved one, goes to a folder: `cordoned.log.dirs`. */
-  readonly isCordoned?: (directory: string) => boolean
-  /** `replica.alter.log.dirs.io.max.bytes.per.second` */
-  readonly moveBytesPerSecond?: () => number
-  readonly onProgress?: (progress: LoadProgress) => void
-  /** Called once the folders are locked and before anything in them is loaded; `configFor` is not asked earlier. */
-  readonly foldersTaken?: () => Promise<void>
-  /** `log.initial.task.delay.ms`: until the first retention. */
-  readonly firstRetentionDelayMs?: number
-  /** `producer.id.expiration.check.interval.ms` */
-  readonly producerExpiryIntervalMs?: number
-  /** `log.retention.check.interval.ms` */
-  readonly retentionCheckIntervalMs?: number
-  /** `log.cleaner.*`, read at every use. */
-  readonly cleanerSettings?: () => CleanerSettings
-  /** How often what nobody waits for is synced and the checkpoint files are written. */
-  readonly syncIntervalMs?: number
-  readonly pool?: BufferPool
-  /** `samsa.write.mode` */
-  readonly writeMode?: WantedWriteMode
-  readonly directWriteBytesMin?: number
-  /** So much may be written before the next sync is due earlier than by the interval. */
-  readonly syncAfterBytes?: number
-}
 
 export interface LogTotals {
   readonly logs: number
@@ -417,9 +371,16 @@ export class LogManager {
     this.#logs.remove(log)
     directory.logs.delete(log)
     log.close()
-    const path = this.#setFolderAside(held, state)
     this.#scheduleCheckpoint(this.#options.clock.now())
-    return { path, delayMs: log.config.fileDeleteDelayMs }
+    try {
+      return { path: this.#setFolderAside(held, state), delayMs: log.config.fileDeleteDelayMs }
+    } catch (error) {
+      // The partition is out of service all the same; at the next start its folder is one that belongs to no topic.
+      if (!(error instanceof DiskError)) throw error
+      this.#options.logger.warn('Cannot set a folder aside', { folder: log.directory, reason: error.message })
+      directory.suspect(error)
+      return null
+    }
   }
 
   /** The log's folder gets a name that is never served; returns it. */

@@ -158,6 +158,8 @@ export class ServedDirectory {
   create({ topic, topicId, partition }: NewLog): Log {
     const directory = `${this.path}/${partitionFolderName(topic, partition)}`
     const config = this.#options.configFor(topic)
+    // Segments of another log would become this one's at the next start.
+    if (this.#disk.exists(directory)) throw new DiskError('EEXIST', directory, `${directory} is in the way`)
     try {
       this.#disk.makeDirectory(directory)
       this.#disk.writeNew(`${directory}/${PARTITION_METADATA_FILE}`, formatPartitionMetadata(topicId))

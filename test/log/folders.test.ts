@@ -183,6 +183,21 @@ describe('a folder whose device fails', () => {
   })
 })
 
+test('a partition whose folder cannot be set aside is deleted all the same, and not mixed with one that is made anew', async () => {
+  const { world, failing } = await twoFolders()
+  failing.breakFolder('/a/events-0', 'EBUSY')
+  world.manager.delete('events', 0)
+  await settled(world)
+  expect(world.manager.get('events', 0)).toBeUndefined()
+  expect(world.logger.matching(/warn: Cannot set a folder aside/)).toHaveLength(1)
+  failing.repair()
+  const anew = { topic: 'events', topicId: OTHER_TOPIC_ID, partition: 0, isNew: true }
+  expect(() => world.manager.create(anew)).toThrow(/is in the way/)
+  world.manager.delete('events', 2)
+  expect(world.disk.exists('/a/events-0')).toBe(true)
+  await world.manager.close()
+})
+
 describe('a start', () => {
   test('with a folder that cannot be used goes on with the others, and says so; nothing is made anew in its place', async () => {
     const { world, failing } = await twoFolders()

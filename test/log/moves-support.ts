@@ -3,7 +3,7 @@
 
 import { expect } from 'bun:test'
 import type { Log } from '../../src/log/log.ts'
-import type { LogManagerOptions } from '../../src/log/log-manager.ts'
+import type { LogManagerOptions } from '../../src/log/log-manager-options.ts'
 import type { LogConfig } from '../../src/log/types.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { buildBatch, isControl, iterateRecords } from '../../src/records/batch.ts'

@@ -5,7 +5,8 @@ import { mkdtempSync, rmSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Log } from '../../src/log/log.ts'
-import { LogManager, type LogManagerOptions } from '../../src/log/log-manager.ts'
+import { LogManager } from '../../src/log/log-manager.ts'
+import type { LogManagerOptions } from '../../src/log/log-manager-options.ts'
 import {
   type AppendInfo,
   type AppendOptions,
