@@ -25,6 +25,8 @@ export async function listOffsets(
   )
 }
 
+const { LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode
+
 export interface RecordsBefore {
   readonly topic: string
   readonly partition: number
@@ -39,14 +41,16 @@ export interface DeletedRecords extends Outcome {
   readonly logStartOffset: number
 }
 
-/** In the order asked. Leaders that moved are asked for again until the cluster's timeout has passed. */
+/** In the order asked. Leaders that moved are asked for again until the cluster's timeout has passed; what does not exist fails at once. */
 export async function deleteRecords(cluster: Cluster, wanted: readonly RecordsBefore[]): Promise<DeletedRecords[]> {
   const deadlineMs = performance.now() + cluster.timeoutMs
   const done = new Map<RecordsBefore, DeletedRecords>()
   let left = wanted
   for (let attempt = 0; left.length > 0; attempt++) {
     await cluster.update(new Set(left.map(({ topic }) => topic)))
-    const byLeader = Map.groupBy(left, ({ topic, partition }) => cluster.partition(topic, partition)?.leaderId ?? -1)
+    const known = left.filter(({ topic, partition }) => cluster.partition(topic, partition) !== undefined)
+    for (const asked of left) if (!known.includes(asked)) done.set(asked, failed(asked, UNKNOWN_TOPIC_OR_PARTITION))
+    const byLeader = Map.groupBy(known, ({ topic, partition }) => cluster.partition(topic, partition)?.leaderId ?? -1)
     const answers = await Promise.all([...byLeader].map(([leader, rows]) => deleteAt(cluster, leader, rows)))
     const isLast = performance.now() > deadlineMs
     left = answers.flat().flatMap(([asked, row]) => {
@@ -59,18 +63,21 @@ export async function deleteRecords(cluster: Cluster, wanted: readonly RecordsBe
   return wanted.map((asked) => done.get(asked)!)
 }
 
+function failed({ topic, partition }: RecordsBefore, errorCode: number): DeletedRecords {
+  const error = errorOf({ errorCode }, `delete records of ${topic}-${partition}`)
+  return { topic, partition, logStartOffset: -1, error }
+}
+
 async function deleteAt(
   cluster: Cluster,
   leader: number,
   rows: readonly RecordsBefore[],
 ): Promise<[RecordsBefore, DeletedRecords][]> {
-  const answered = leader < 0 ? [] : await ask(cluster, leader, rows)
+  if (leader < 0) return rows.map((asked) => [asked, failed(asked, LEADER_NOT_AVAILABLE)])
+  const answered = await ask(cluster, leader, rows)
   return rows.map((asked) => {
     const { topic, partition } = asked
-    const row =
-      leader < 0
-        ? { errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, lowWatermark: -1 }
-        : answered.find(({ name, partitionIndex }) => name === topic && partitionIndex === partition)
+    const row = answered.find(({ name, partitionIndex }) => name === topic && partitionIndex === partition)
     const error = errorOf(row, `delete records of ${topic}-${partition}`)
     return [asked, { topic, partition, logStartOffset: error === null ? row!.lowWatermark : -1, error }]
   })

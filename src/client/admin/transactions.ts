@@ -1,4 +1,5 @@
 /** Transactions as coordinators and partitions know them, and ways to end one whose producer is gone. */
+import { ErrorCode, isRetriable } from '../../protocol/errors.ts'
 import { InitProducerIdRequest, InitProducerIdResponse } from '../../protocol/messages/22-init-producer-id.ts'
 import { WriteTxnMarkersRequest, WriteTxnMarkersResponse } from '../../protocol/messages/27-write-txn-markers.ts'
 import { DescribeProducersRequest, DescribeProducersResponse } from '../../protocol/messages/61-describe-producers.ts'
@@ -185,10 +186,15 @@ function atLeader<T>(
   what: string,
   ask: (leader: Connection) => Promise<T>,
 ): Promise<T> {
-  return retrying(cluster.timeoutMs, async () => {
-    await cluster.topic(topic)
-    const leaderId = cluster.partition(topic, partition)?.leaderId
-    if (leaderId === undefined) throw errorOf({ errorCode: 3 }, what)!
-    return ask(await cluster.broker(leaderId))
-  })
+  return retrying(
+    cluster.timeoutMs,
+    async () => {
+      await cluster.topic(topic)
+      const known = cluster.partition(topic, partition)
+      if (known === undefined) throw errorOf({ errorCode: ErrorCode.UNKNOWN_TOPIC_OR_PARTITION }, what)!
+      return ask(await cluster.broker(known.leaderId))
+    },
+    // A fresh look at the topic has told what there is.
+    { mayRetry: ({ errorCode }) => isRetriable(errorCode) && errorCode !== ErrorCode.UNKNOWN_TOPIC_OR_PARTITION },
+  )
 }
