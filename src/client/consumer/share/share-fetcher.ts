@@ -68,6 +68,7 @@ export class ShareFetcher<V, K> {
   private readonly pending = new Map<string, { readonly partition: TopicPartition; readonly acks: Acknowledgements }>()
   private flushed: (() => void)[] = []
   private wakeUp: (() => void) | null = null
+  private woken = false
   private stopped = false
   private failures = 0
   private readonly ended: Promise<void>
@@ -81,6 +82,7 @@ export class ShareFetcher<V, K> {
   }
 
   wake(): void {
+    this.woken = true
     this.wakeUp?.()
   }
 
@@ -119,23 +121,35 @@ export class ShareFetcher<V, K> {
     // Not before the owner has kept this object.
     await Promise.resolve()
     while (!this.stopped) {
+      const heard = this.flushed.splice(0)
+      this.woken = false
+      let hasStepped = true
       try {
-        const heard = this.flushed.splice(0)
-        if (!(await this.step())) await this.idle()
-        for (const resolve of heard) resolve()
+        hasStepped = await this.step()
         this.failures = 0
       } catch (error) {
-        if (this.stopped) return
-        this.endSession()
-        const failure = asKafkaError(error, 'ERR_BAD_RESPONSE', `take records from broker ${this.nodeId}`)
-        if (!failure.retriable) {
-          this.owner.fatal(failure)
-          return
-        }
-        this.owner.moved(this.nodeId)
-        await sleep(backoffMs(this.cluster.retry, this.failures++))
+        await this.failed(asKafkaError(error, 'ERR_BAD_RESPONSE', `take records from broker ${this.nodeId}`))
+      } finally {
+        // Also when the session is lost: what was said in it is of no more use, and nobody is to wait for it.
+        for (const resolve of heard) resolve()
       }
+      if (!hasStepped) await this.idle()
     }
+    for (const resolve of this.flushed.splice(0)) resolve()
+  }
+
+  private async failed(failure: KafkaError): Promise<void> {
+    if (this.stopped) return
+    // What is asked next would wait behind it, perhaps for as long as TCP keeps a dead connection.
+    if (failure.code === 'ERR_TIMEOUT') this.connection?.destroy(failure)
+    this.endSession()
+    if (failure.retriable) {
+      this.owner.moved(this.nodeId)
+      await sleep(backoffMs(this.cluster.retry, this.failures++))
+      return
+    }
+    this.stopped = true
+    this.owner.fatal(failure)
   }
 
   /** One request; false if there is nothing to ask or to say. */
@@ -162,7 +176,7 @@ export class ShareFetcher<V, K> {
         this.wakeUp = null
         resolve()
       }
-      if (this.stopped) this.wakeUp()
+      if (this.woken || this.stopped) this.wakeUp()
     })
   }
 
