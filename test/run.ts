@@ -14,7 +14,7 @@ import { Glob } from 'bun'
 /** Folders whose files mostly wait. */
 const WAITING = ['interop', 'differential', 'crash', 'cli', 'bench', 'lab', 'programs']
 /** The longest come first, so that none of them is left for the end. */
-const LONGEST = ['interop/java-tools', 'differential/differential', 'programs/tools']
+const LONGEST = ['differential/differential', 'crash/sigkill', 'interop/client-matrix']
 const PROCESSES = availableParallelism() + 1
 /** Only ends what hangs: on a machine with other work, what takes a second here may take many. */
 const TIMEOUT_MS = 60_000

@@ -1,4 +1,4 @@
-/** The producer against Samsa in this process; test/interop/producer-client.test.ts runs the same against a real Kafka and on Node. */
+/** The producer against Samsa in this process; test/programs/producer-client.test.ts runs the same against a real Kafka and on Node. */
 import { afterAll, beforeAll, describe, expect, test } from 'bun:test'
 import { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts'
 import { parseBootstrap } from '../../../src/client/address.ts'

@@ -22,11 +22,11 @@ import {
 } from '../../src/records/batch.ts'
 import { CODEC_LZ4, CODEC_NONE, CODEC_ZSTD } from '../../src/records/header.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
+import { DifferentialBroker } from '../differential/broker.ts'
+import { NOW, produceTo } from '../differential/produce-helpers.ts'
 import { startKafka } from '../support/kafka-process.ts'
 import { startSamsa } from '../support/samsa-process.ts'
 import { interopDescribe } from '../support/tools.ts'
-import { DifferentialBroker } from './broker.ts'
-import { NOW, produceTo } from './produce-helpers.ts'
 
 const TOPIC = 'compacted'
 const SETUP_TIMEOUT_MS = 150_000
