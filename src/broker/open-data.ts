@@ -213,7 +213,12 @@ function openStore(
   const { storage, logger } = options
   if (storage === 'memory') return new MemoryMetadataStore({ clock })
   const path = join(metadataDirectory, METADATA_FILE)
-  if (!disk.exists(path)) for (const directory of dataDirectories(options)) refuseOrphans(directory, disk)
+  if (!disk.exists(path)) {
+    for (const directory of dataDirectories(options)) {
+      refuseOtherPlace(directory, path, disk)
+      refuseOrphans(directory, disk)
+    }
+  }
   try {
     disk.makeDirectory(metadataDirectory)
     return new SqliteMetadataStore({ path, clock, timers, logger, exclusive: true })
@@ -223,6 +228,14 @@ function openStore(
     const message = error instanceof MetadataStoreError ? error.message : `metadata file ${path}: ${reasonOf(error)}`
     throw new BrokerStartError(code, message, { cause: error })
   }
+}
+
+/** The folders were given in another order, or `metadata.log.dir` is missing: an empty metadata file beside the real one would take its place. */
+function refuseOtherPlace(dataDirectory: string, path: string, disk: Disk): void {
+  const found = join(dataDirectory, METADATA_FILE)
+  if (!disk.exists(found)) return
+  const message = `${path} is not there, but ${found} is: name that folder first, or with --set metadata.log.dir=DIR`
+  throw new BrokerStartError('DATA_UNUSABLE', message)
 }
 
 /** Without the metadata all partitions would be strays: whoever lost the file should know before anything is renamed. */

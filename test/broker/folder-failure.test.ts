@@ -87,3 +87,17 @@ test(
   },
   TIMEOUT_MS,
 )
+
+test('data folders given in another order are refused, not begun anew', async () => {
+  const root = mkdtempSync(join(tmpdir(), 'samsa-folder-order-'))
+  const [first, second] = [join(root, 'one'), join(root, 'two')]
+  const start = (dataDirectory: string, further: string) =>
+    startBroker({ storage: 'disk', durability: 'os', dataDirectory, furtherDataDirectories: [further] })
+  try {
+    await (await start(first, second)).stop()
+    await expect(start(second, first)).rejects.toThrow(join(first, 'samsa-metadata'))
+    await (await start(first, second)).stop()
+  } finally {
+    rmSync(root, { recursive: true, force: true })
+  }
+})
