@@ -109,7 +109,10 @@ export class BrokerSender {
     for (; index < this.ready.length; index++) {
       const lane = this.ready[index]!
       const batch = lane.next(options.maxInFlightPerPartition)
-      if (batch === null || leaderIdOf(cluster.partition(lane.topic, lane.partition)) !== this.nodeId) {
+      // Used up by another lane: this one comes back when there is a new one.
+      const hasNoIdentity = options.idempotence && identity.current === null
+      const hasMoved = leaderIdOf(cluster.partition(lane.topic, lane.partition)) !== this.nodeId
+      if (batch === null || hasMoved || hasNoIdentity) {
         lane.phase = 'idle'
         this.dispatcher.wake(lane)
         continue

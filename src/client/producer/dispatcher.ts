@@ -57,6 +57,8 @@ export class Dispatcher {
   private readonly backoffTimers = new Set<ReturnType<typeof setTimeout>>()
   private identityPending = false
   private stopped = false
+  /** What fails a batch that comes back after the end: a cluster that others use answers on. */
+  private ended: KafkaError | null = null
 
   constructor(context: DispatcherContext) {
     this.context = context
@@ -116,6 +118,7 @@ export class Dispatcher {
   async quiesceStopped(error: KafkaError): Promise<void> {
     // The rejections of the connections' requests are handled in microtasks of their own.
     await new Promise((resolve) => setImmediate(resolve))
+    this.ended = error
     this.failWaiting(error)
   }
 
@@ -295,6 +298,10 @@ export class Dispatcher {
 
   private again(lane: Lane, batch: Batch, error: KafkaError, nodeId: number): void {
     const { options, observer, cluster } = this.context
+    if (this.ended !== null) {
+      this.settleFailed(lane, batch, this.ended)
+      return
+    }
     if (performance.now() - batch.createdMs >= options.deliveryTimeoutMs) {
       this.settleFailed(lane, batch, overdue(lane, error, options.deliveryTimeoutMs))
       return
@@ -316,8 +323,8 @@ export class Dispatcher {
     const error = brokerError(row.errorCode, whatOf(lane), row.errorMessage)
     const isOldest = lane.outOfOrder(batch)
     // In a transaction a gap means that records of it are lost: it can only be aborted.
-    if (!options.idempotence || (isOldest && options.transactionalId !== null)) {
-      this.settleFailed(lane, batch, error)
+    if (!options.idempotence || (isOldest && options.transactionalId !== null) || this.ended !== null) {
+      this.settleFailed(lane, batch, this.ended ?? error)
       return
     }
     if (performance.now() - batch.createdMs >= options.deliveryTimeoutMs) {

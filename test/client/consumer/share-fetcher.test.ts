@@ -21,7 +21,14 @@ beforeEach(async () => {
   fake = new FakeBroker()
   serveMetadata(fake, { topic: 'orders', partitions: 1 })
   fake.on(ShareFetchRequest, ShareFetchResponse, () => {
-    return { errorCode: 0, errorMessage: null, acquisitionLockTimeoutMs: 30_000, responses: [], nodeEndpoints: [] }
+    return {
+      throttleTimeMs: 0,
+      errorCode: 0,
+      errorMessage: null,
+      acquisitionLockTimeoutMs: 30_000,
+      responses: [],
+      nodeEndpoints: [],
+    }
   })
 })
 

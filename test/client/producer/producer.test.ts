@@ -1,5 +1,6 @@
 import { afterEach, beforeEach, describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { subscribe, unsubscribe } from 'node:diagnostics_channel'
+import { Cluster } from '../../../src/client/cluster.ts'
 import { KafkaError } from '../../../src/client/errors.ts'
 import { clientMetrics } from '../../../src/client/observe/metrics.ts'
 import type { ProducerOptions } from '../../../src/client/producer/options.ts'
@@ -402,6 +403,19 @@ describe('how sends end', () => {
     const sent = failureOf(producer.send({ topic, value: 'x', partition: 0 }))
     while (fake.requests(ProduceRequest.key).length === 0) await Bun.sleep(1)
     await producer.close({ timeoutMs: 20 })
+    expect((await sent).code).toBe('ERR_CLOSED')
+  })
+
+  test('a record that is under way when the producer closes is settled, also where its cluster stays open', async () => {
+    serveLogs(fake, 2, ({ values }) => (values.includes('known') ? 'take' : 'take in silence'))
+    const cluster = new Cluster({ bootstrap: [fake], retry: { backoffMs: 1, backoffMaxMs: 5 } })
+    open.push(cluster)
+    const producer = new Producer({ cluster })
+    await producer.send({ topic, value: 'known', partition: 0 })
+    const sent = failureOf(producer.send({ topic, value: 'under way', partition: 0 }))
+    while (fake.requests(ProduceRequest.key).length < 2) await Bun.sleep(1)
+    await producer.close({ timeoutMs: 1 })
+    fake.hangUp()
     expect((await sent).code).toBe('ERR_CLOSED')
   })
 
