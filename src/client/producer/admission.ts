@@ -32,6 +32,11 @@ export class WaitingBudget {
     return true
   }
 
+  /** What was given back a moment ago: there is room for it. */
+  takeBack(bytes: number): void {
+    this.usedBytes += bytes
+  }
+
   giveBack(bytes: number): void {
     this.usedBytes -= bytes
   }
@@ -90,12 +95,15 @@ export class AdmissionQueue {
     return waiting
   }
 
-  /** Admits from the front while `admit` takes them. */
+  /** Admits from the front while `admit` takes them; what they took of the budget is free for that, so they may go to another queue. */
   drain(admit: (waiting: WaitingRecord) => boolean): void {
     while (this.head < this.records.length) {
       const waiting = this.records[this.head]!
-      if (!admit(waiting)) break
       this.budget.giveBack(waiting.bytes)
+      if (!admit(waiting)) {
+        this.budget.takeBack(waiting.bytes)
+        break
+      }
       this.head += 1
       if (this.head === COMPACT_FROM || this.head === this.records.length) {
         this.records = this.records.slice(this.head)
