@@ -67,6 +67,9 @@ export class ShareFetcher<V, K> {
   private held = new Map<string, TopicPartition>()
   private readonly pending = new Map<string, { readonly partition: TopicPartition; readonly acks: Acknowledgements }>()
   private flushed: (() => void)[] = []
+  /** Who waits for the step that is under way, and whether it carries acknowledgements. */
+  private hearing: (() => void)[] = []
+  private isTelling = false
   private wakeUp: (() => void) | null = null
   private woken = false
   private stopped = false
@@ -98,7 +101,10 @@ export class ShareFetcher<V, K> {
 
   /** Resolves when the broker has heard everything that was said so far. */
   flush(): Promise<void> {
-    if (this.pending.size === 0 || this.stopped) return Promise.resolve()
+    if (this.stopped) return Promise.resolve()
+    if (this.pending.size === 0) {
+      return this.isTelling ? new Promise((resolve) => this.hearing.push(resolve)) : Promise.resolve()
+    }
     const heard = new Promise<void>((resolve) => this.flushed.push(resolve))
     this.wake()
     return heard
@@ -121,7 +127,7 @@ export class ShareFetcher<V, K> {
     // Not before the owner has kept this object.
     await Promise.resolve()
     while (!this.stopped) {
-      const heard = this.flushed.splice(0)
+      this.hearing = this.flushed.splice(0)
       this.woken = false
       let hasStepped = true
       try {
@@ -131,7 +137,8 @@ export class ShareFetcher<V, K> {
         await this.failed(asKafkaError(error, 'ERR_BAD_RESPONSE', `take records from broker ${this.nodeId}`))
       } finally {
         // Also when the session is lost: what was said in it is of no more use, and nobody is to wait for it.
-        for (const resolve of heard) resolve()
+        this.isTelling = false
+        for (const resolve of this.hearing.splice(0)) resolve()
       }
       if (!hasStepped) await this.idle()
     }
@@ -323,7 +330,10 @@ export class ShareFetcher<V, K> {
     const taken: PartitionAcks[] = []
     for (const [key, { partition, acks }] of this.pending) {
       const batches = acks.take(renewals)
-      if (batches.length > 0) taken.push({ partition, batches })
+      if (batches.length > 0) {
+        taken.push({ partition, batches })
+        this.isTelling = true
+      }
       if (acks.size === 0) this.pending.delete(key)
     }
     return taken
