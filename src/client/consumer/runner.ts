@@ -41,20 +41,16 @@ export async function runHandlers<V, K>(
     try {
       if (options.eachMessage !== undefined) {
         const { eachMessage } = options
-        for await (const message of new MessageStream(source, { signal })) {
-          const handled = eachMessage(message, { signal })
-          if (handled !== undefined) await handled
-        }
+        const stream = new MessageStream(source, { signal })
+        await handleAll(stream, (message) => eachMessage(message, { signal }))
       } else {
         const { eachBatch, maxMessages, maxBytes } = options
         const limits = {
           ...(maxMessages === undefined ? {} : { maxMessages }),
           ...(maxBytes === undefined ? {} : { maxBytes }),
         }
-        for await (const batch of new BatchStream(source, { signal, ...limits })) {
-          const handled = eachBatch(batch, { signal })
-          if (handled !== undefined) await handled
-        }
+        const stream = new BatchStream(source, { signal, ...limits })
+        await handleAll(stream, (batch) => eachBatch(batch, { signal }))
       }
     } catch (error) {
       stop.abort()
@@ -64,4 +60,20 @@ export async function runHandlers<V, K>(
   const results = await Promise.allSettled(Array.from({ length: options.concurrency ?? 1 }, worker))
   const failed = results.find((result) => result.status === 'rejected')
   if (failed !== undefined) throw failed.reason
+}
+
+/** What a handler throws at is not processed: the next run begins with it. */
+async function handleAll<Item>(
+  stream: AsyncIterable<Item> & { giveBack(): void },
+  handle: (item: Item) => Promise<void> | void,
+): Promise<void> {
+  for await (const item of stream) {
+    try {
+      const handled = handle(item)
+      if (handled !== undefined) await handled
+    } catch (error) {
+      stream.giveBack()
+      throw error
+    }
+  }
 }

@@ -78,6 +78,11 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
     this.source.table.endWaits()
   }
 
+  /** The item in hand failed: it is handed out again, here or in another stream. */
+  giveBack(): void {
+    this.turn?.giveBack()
+  }
+
   finish(): void {
     if (this.ended) return
     this.ended = true

@@ -55,6 +55,13 @@ export class Turn<V, K> {
     if (this.state.version === this.version) this.countProcessed()
   }
 
+  /** What was handed out and is not processed is handed out again, to whoever asks next. */
+  giveBack(): void {
+    if (!this.inHand || this.state.version !== this.version) return
+    this.inHand = false
+    this.table.moveTo(this.state, { offset: this.state.processed, leaderEpoch: -1 })
+  }
+
   private countProcessed(): void {
     this.state.processed = this.state.position
     this.state.processedEpoch = this.state.positionEpoch

@@ -85,6 +85,30 @@ test('a truncated log: what was fetched, not handed out, and is still there is n
   expect(values).toEqual(['a', 'b', 'c', 'D', 'E'])
 })
 
+test.each(['eachMessage', 'eachBatch'] as const)(
+  'what a handler has thrown at is read again by the next run: %s',
+  async (kind) => {
+    serveFetches((fetchOffset) => (fetchOffset < 3 ? [batch(0, 0, ['a', 'b', 'c'])] : []))
+    await consumer.assign([{ topic, partition: 0, offset: 0 }])
+    const seen: string[] = []
+    const stop = new AbortController()
+    const handle = (value: Buffer | null): void => {
+      seen.push(String(value))
+      if (seen.length === 2) throw new Error('not this time')
+      if (seen.at(-1) === 'c') stop.abort()
+    }
+    const run = (): Promise<void> =>
+      consumer.run(
+        kind === 'eachMessage'
+          ? { eachMessage: ({ value }) => handle(value), signal: stop.signal }
+          : { eachBatch: ({ messages }) => handle(messages[0]!.value), maxMessages: 1, signal: stop.signal },
+      )
+    await expect(run()).rejects.toThrow('not this time')
+    await run()
+    expect(seen).toEqual(['a', 'b', 'b', 'c'])
+  },
+)
+
 test('a batch of messages ends before a record that cannot be read; the error comes after it', async () => {
   const broken = batch(2, 0, ['c'])
   broken[broken.length - 1]! ^= 0xff
