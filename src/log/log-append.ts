@@ -504,6 +504,8 @@ export class LogWriter {
   /** End of the turn, after `startWriting`: moves the high watermark and tells who waits, or leaves both to the next sync. */
   complete(): void {
     this.#completionAsked = false
+    // Came since `startWriting`: who was told of another log's appends, before this one's turn, has appended here.
+    if (this.#queued.length > 0 && this.#flight === null && this.#hold === null) this.#askForCompletion()
     const completing = this.#completing
     this.#completing = []
     const log = this.#log

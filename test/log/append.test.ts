@@ -68,6 +68,20 @@ describe('the turn', () => {
     expect((await readAll(log)).offsets).toEqual([0, 1])
   })
 
+  test('so does an append to another log whose own answers are still to come in this turn', async () => {
+    const world = await World.open()
+    const [first, second] = [world.log('events', 0), world.log('events', 1)]
+    let late: ReturnType<typeof append> | null = null
+    append(first, batchOf(), {
+      done: () => {
+        late = append(second, batchOf())
+      },
+    })
+    const own = append(second, batchOf())
+    world.timers.runTurn()
+    expect([own.error, late!.error, second.writtenOffset]).toEqual([0, 0, 2])
+  })
+
   test('more than a mebibyte is not left waiting', async () => {
     const world = await World.open()
     const log = world.log()
