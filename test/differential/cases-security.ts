@@ -1,7 +1,9 @@
 // SCRAM credentials, ACLs without an authorizer, and delegation tokens where there can be none.
+import { SaslHandshakeRequest, SaslHandshakeResponse } from '../../src/protocol/messages/17-sasl-handshake.ts'
 import { DescribeAclsRequest, DescribeAclsResponse } from '../../src/protocol/messages/29-describe-acls.ts'
 import { CreateAclsRequest, CreateAclsResponse } from '../../src/protocol/messages/30-create-acls.ts'
 import { DeleteAclsRequest, DeleteAclsResponse } from '../../src/protocol/messages/31-delete-acls.ts'
+import { SaslAuthenticateRequest, SaslAuthenticateResponse } from '../../src/protocol/messages/36-sasl-authenticate.ts'
 import {
   CreateDelegationTokenRequest,
   CreateDelegationTokenResponse,
@@ -36,6 +38,8 @@ const deleteAcls = asks(DeleteAclsRequest, DeleteAclsResponse)
 const createToken = asks(CreateDelegationTokenRequest, CreateDelegationTokenResponse)
 const renewToken = asks(RenewDelegationTokenRequest, RenewDelegationTokenResponse)
 const expireToken = asks(ExpireDelegationTokenRequest, ExpireDelegationTokenResponse)
+const handshake = asks(SaslHandshakeRequest, SaslHandshakeResponse)
+const authenticate = asks(SaslAuthenticateRequest, SaslAuthenticateResponse)
 const describeTokens = asks(DescribeDelegationTokenRequest, DescribeDelegationTokenResponse)
 
 const SHA_256 = 1
@@ -240,4 +244,13 @@ const TOKENS: CaseGroup = {
   ],
 }
 
-export const SECURITY_CASES: readonly CaseGroup[] = [SCRAM, ACLS, TOKENS]
+const SASL: CaseGroup = {
+  api: 'SASL where nobody has to authenticate',
+  cases: [
+    ...[0, 1].map((version) => handshake('PLAIN', version, { mechanism: 'PLAIN' })),
+    handshake('a mechanism that there is not', 1, { mechanism: 'NONE' }),
+    ...[0, 1, 2].map((version) => authenticate('a token', version, { authBytes: Buffer.from('token') })),
+  ],
+}
+
+export const SECURITY_CASES: readonly CaseGroup[] = [SCRAM, ACLS, TOKENS, SASL]

@@ -16,6 +16,7 @@ import leaveGroup from './13-leave-group.ts'
 import syncGroup from './14-sync-group.ts'
 import describeGroups from './15-describe-groups.ts'
 import listGroups from './16-list-groups.ts'
+import saslHandshake from './17-sasl-handshake.ts'
 import apiVersions from './18-api-versions.ts'
 import createTopics from './19-create-topics.ts'
 import deleteTopics from './20-delete-topics.ts'
@@ -34,6 +35,7 @@ import describeConfigs from './32-describe-configs.ts'
 import alterConfigs from './33-alter-configs.ts'
 import alterReplicaLogDirs from './34-alter-replica-log-dirs.ts'
 import describeLogDirs from './35-describe-log-dirs.ts'
+import saslAuthenticate from './36-sasl-authenticate.ts'
 import createPartitions from './37-create-partitions.ts'
 import createDelegationToken from './38-create-delegation-token.ts'
 import renewDelegationToken from './39-renew-delegation-token.ts'
@@ -93,6 +95,7 @@ export const APIS: readonly Api[] = [
   syncGroup,
   describeGroups,
   listGroups,
+  saslHandshake,
   apiVersions,
   createTopics,
   deleteTopics,
@@ -111,6 +114,7 @@ export const APIS: readonly Api[] = [
   alterConfigs,
   alterReplicaLogDirs,
   describeLogDirs,
+  saslAuthenticate,
   createPartitions,
   createDelegationToken,
   renewDelegationToken,

@@ -14,8 +14,8 @@ export const DELIBERATE: Readonly<Record<string, Deliberate>> = {
     lines: /^ {2}(advertised\.listeners|controller\.\S+|listener\.security\.protocol\.map|listeners|process\.roles)=/,
   },
   requests: {
-    reason: 'Clients may push metrics without a receiver in the configuration; no authentication yet',
-    lines: /^\t(SaslHandshake|SaslAuthenticate|GetTelemetrySubscriptions|PushTelemetry)\(/,
+    reason: 'Clients may push metrics without a receiver in the configuration',
+    lines: /^\t(GetTelemetrySubscriptions|PushTelemetry)\(/,
   },
   'refused thread counts': {
     reason: "Kafka's text is an exception's name in another's message; the reason and the bound are the same",
