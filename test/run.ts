@@ -1,6 +1,6 @@
 /**
  * `npm test`: all tests but those of test/programs, in a few processes at a time. Most of the time goes into files that wait for other programs
- * (brokers that are killed, Java tools, clients in other languages); each of these has a process of its own, and one process runs all the others.
+ * (brokers that are killed, Java tools, clients in other languages); each of these has a process of its own, as has each of the other folders.
  * Output comes file by file as each process ends; the last lines name what failed and give the counts of all, in the words of the test runner.
  *
  * `npm run test:programs`: those of test/programs, the same way. They run for minutes: whole Kafka programs (Streams, Connect, every tool).
@@ -63,20 +63,24 @@ console.log(
 )
 process.exit(isBad || total.fail > 0 ? 1 : 0)
 
-/** What one process runs each: the waiting files alone, all others together, whoever takes longest first. */
+/** What one process runs each: the waiting files alone, the others folder by folder, whoever takes longest first. */
 function batches(all: readonly string[]): string[][] {
-  const waits = (file: string): boolean => WAITING.some((folder) => file.startsWith(`test/${folder}/`))
+  const folderOf = (file: string): string => file.split('/')[1] ?? ''
   const rank = (file: string): number => {
     const place = LONGEST.findIndex((name) => file === `test/${name}.test.ts`)
     return place < 0 ? LONGEST.length : place
   }
-  const alone = all.filter(waits).sort((a, b) => rank(a) - rank(b))
-  const together = all.filter((file) => !waits(file))
+  const alone = all.filter((file) => WAITING.includes(folderOf(file))).sort((a, b) => rank(a) - rank(b))
+  const first = alone.filter((file) => rank(file) < LONGEST.length)
+  const folders = Map.groupBy(
+    all.filter((file) => !WAITING.includes(folderOf(file))),
+    folderOf,
+  )
   return [
-    ...alone.slice(0, LONGEST.length).map((file) => [file]),
-    together,
-    ...alone.slice(LONGEST.length).map((file) => [file]),
-  ].filter((batch) => batch.length > 0)
+    ...first.map((file) => [file]),
+    ...[...folders.values()].sort((a, b) => b.length - a.length),
+    ...alone.slice(first.length).map((file) => [file]),
+  ]
 }
 
 function command(): string[] {
