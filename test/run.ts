@@ -14,7 +14,10 @@ import { Glob } from 'bun'
 /** Folders whose files mostly wait. */
 const WAITING = ['interop', 'differential', 'crash', 'cli', 'bench', 'lab', 'programs']
 /** The longest come first, so that none of them is left for the end. */
-const LONGEST = ['differential/differential', 'crash/sigkill', 'interop/client-matrix']
+const LONGEST = [
+  ...['differential/differential', 'crash/sigkill', 'interop/client-matrix'],
+  ...['programs/tools', 'programs/consumer-client', 'programs/adopt-kafka-folder', 'programs/connect'],
+]
 const PROCESSES = availableParallelism() + 1
 /** Only ends what hangs: on a machine with other work, what takes a second here may take many. */
 const TIMEOUT_MS = 60_000
