@@ -1,9 +1,10 @@
 /**
- * `npm test`: all tests but those of test/programs, in a few processes at a time. Most of the time goes into files that wait for other programs
+ * `npm test`: all tests but the longest (PROGRAMS, below), in a few processes at a time. Most of the time goes into files that wait for other programs
  * (brokers that are killed, Java tools, clients in other languages); each of these has a process of its own, as has each of the other folders.
  * Output comes file by file as each process ends; the last lines name what failed and give the counts of all, in the words of the test runner.
  *
- * `npm run test:programs`: those of test/programs, the same way. They run for minutes: whole Kafka programs (Streams, Connect, every tool).
+ * `npm run test:programs`: those, the same way. They run for minutes: whole Kafka programs (Streams, Connect, every tool), the comparison with a
+ * real Kafka request by request, and clients of every language reading each other.
  *
  * With arguments (`npm test -- test/log -t roll`) it is the test runner itself, with these arguments.
  */
@@ -21,7 +22,8 @@ const LONGEST = [
 const PROCESSES = availableParallelism() + 1
 /** Only ends what hangs: on a machine with other work, what takes a second here may take many. */
 const TIMEOUT_MS = 60_000
-const PROGRAMS = 'test/programs/'
+/** What runs for minutes: whole Kafka programs, and a real Kafka asked the same things. */
+const PROGRAMS = ['test/programs/', 'test/differential/', 'test/interop/client-matrix']
 
 interface Counts {
   pass: number
@@ -39,7 +41,7 @@ if (argumentsGiven.length > 0 && !wantsPrograms) {
 
 const beganMs = performance.now()
 const files = [...new Glob('test/**/*.test.ts').scanSync('.')]
-  .filter((file) => file.startsWith(PROGRAMS) === wantsPrograms)
+  .filter((file) => PROGRAMS.some((start) => file.startsWith(start)) === wantsPrograms)
   .sort()
 const failed: string[] = []
 const total: Counts = { pass: 0, skip: 0, todo: 0, fail: 0 }
