@@ -22,7 +22,8 @@ import { decodeRecord, encodeRecord, type GroupRecord, type KeyValue } from './g
 import { emptyDurableState, replay, replayMarker, replayPending } from './group/replay.ts'
 import { followGroup, restoreGroups } from './group/restore.ts'
 import type { DurableState, GroupState } from './group/state.ts'
-import { type HeldAnswer, type TimerChange, type TimerEvent, Turn, type TurnInputs, timerName } from './group/turn.ts'
+import { type TimerChange, type TimerEvent, Turn, type TurnInputs, timerName } from './group/turn.ts'
+import { HeldAnswers, PendingAppend, type ShardStatus, UNAVAILABLE } from './held-answers.ts'
 
 export interface ShardDependencies {
   readonly config: GroupCoordinatorConfig
@@ -40,16 +41,6 @@ export interface ShardDependencies {
   readonly afterLoad: (state: GroupState, turn: Turn) => void
 }
 
-export type ShardStatus = 'loading' | 'active' | 'draining' | 'failed' | 'closed'
-
-const UNAVAILABLE: Readonly<Record<ShardStatus, ErrorCode>> = {
-  active: ErrorCode.NONE,
-  loading: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-  draining: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-  failed: ErrorCode.COORDINATOR_NOT_AVAILABLE,
-  closed: ErrorCode.NOT_COORDINATOR,
-}
-
 export type Operation = (state: GroupState, turn: Turn) => void
 
 interface OperationOptions {
@@ -64,12 +55,8 @@ interface OperationOptions {
   readonly producer?: TransactionalProducer
 }
 
-interface Appended {
-  readonly answers: HeldAnswer[]
-}
-
 /** What waiters are told when the log refuses or loses a batch. Sizes are the caller's affair. */
-function refusalOf(appendError: ErrorCode): ErrorCode {
+function batchRefusalOf(appendError: ErrorCode): ErrorCode {
   switch (appendError) {
     case ErrorCode.MESSAGE_TOO_LARGE:
     case ErrorCode.RECORD_LIST_TOO_LARGE:
@@ -91,11 +78,7 @@ export class GroupShard {
   readonly #dependencies: ShardDependencies
   #status: ShardStatus = 'loading'
   #state: GroupState = { durable: emptyDurableState(), groups: new Map() }
-  /** Appends that are not settled, of this state or of one that was dropped. */
-  #unsettled = 0
-  /** The newest unsettled append of this state. */
-  #newest: Appended | null = null
-  readonly #held = new Set<Appended>()
+  readonly #answers = new HeldAnswers()
   readonly #afterLoad: Operation[] = []
   /** Timers of this state that have not fired. */
   readonly #timers = new Set<string>()
@@ -187,13 +170,12 @@ export class GroupShard {
     }
     if (turn.records.length === 0) {
       this.#setTimers(turn.timers)
-      if (this.#newest === null) for (const answer of turn.answers) answer.deliver()
-      else this.#newest.answers.push(...turn.answers)
+      this.#answers.hold(...turn.answers)
       return true
     }
     const refused = this.#append(turn, options)
     if (refused !== ErrorCode.NONE) {
-      const refusal = refusalOf(refused)
+      const refusal = batchRefusalOf(refused)
       this.#dependencies.logger.warn('group records refused by the log', {
         partition: this.partition,
         error: errorName(refused),
@@ -209,24 +191,22 @@ export class GroupShard {
   #append(turn: Turn, options: OperationOptions): ErrorCode {
     const batches = options.splittable === true ? this.#split(turn) : [turn.records]
     for (const records of batches) {
-      const appended: Appended = { answers: [] }
-      const done = (errorCode: ErrorCode) => this.#settled(appended, errorCode)
+      const append = new PendingAppend()
+      const done = (errorCode: ErrorCode) => this.#settled(append, errorCode)
       const errorCode = this.#dependencies.log.append(this.partition, records.map(encodeRecord), {
         nowMs: turn.nowMs,
         done,
         ...(options.producer === undefined ? {} : { producer: options.producer }),
       })
       if (errorCode !== ErrorCode.NONE) return errorCode
-      this.#unsettled++
-      this.#held.add(appended)
-      this.#newest = appended
+      this.#answers.appended(append)
       for (const record of records) {
         if (options.producer === undefined) replay(this.#state.durable, record)
         else replayPending(this.#state.durable, options.producer.producerId, record)
       }
       for (const groupId of new Set(records.map(({ group }) => group))) followGroup(this.#state, turn, groupId)
     }
-    this.#newest?.answers.push(...turn.answers)
+    this.#answers.hold(...turn.answers)
     this.#setTimers(turn.timers)
     return ErrorCode.NONE
   }
@@ -251,41 +231,37 @@ export class GroupShard {
     return batches
   }
 
-  #settled(appended: Appended, errorCode: ErrorCode): void {
-    this.#unsettled--
-    // Held no longer: it belongs to a state that was dropped, and its waiters were refused then.
-    if (this.#held.delete(appended)) {
-      if (this.#newest === appended) this.#newest = null
+  #settled(append: PendingAppend, errorCode: ErrorCode): void {
+    const waiting = this.#answers.settled(append)
+    if (waiting !== null) {
       if (errorCode === ErrorCode.NONE) {
-        for (const answer of appended.answers) answer.deliver()
+        for (const answer of waiting) answer.deliver()
       } else {
         this.#dependencies.logger.error('group records were not written, reloading their partition', {
           partition: this.partition,
           error: errorName(errorCode),
         })
-        const refusal = refusalOf(errorCode)
+        const refusal = batchRefusalOf(errorCode)
         this.#fail(refusal)
-        for (const answer of appended.answers) answer.refuse(refusal)
+        for (const answer of waiting) answer.refuse(refusal)
       }
     }
-    if (this.#status === 'draining' && this.#unsettled === 0) this.#load()
+    if (this.#status === 'draining' && this.#answers.isSettled) this.#load()
   }
 
   #fail(refusal: ErrorCode): void {
     this.#status = 'draining'
     this.#drop(refusal)
-    if (this.#unsettled === 0) this.#load()
+    if (this.#answers.isSettled) this.#load()
   }
 
   /** Forgets the state. Held answers get `refusal`, parked calls are sent to look for their coordinator again. */
   #drop(refusal: ErrorCode): void {
     const { groups } = this.#state
-    const held = [...this.#held]
+    const held = this.#answers.drop()
     this.#cancelTimers()
-    this.#held.clear()
-    this.#newest = null
     this.#state = { durable: emptyDurableState(), groups: new Map() }
-    for (const { answers } of held) for (const answer of answers) answer.refuse(refusal)
+    for (const answer of held) answer.refuse(refusal)
     refuseParked(groups)
   }
 

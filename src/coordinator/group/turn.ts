@@ -6,21 +6,11 @@
 import type { ErrorCode } from '../../protocol/errors.ts'
 import type { Random } from '../../storage/random.ts'
 import type { ConsumerGroupSettings, GroupCoordinatorConfig, StreamsGroupSettings } from '../config.ts'
+import type { HeldAnswer, Waiter } from '../held-answers.ts'
 import type { ClusterTopics, CompileTopicPattern } from '../request-context.ts'
 import type { GroupRecord } from './records.ts'
 
-/** Somebody who waits for a result: a request whose response is built when the result is there. Called exactly once. */
-export interface Waiter<Result> {
-  answer(result: Result): void
-  /** The operation did not take place: the coordinator moved, is loading, or could not write. */
-  refuse(errorCode: ErrorCode): void
-}
-
-/** A decided answer that is held back until what it rests on is durable. */
-export interface HeldAnswer {
-  deliver(): void
-  refuse(errorCode: ErrorCode): void
-}
+export type { Waiter } from '../held-answers.ts'
 
 class Held<Result> implements HeldAnswer {
   readonly #waiter: Waiter<Result>

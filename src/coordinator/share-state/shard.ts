@@ -16,6 +16,15 @@ import type { Logger } from '../../storage/logger.ts'
 import type { Timers } from '../../storage/timers.ts'
 import { RELOAD_DELAY_MS } from '../config.ts'
 import type { CoordinatorLog } from '../coordinator-log.ts'
+import {
+  type HeldAnswer,
+  HeldAnswers,
+  PendingAppend,
+  refusalOf,
+  type ShardStatus,
+  UNAVAILABLE,
+  type Waiter,
+} from '../held-answers.ts'
 import type { ShareCoordinatorConfig } from './config.ts'
 import type { SharePartitionKey } from './persister.ts'
 import { decodeShareState, encodeShareState, type ShareStateRecord } from './records.ts'
@@ -43,31 +52,6 @@ export interface ShareShardDependencies {
   hasTopic(topicId: string): boolean
 }
 
-export type ShareShardStatus = 'loading' | 'active' | 'draining' | 'failed' | 'closed'
-
-const UNAVAILABLE: Readonly<Record<ShareShardStatus, ErrorCode>> = {
-  active: ErrorCode.NONE,
-  loading: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-  draining: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-  failed: ErrorCode.COORDINATOR_NOT_AVAILABLE,
-  closed: ErrorCode.NOT_COORDINATOR,
-}
-
-/** Told exactly once what came of an operation. */
-export interface StateWaiter<Answer> {
-  answer(answer: Answer): void
-  refuse(errorCode: ErrorCode): void
-}
-
-interface HeldAnswer {
-  deliver(): void
-  refuse(errorCode: ErrorCode): void
-}
-
-interface Appended {
-  readonly held: HeldAnswer[]
-}
-
 interface Entry {
   readonly key: SharePartitionKey
   readonly state: ShareState
@@ -79,30 +63,12 @@ export function shareKeyName({ groupId, topicId, partition }: SharePartitionKey)
   return `${groupId}:${topicId}:${partition}`
 }
 
-/** What waiters are told when the log refuses or loses a record. */
-function refusalOf(appendError: ErrorCode): ErrorCode {
-  switch (appendError) {
-    case ErrorCode.KAFKA_STORAGE_ERROR:
-    case ErrorCode.NOT_LEADER_OR_FOLLOWER:
-    case ErrorCode.NOT_COORDINATOR:
-      return ErrorCode.NOT_COORDINATOR
-    case ErrorCode.MESSAGE_TOO_LARGE:
-    case ErrorCode.RECORD_LIST_TOO_LARGE:
-      return ErrorCode.UNKNOWN_SERVER_ERROR
-    default:
-      return ErrorCode.COORDINATOR_NOT_AVAILABLE
-  }
-}
-
 export class ShareStateShard {
   readonly partition: number
   readonly #dependencies: ShareShardDependencies
-  #status: ShareShardStatus = 'loading'
+  #status: ShardStatus = 'loading'
   #entries = new Map<string, Entry>()
-  /** Appends that are not settled, of this state or of one that was dropped. */
-  #unsettled = 0
-  #newest: Appended | null = null
-  readonly #unsettledAppends = new Set<Appended>()
+  readonly #answers = new HeldAnswers()
   /** Behind the last record that is known. */
   #endOffset = 0
   #trimmedTo = 0
@@ -114,7 +80,7 @@ export class ShareStateShard {
     this.#load()
   }
 
-  get status(): ShareShardStatus {
+  get status(): ShardStatus {
     return this.#status
   }
 
@@ -134,7 +100,7 @@ export class ShareStateShard {
   run<Answer>(
     key: SharePartitionKey,
     decide: (known: ShareState | undefined, context: StateDecisionContext) => StateDecision<Answer>,
-    waiter: StateWaiter<Answer>,
+    waiter: Waiter<Answer>,
   ): void {
     if (this.unavailable !== ErrorCode.NONE) {
       waiter.refuse(this.unavailable)
@@ -145,8 +111,7 @@ export class ShareStateShard {
     const { answer, record } = decide(this.state(key), context)
     const held = { deliver: () => waiter.answer(answer), refuse: (code: ErrorCode) => waiter.refuse(code) }
     if (record !== null) this.#write([record], held)
-    else if (this.#newest === null) held.deliver()
-    else this.#newest.held.push(held)
+    else this.#answers.hold(held)
   }
 
   /** The topics are gone, and with them the states of their partitions. */
@@ -171,12 +136,12 @@ export class ShareStateShard {
   // Writing
 
   #write(records: readonly ShareStateRecord[], held: HeldAnswer): void {
-    const appended: Appended = { held: [held] }
+    const append = new PendingAppend()
     const { log, clock, logger } = this.#dependencies
     let baseOffset = 0
     const errorCode = log.append(this.partition, records.map(encodeShareState), {
       nowMs: clock.now(),
-      done: (failure) => this.#settled(appended, failure),
+      done: (failure) => this.#settled(append, failure),
       queued: (offset) => {
         baseOffset = offset
       },
@@ -186,9 +151,8 @@ export class ShareStateShard {
       held.refuse(refusalOf(errorCode))
       return
     }
-    this.#unsettled++
-    this.#unsettledAppends.add(appended)
-    this.#newest = appended
+    this.#answers.appended(append)
+    this.#answers.hold(held)
     for (const [index, record] of records.entries()) this.#replay(record, baseOffset + index)
   }
 
@@ -206,12 +170,10 @@ export class ShareStateShard {
     this.#entries.set(name, { key: record.key, state, snapshotOffset })
   }
 
-  #settled(appended: Appended, errorCode: ErrorCode): void {
-    this.#unsettled--
-    // Not in the set: it belongs to a state that was dropped, and its waiters were refused then.
-    if (this.#unsettledAppends.delete(appended)) {
-      if (this.#newest === appended) this.#newest = null
-      if (errorCode === ErrorCode.NONE) for (const held of appended.held) held.deliver()
+  #settled(append: PendingAppend, errorCode: ErrorCode): void {
+    const waiting = this.#answers.settled(append)
+    if (waiting !== null) {
+      if (errorCode === ErrorCode.NONE) for (const held of waiting) held.deliver()
       else {
         this.#dependencies.logger.error('share state was not written, reloading its partition', {
           partition: this.partition,
@@ -219,25 +181,23 @@ export class ShareStateShard {
         })
         const refusal = refusalOf(errorCode)
         this.#fail(refusal)
-        for (const held of appended.held) held.refuse(refusal)
+        for (const held of waiting) held.refuse(refusal)
       }
     }
-    if (this.#status === 'draining' && this.#unsettled === 0) this.#load()
+    if (this.#status === 'draining' && this.#answers.isSettled) this.#load()
   }
 
   #fail(refusal: ErrorCode): void {
     this.#status = 'draining'
     this.#drop(refusal)
-    if (this.#unsettled === 0) this.#load()
+    if (this.#answers.isSettled) this.#load()
   }
 
   /** Forgets the states. Held answers get `refusal`. */
   #drop(refusal: ErrorCode): void {
-    const unsettled = [...this.#unsettledAppends]
-    this.#unsettledAppends.clear()
-    this.#newest = null
+    const held = this.#answers.drop()
     this.#entries = new Map()
-    for (const { held } of unsettled) for (const one of held) one.refuse(refusal)
+    for (const one of held) one.refuse(refusal)
   }
 
   // Loading
@@ -314,7 +274,7 @@ export class ShareStateShard {
 
   #prune(): void {
     // What is not durable yet could still be lost, and with it the snapshot that makes others superfluous.
-    if (this.#unsettled > 0) return
+    if (!this.#answers.isSettled) return
     let neededFrom = this.#endOffset
     for (const { snapshotOffset } of this.#entries.values()) neededFrom = Math.min(neededFrom, snapshotOffset)
     if (neededFrom <= this.#trimmedTo) return

@@ -16,6 +16,15 @@ import type { Logger } from '../../storage/logger.ts'
 import type { Timers } from '../../storage/timers.ts'
 import { RELOAD_DELAY_MS } from '../config.ts'
 import type { CoordinatorLog } from '../coordinator-log.ts'
+import {
+  type HeldAnswer,
+  HeldAnswers,
+  PendingAppend,
+  refusalOf,
+  type ShardStatus,
+  UNAVAILABLE,
+  type Waiter,
+} from '../held-answers.ts'
 import { MARKER_RETRY_DELAY_MS, type TransactionCoordinatorConfig, WAITING_ADDITIONS_MAX } from './config.ts'
 import { abortTimedOut, completeTransaction, expireId, isExpired, isTimedOut } from './end-transaction.ts'
 import type { MarkerWriter } from './markers.ts'
@@ -35,46 +44,6 @@ export interface TransactionShardDependencies {
   readonly logger: Logger
 }
 
-export type TransactionShardStatus = 'loading' | 'active' | 'draining' | 'failed' | 'closed'
-
-const UNAVAILABLE: Readonly<Record<TransactionShardStatus, ErrorCode>> = {
-  active: ErrorCode.NONE,
-  loading: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-  draining: ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
-  failed: ErrorCode.COORDINATOR_NOT_AVAILABLE,
-  closed: ErrorCode.NOT_COORDINATOR,
-}
-
-/** Told exactly once what came of an operation. */
-export interface DecisionWaiter<Answer> {
-  answer(answer: Answer): void
-  refuse(errorCode: ErrorCode): void
-}
-
-interface HeldAnswer {
-  deliver(): void
-  refuse(errorCode: ErrorCode): void
-}
-
-interface Appended {
-  readonly held: HeldAnswer[]
-}
-
-/** What waiters are told when the log refuses or loses an entry. */
-function refusalOf(appendError: ErrorCode): ErrorCode {
-  switch (appendError) {
-    case ErrorCode.MESSAGE_TOO_LARGE:
-    case ErrorCode.RECORD_LIST_TOO_LARGE:
-      return ErrorCode.UNKNOWN_SERVER_ERROR
-    case ErrorCode.KAFKA_STORAGE_ERROR:
-    case ErrorCode.NOT_LEADER_OR_FOLLOWER:
-    case ErrorCode.NOT_COORDINATOR:
-      return ErrorCode.NOT_COORDINATOR
-    default:
-      return ErrorCode.COORDINATOR_NOT_AVAILABLE
-  }
-}
-
 /** A transaction whose outcome is durable, on its way to being complete. */
 interface Ending {
   readonly transaction: Transaction
@@ -87,12 +56,9 @@ interface Ending {
 export class TransactionShard {
   readonly partition: number
   readonly #dependencies: TransactionShardDependencies
-  #status: TransactionShardStatus = 'loading'
+  #status: ShardStatus = 'loading'
   #transactions = new Map<string, Transaction>()
-  /** Appends that are not settled, of this state or of one that was dropped. */
-  #unsettled = 0
-  #newest: Appended | null = null
-  readonly #unsettledAppends = new Set<Appended>()
+  readonly #answers = new HeldAnswers()
   readonly #endings = new Map<string, Ending>()
   /** By transactional id: who waits for its ending transaction to be complete. */
   readonly #waiting = new Map<string, Set<() => void>>()
@@ -107,7 +73,7 @@ export class TransactionShard {
     this.#load()
   }
 
-  get status(): TransactionShardStatus {
+  get status(): ShardStatus {
     return this.#status
   }
 
@@ -128,7 +94,7 @@ export class TransactionShard {
   }
 
   /** Runs a decision about one id. */
-  run<Answer>(transactionalId: string, decide: Decide<Answer>, waiter: DecisionWaiter<Answer>): void {
+  run<Answer>(transactionalId: string, decide: Decide<Answer>, waiter: Waiter<Answer>): void {
     this.#run(transactionalId, decide, waiter, null)
   }
 
@@ -136,7 +102,7 @@ export class TransactionShard {
    * The same, but while the id's last transaction is ending it waits for that, within limits. Its decision must cope with an ending
    * transaction all the same.
    */
-  runWhenComplete<Answer>(transactionalId: string, decide: Decide<Answer>, waiter: DecisionWaiter<Answer>): void {
+  runWhenComplete<Answer>(transactionalId: string, decide: Decide<Answer>, waiter: Waiter<Answer>): void {
     const transaction = this.#transactions.get(transactionalId)
     const { config, timers, clock } = this.#dependencies
     const waiting = this.#waiting.get(transactionalId) ?? new Set()
@@ -179,7 +145,7 @@ export class TransactionShard {
   #run<Answer>(
     transactionalId: string,
     decide: Decide<Answer>,
-    waiter: DecisionWaiter<Answer>,
+    waiter: Waiter<Answer>,
     freshProducerId: number | null,
   ): void {
     if (this.unavailable !== ErrorCode.NONE) {
@@ -205,11 +171,10 @@ export class TransactionShard {
     const { answer } = decision
     const held = { deliver: () => waiter.answer(answer), refuse: (code: ErrorCode) => waiter.refuse(code) }
     if (decision.kind === 'write') this.#write(transactionalId, decision.next, held)
-    else if (this.#newest === null) held.deliver()
-    else this.#newest.held.push(held)
+    else this.#answers.hold(held)
   }
 
-  #runWithProducerId<Answer>(transactionalId: string, decide: Decide<Answer>, waiter: DecisionWaiter<Answer>): void {
+  #runWithProducerId<Answer>(transactionalId: string, decide: Decide<Answer>, waiter: Waiter<Answer>): void {
     const refuse = (error: unknown) => {
       const message = error instanceof Error ? error.message : String(error)
       this.#dependencies.logger.error('no producer id could be taken from the metadata store', { error: message })
@@ -222,12 +187,12 @@ export class TransactionShard {
   }
 
   #write(transactionalId: string, next: Transaction | null, held: HeldAnswer): void {
-    const appended: Appended = { held: [held] }
+    const append = new PendingAppend()
     const { log, transactionVersion } = this.#dependencies
     const record = encodeTransaction(transactionalId, next, transactionVersion() >= 1 ? 1 : 0)
     const errorCode = log.append(this.partition, [record], {
       nowMs: this.#dependencies.clock.now(),
-      done: (failure) => this.#settled(appended, next, failure),
+      done: (failure) => this.#settled(append, next, failure),
     })
     if (errorCode !== ErrorCode.NONE) {
       this.#dependencies.logger.warn('transaction entry refused by the log', {
@@ -238,9 +203,8 @@ export class TransactionShard {
       held.refuse(refusalOf(errorCode))
       return
     }
-    this.#unsettled++
-    this.#unsettledAppends.add(appended)
-    this.#newest = appended
+    this.#answers.appended(append)
+    this.#answers.hold(held)
     this.#replay(transactionalId, next)
   }
 
@@ -250,15 +214,13 @@ export class TransactionShard {
     else this.#transactions.set(transactionalId, value)
   }
 
-  #settled(appended: Appended, written: Transaction | null, errorCode: ErrorCode): void {
-    this.#unsettled--
-    // Not in the set: it belongs to a state that was dropped, and its waiters were refused then.
-    if (this.#unsettledAppends.delete(appended)) {
-      if (this.#newest === appended) this.#newest = null
+  #settled(append: PendingAppend, written: Transaction | null, errorCode: ErrorCode): void {
+    const waiting = this.#answers.settled(append)
+    if (waiting !== null) {
       if (errorCode === ErrorCode.NONE) {
         // Before the answers: the markers are on their way when the client hears of the outcome.
         if (written !== null && isEnding(written)) this.#end(written)
-        for (const held of appended.held) held.deliver()
+        for (const held of waiting) held.deliver()
         if (written !== null && !isEnding(written)) this.#wakeWaiting(written.transactionalId)
       } else {
         this.#dependencies.logger.error('transaction entry was not written, reloading its partition', {
@@ -267,10 +229,10 @@ export class TransactionShard {
         })
         const refusal = refusalOf(errorCode)
         this.#fail(refusal)
-        for (const held of appended.held) held.refuse(refusal)
+        for (const held of waiting) held.refuse(refusal)
       }
     }
-    if (this.#status === 'draining' && this.#unsettled === 0) this.#load()
+    if (this.#status === 'draining' && this.#answers.isSettled) this.#load()
   }
 
   #wakeWaiting(transactionalId: string): void {
@@ -365,20 +327,18 @@ export class TransactionShard {
   #fail(refusal: ErrorCode): void {
     this.#status = 'draining'
     this.#drop(refusal)
-    if (this.#unsettled === 0) this.#load()
+    if (this.#answers.isSettled) this.#load()
   }
 
   /** Forgets the state. Held answers get `refusal`. */
   #drop(refusal: ErrorCode): void {
     const { timers } = this.#dependencies
-    const unsettled = [...this.#unsettledAppends]
+    const held = this.#answers.drop()
     const waiting = [...this.#waiting.values()].flatMap((waiters) => [...waiters])
     for (const transactionalId of this.#endings.keys()) timers.cancel(this.#timerName(`markers/${transactionalId}`))
-    this.#unsettledAppends.clear()
-    this.#newest = null
     this.#transactions = new Map()
     this.#endings.clear()
-    for (const { held } of unsettled) for (const one of held) one.refuse(refusal)
+    for (const one of held) one.refuse(refusal)
     for (const goOn of waiting) goOn()
     this.onSettled?.()
   }
