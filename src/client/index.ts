@@ -1,18 +1,50 @@
 /** What of the client is public. It runs on Bun and on Node 22 or later; nothing here needs a broker in the same process. */
-export type * from './admin/acls.ts'
+export type { Acl, AclFilter, AclOperation, AclPatternType, AclPermission, AclResourceType } from './admin/acls.ts'
 export { Admin, type AdminOptions, type TopicToCreate } from './admin/admin.ts'
-export type * from './admin/cluster-state.ts'
-export type * from './admin/configs.ts'
-export type * from './admin/group-changes.ts'
-export type * from './admin/groups.ts'
+export type {
+  ClusterDescription,
+  Feature,
+  FeatureUpdate,
+  LogDirectory,
+  OngoingReassignment,
+  PartitionOutcome,
+  QuorumDescription,
+  QuorumReplica,
+  Reassignment,
+  ReplicaMove,
+} from './admin/cluster-state.ts'
+export type {
+  ConfigChange,
+  ConfigEntry,
+  ConfigResource,
+  ConfigResourceType,
+  ConfigSource,
+  DescribeConfigsOptions,
+  DescribedResource,
+  ResourceChanges,
+} from './admin/configs.ts'
+export type { MemberToRemove, NewOffset } from './admin/group-changes.ts'
+export type {
+  CommittedOffset,
+  DescribedMember,
+  GroupDescription,
+  ListedGroup,
+  PartitionsOfTopic,
+} from './admin/groups.ts'
 export type { Outcome } from './admin/outcome.ts'
-export type * from './admin/quotas.ts'
-export type * from './admin/records.ts'
-export type * from './admin/share-groups.ts'
-export type * from './admin/tokens.ts'
-export type * from './admin/topics.ts'
-export type * from './admin/transactions.ts'
-export type * from './admin/users.ts'
+export type { ClientQuota, QuotaChange, QuotaEntity, QuotaFilter, QuotaName } from './admin/quotas.ts'
+export type { DeletedRecords, RecordsBefore } from './admin/records.ts'
+export type { ShareOffset } from './admin/share-groups.ts'
+export type { DelegationToken, NewToken, Principal } from './admin/tokens.ts'
+export type { NewTopic, PartitionCount, PartitionDescription, TopicDescription, TopicOutcome } from './admin/topics.ts'
+export type {
+  ActiveProducer,
+  ListedTransaction,
+  ListTransactionsFilter,
+  TransactionDescription,
+  TransactionToAbort,
+} from './admin/transactions.ts'
+export type { CredentialChange, ScramMechanism, UserCredentials } from './admin/users.ts'
 export * from './consumer/index.ts'
 export { KafkaError, type KafkaErrorCode } from './errors.ts'
 export type {
