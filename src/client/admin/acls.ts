@@ -34,6 +34,7 @@ const OPERATIONS = {
   'two-phase-commit': 15,
 } as const
 
+/** What a right is about: `topic`, `group`, `cluster`, `transactional-id`, `delegation-token` or `user`. */
 export type AclResourceType = Exclude<keyof typeof RESOURCE_TYPES, 'any'>
 export const ACL_RESOURCE_TYPES = without(RESOURCE_TYPES, 'any')
 export const ACL_OPERATIONS = without(OPERATIONS, 'any')
@@ -42,25 +43,36 @@ function without<T extends object, K extends keyof T>(names: T, name: K): Exclud
   return Object.keys(names).filter((each) => each !== name) as Exclude<keyof T, K>[]
 }
 
+/** How the name of the resource is compared: with the whole name, or with its beginning. */
 export type AclPatternType = Exclude<keyof typeof PATTERN_TYPES, 'any' | 'match'>
+/** A `deny` that applies counts more than any `allow`. */
 export type AclPermission = Exclude<keyof typeof PERMISSIONS, 'any'>
+/** What may be done: `read`, `write`, `create`, ... as in Kafka's documentation, or `all`. */
 export type AclOperation = Exclude<keyof typeof OPERATIONS, 'any'>
 
+/** One right: this principal, from this host, may or may not do this with these resources. */
 export interface Acl {
+  /** What kind of thing the right is about. */
   readonly resourceType: AclResourceType
   /** `kafka-cluster` for the cluster; `*` for all of the type. */
   readonly resourceName: string
+  /** How `resourceName` is compared with names. */
   readonly patternType: AclPatternType
   /** `User:alice`, or `User:*`. */
   readonly principal: string
   /** An address, or `*`. */
   readonly host: string
+  /** What is allowed or denied. */
   readonly operation: AclOperation
+  /** Whether it is allowed or denied. */
   readonly permission: AclPermission
 }
 
 /** What is left out does not matter. `match` finds every pattern that applies to the name. */
-export type AclFilter = Partial<Omit<Acl, 'patternType'>> & { readonly patternType?: keyof typeof PATTERN_TYPES }
+export type AclFilter = Partial<Omit<Acl, 'patternType'>> & {
+  /** `any` unless given. */
+  readonly patternType?: keyof typeof PATTERN_TYPES
+}
 
 export async function describeAcls(cluster: Cluster, filter: AclFilter = {}): Promise<Acl[]> {
   const connection = await cluster.any()

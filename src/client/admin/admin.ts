@@ -23,6 +23,7 @@ import * as topics from './topics.ts'
 import * as transactions from './transactions.ts'
 import * as users from './users.ts'
 
+/** How the admin client finds and reaches a cluster. Either `bootstrap` or `cluster` is given. */
 export interface AdminOptions extends Omit<ClusterOptions, 'bootstrap'> {
   /** `host:port`, several of them separated by commas or as a list. */
   readonly bootstrap?: string | readonly string[]
@@ -32,14 +33,20 @@ export interface AdminOptions extends Omit<ClusterOptions, 'bootstrap'> {
 
 /** What of a topic is not the broker's default. */
 export interface TopicToCreate {
+  /** The topic's name. */
   readonly name: string
   /** The broker's `num.partitions` unless given. */
   readonly partitions?: number
   /** The broker's `default.replication.factor` unless given. */
   readonly replicationFactor?: number
+  /** Kafka's topic settings; none unless given. */
   readonly configs?: Readonly<Record<string, string>>
 }
 
+/**
+ * Asks and changes a cluster. A call about many things answers one outcome each, in the order asked, with an `error` that is null or says
+ * why that one failed; a call about one thing throws a KafkaError. What passes by itself is tried again for `timeoutMs`.
+ */
 export class Admin implements AsyncDisposable {
   readonly #cluster: Cluster
   readonly #isShared: boolean
@@ -56,6 +63,7 @@ export class Admin implements AsyncDisposable {
     if (!this.#isShared) await this.#cluster.close()
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }
@@ -69,6 +77,10 @@ export class Admin implements AsyncDisposable {
     return shown.flatMap(({ name }) => name ?? []).sort()
   }
 
+  /**
+   * `validateOnly` checks and makes nothing. `TOPIC_ALREADY_EXISTS`, `INVALID_PARTITIONS`, `INVALID_CONFIG` and the like are in the
+   * outcomes.
+   */
   createTopics(
     wanted: readonly TopicToCreate[],
     options: { readonly validateOnly?: boolean } = {},
@@ -82,10 +94,12 @@ export class Admin implements AsyncDisposable {
     return topics.createTopics(this.#cluster, complete, options)
   }
 
+  /** The topics and their records are gone; `UNKNOWN_TOPIC_OR_PARTITION` in the outcome of one that was not there. */
   deleteTopics(names: readonly string[]): Promise<topics.TopicOutcome[]> {
     return topics.deleteTopics(this.#cluster, names)
   }
 
+  /** Makes topics larger; fewer partitions are refused with `INVALID_PARTITIONS`. */
   createPartitions(counts: readonly topics.PartitionCount[]): Promise<topics.TopicOutcome[]> {
     return topics.createPartitions(this.#cluster, counts)
   }
@@ -100,12 +114,14 @@ export class Admin implements AsyncDisposable {
     return records.listOffsets(this.#cluster, queries, options)
   }
 
+  /** Deletes the records before an offset of each partition. An offset behind the end is refused with `OFFSET_OUT_OF_RANGE`. */
   deleteRecords(before: readonly records.RecordsBefore[]): Promise<records.DeletedRecords[]> {
     return records.deleteRecords(this.#cluster, before)
   }
 
   // Settings
 
+  /** The settings of topics, brokers, groups and so on, in the order asked. Throws for the first resource that cannot be described. */
   describeConfigs(
     resources: readonly configs.ConfigResource[],
     options?: configs.DescribeConfigsOptions,
@@ -113,48 +129,62 @@ export class Admin implements AsyncDisposable {
     return configs.describeConfigs(this.#cluster, resources, options)
   }
 
+  /** Changes single settings and leaves the others as they are. `validateOnly` checks and changes nothing. */
   alterConfigs(resources: readonly configs.ResourceChanges[], options?: { readonly validateOnly?: boolean }) {
     return configs.alterConfigs(this.#cluster, resources, options)
   }
 
+  /**
+   * What has settings of its own; of all types that the broker lists unless named. Throws UNSUPPORTED_VERSION for types that the broker
+   * cannot list.
+   */
   listConfigResources(types?: readonly configs.ConfigResourceType[]): Promise<configs.ConfigResource[]> {
     return configs.listConfigResources(this.#cluster, types)
   }
 
   // Groups
 
+  /** The groups of all types that all brokers keep, sorted by id. */
   listGroups(): Promise<groups.ListedGroup[]> {
     return groups.listGroups(this.#cluster)
   }
 
+  /** A consumer group of either protocol. Throws GROUP_ID_NOT_FOUND. */
   describeGroup(groupId: string): Promise<groups.GroupDescription> {
     return groups.describeGroup(this.#cluster, groupId)
   }
 
+  /** Forgets groups and their offsets. One with members is refused with `NON_EMPTY_GROUP`. */
   deleteGroups(groupIds: readonly string[]) {
     return changes.deleteGroups(this.#cluster, groupIds)
   }
 
+  /** Everything that the group has committed, sorted by topic and partition; empty for a group that does not exist. */
   committedOffsets(groupId: string): Promise<groups.CommittedOffset[]> {
     return groups.committedOffsets(this.#cluster, groupId)
   }
 
+  /** Sets what a consumer group has committed. Only while it has no members: `UNKNOWN_MEMBER_ID` otherwise. */
   alterOffsets(groupId: string, offsets: readonly changes.NewOffset[]): Promise<state.PartitionOutcome[]> {
     return changes.alterOffsets(this.#cluster, groupId, offsets)
   }
 
+  /** The group forgets what it has committed there. Topics that its members read are refused with `GROUP_SUBSCRIBED_TO_TOPIC`. */
   deleteOffsets(groupId: string, partitions: readonly { readonly topic: string; readonly partition: number }[]) {
     return changes.deleteOffsets(this.#cluster, groupId, partitions)
   }
 
+  /** Takes members out of a classic group, as if they had left. `reason` is for the broker's log. */
   removeMembers(groupId: string, members: readonly changes.MemberToRemove[], reason?: string) {
     return changes.removeMembers(this.#cluster, groupId, members, reason)
   }
 
+  /** Where a share group is, sorted by topic and partition. */
   describeShareOffsets(groupId: string): Promise<shares.ShareOffset[]> {
     return shares.describeShareOffsets(this.#cluster, groupId)
   }
 
+  /** Sets where a share group goes on. Only while it has no members: throws NON_EMPTY_GROUP. */
   alterShareOffsets(
     groupId: string,
     offsets: readonly { readonly topic: string; readonly partition: number; readonly startOffset: number }[],
@@ -162,88 +192,108 @@ export class Admin implements AsyncDisposable {
     return shares.alterShareOffsets(this.#cluster, groupId, offsets)
   }
 
+  /** A share group forgets these topics. Only while it has no members: throws NON_EMPTY_GROUP. */
   deleteShareOffsets(groupId: string, names: readonly string[]) {
     return shares.deleteShareOffsets(this.#cluster, groupId, names)
   }
 
   // Transactions
 
+  /** The transactional ids that all brokers coordinate, sorted; all unless filtered. */
   listTransactions(filter?: transactions.ListTransactionsFilter): Promise<transactions.ListedTransaction[]> {
     return transactions.listTransactions(this.#cluster, filter)
   }
 
+  /** Throws TRANSACTIONAL_ID_NOT_FOUND. */
   describeTransaction(transactionalId: string): Promise<transactions.TransactionDescription> {
     return transactions.describeTransaction(this.#cluster, transactionalId)
   }
 
+  /** Who has written to the partition lately, as its leader knows. */
   describeProducers(topic: string, partition: number): Promise<transactions.ActiveProducer[]> {
     return transactions.describeProducers(this.#cluster, topic, partition)
   }
 
+  /** Ends a transaction that no coordinator will end, in one partition. Throws INVALID_PRODUCER_EPOCH for an older epoch. */
   abortTransaction(hanging: transactions.TransactionToAbort): Promise<void> {
     return transactions.abortTransaction(this.#cluster, hanging)
   }
 
+  /** Producers of these ids can do nothing any more, and what they have open is aborted. */
   fenceProducers(transactionalIds: readonly string[]) {
     return transactions.fenceProducers(this.#cluster, transactionalIds)
   }
 
   // Users, quotas and rights
 
+  /** All quotas unless filtered. */
   describeClientQuotas(filter?: quotas.QuotaFilter): Promise<quotas.ClientQuota[]> {
     return quotas.describeClientQuotas(this.#cluster, filter)
   }
 
+  /** Sets and removes limits of users, client ids and addresses. `validateOnly` checks and changes nothing. */
   alterClientQuotas(wanted: readonly quotas.QuotaChange[], options?: { readonly validateOnly?: boolean }) {
     return quotas.alterClientQuotas(this.#cluster, wanted, options)
   }
 
+  /** All users with SCRAM credentials unless named. Throws RESOURCE_NOT_FOUND for a named one without. */
   describeUsers(names?: readonly string[]): Promise<users.UserCredentials[]> {
     return users.describeUsers(this.#cluster, names)
   }
 
+  /** Sets and removes SCRAM credentials, one outcome per user. Several changes of one user in a call are refused. */
   alterUsers(wanted: readonly users.CredentialChange[]) {
     return users.alterUsers(this.#cluster, wanted)
   }
 
+  /** All rights unless filtered. Throws SECURITY_DISABLED where the cluster has no authorizer. */
   describeAcls(filter?: acls.AclFilter): Promise<acls.Acl[]> {
     return acls.describeAcls(this.#cluster, filter)
   }
 
+  /** One outcome per right; one that is there already is no error. */
   createAcls(wanted: readonly acls.Acl[]) {
     return acls.createAcls(this.#cluster, wanted)
   }
 
+  /** Deletes what fits a filter, and says what that was: one outcome per filter. */
   deleteAcls(filters: readonly acls.AclFilter[]) {
     return acls.deleteAcls(this.#cluster, filters)
   }
 
+  /** A token for the caller, or for `owner` if the caller may. Throws DELEGATION_TOKEN_AUTH_DISABLED where the cluster has none. */
   createDelegationToken(wanted?: tokens.NewToken): Promise<tokens.DelegationToken> {
     return tokens.createDelegationToken(this.#cluster, wanted)
   }
 
+  /** By `periodMs`, the broker's default unless given. Resolves to when it now expires, milliseconds since 1970. */
   renewDelegationToken(hmac: Uint8Array, periodMs?: number): Promise<number> {
     return tokens.renewDelegationToken(this.#cluster, hmac, periodMs)
   }
 
+  /** At once unless `afterMs` is given. Resolves to when it expires, milliseconds since 1970. */
   expireDelegationToken(hmac: Uint8Array, afterMs?: number): Promise<number> {
     return tokens.expireDelegationToken(this.#cluster, hmac, afterMs)
   }
 
+  /** All tokens that the caller may see, or those of these owners. */
   describeDelegationTokens(owners?: readonly tokens.Principal[]): Promise<tokens.DelegationToken[]> {
     return tokens.describeDelegationTokens(this.#cluster, owners)
   }
 
   // The cluster
 
+  /** The cluster's id and brokers; with `includeFenced` also those that are registered and do not serve. */
   describeCluster(options?: { readonly includeFenced?: boolean }): Promise<state.ClusterDescription> {
     return state.describeCluster(this.#cluster, options)
   }
 
+  /** Sorted by name. */
   describeFeatures(): Promise<state.Feature[]> {
     return state.describeFeatures(this.#cluster)
   }
 
+  /** All updates, or none: throws for the first that is refused. `validateOnly` checks and changes nothing. */
   updateFeatures(
     updates: readonly state.FeatureUpdate[],
     options?: { readonly validateOnly?: boolean },
@@ -251,14 +301,17 @@ export class Admin implements AsyncDisposable {
     return state.updateFeatures(this.#cluster, updates, options)
   }
 
+  /** The folders of all brokers unless named, with sizes in bytes. An unreachable broker throws; a failed folder has its `error`. */
   describeLogDirs(brokers?: readonly number[]): Promise<state.LogDirectory[]> {
     return state.describeLogDirs(this.#cluster, brokers)
   }
 
+  /** Begins the moves; `describeLogDirs` shows how far they are. */
   alterReplicaLogDirs(moves: readonly state.ReplicaMove[]) {
     return state.alterReplicaLogDirs(this.#cluster, moves)
   }
 
+  /** `preferred` gives partitions back to their first replica; `unclean` may lose records. All partitions that need it unless named. */
   electLeaders(
     type: 'preferred' | 'unclean',
     partitions?: readonly { readonly topic: string; readonly partition: number }[],
@@ -266,18 +319,22 @@ export class Admin implements AsyncDisposable {
     return state.electLeaders(this.#cluster, type, partitions)
   }
 
+  /** Moves replicas between brokers; null cancels. `listPartitionReassignments` shows what is under way. */
   alterPartitionReassignments(reassignments: readonly state.Reassignment[]): Promise<state.PartitionOutcome[]> {
     return state.alterPartitionReassignments(this.#cluster, reassignments)
   }
 
+  /** Partitions whose replicas are moving now. */
   listPartitionReassignments(): Promise<state.OngoingReassignment[]> {
     return state.listPartitionReassignments(this.#cluster)
   }
 
+  /** The controllers. Throws on a cluster that keeps its metadata in another way, as Samsa does. */
   describeQuorum(): Promise<state.QuorumDescription> {
     return state.describeQuorum(this.#cluster)
   }
 
+  /** Forgets a broker that will not come back. Throws BROKER_ID_NOT_REGISTERED. */
   unregisterBroker(nodeId: number): Promise<void> {
     return state.unregisterBroker(this.#cluster, nodeId)
   }

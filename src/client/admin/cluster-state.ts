@@ -21,14 +21,21 @@ import { UnregisterBrokerRequest, UnregisterBrokerResponse } from '../../protoco
 import type { Cluster } from '../cluster.ts'
 import { errorOf, type Outcome, throwIfFailed } from './outcome.ts'
 
+/** A cluster and its brokers. */
 export interface ClusterDescription {
+  /** The cluster's id, as it was given when its storage was made. */
   readonly clusterId: string
   /** Node id; -1: none. */
   readonly controllerId: number
+  /** Brokers that are there, with the addresses that they tell clients. */
   readonly brokers: readonly {
+    /** The broker's id. */
     readonly nodeId: number
+    /** Where it listens for clients, as it advertises itself. */
     readonly host: string
+    /** The port to that host. */
     readonly port: number
+    /** `broker.rack`; null without one. */
     readonly rack: string | null
     /** Registered, but not serving. Only with `includeFenced`. */
     readonly isFenced: boolean
@@ -50,12 +57,15 @@ export async function describeCluster(
   return { clusterId, controllerId, brokers: brokers.map(({ brokerId: nodeId, ...rest }) => ({ nodeId, ...rest })) }
 }
 
+/** A feature of the cluster, such as `metadata.version` or `transaction.version`. */
 export interface Feature {
+  /** The feature's name. */
   readonly name: string
   /** 0: off. */
   readonly level: number
   /** What this broker supports. */
   readonly min: number
+  /** The highest level that this broker supports. */
   readonly max: number
 }
 
@@ -75,10 +85,13 @@ export async function describeFeatures(cluster: Cluster): Promise<Feature[]> {
 
 const UPGRADE_TYPES = { upgrade: 1, 'safe-downgrade': 2, 'unsafe-downgrade': 3 } as const
 
+/** The level that a feature shall have. */
 export interface FeatureUpdate {
+  /** The feature's name, as `describeFeatures` tells it. */
   readonly name: string
   /** 0 turns it off. */
   readonly level: number
+  /** `upgrade` unless given. `unsafe-downgrade` may lose metadata. */
   readonly type?: keyof typeof UPGRADE_TYPES
 }
 
@@ -102,19 +115,27 @@ export async function updateFeatures(
   for (const row of answer.results) throwIfFailed(row, `update feature '${row.feature}'`)
 }
 
+/** A folder of a broker and the replicas in it. */
 export interface LogDirectory extends Outcome {
   /** Node id. */
   readonly broker: number
+  /** The folder, as the broker's `log.dirs` names it. */
   readonly path: string
   /** Bytes; -1 where the broker does not tell. */
   readonly totalBytes: number
+  /** Bytes that are free; -1 where the broker does not tell. */
   readonly usableBytes: number
+  /** What lies in it. */
   readonly replicas: readonly {
+    /** The replica's topic. */
     readonly topic: string
+    /** The replica's partition. */
     readonly partition: number
+    /** Bytes of its segments. */
     readonly sizeBytes: number
     /** Records it lacks: behind the high watermark, or, for a copy that is moving here, behind the current one. */
     readonly offsetLag: number
+    /** A copy on its way here: it takes the replica's place when it has caught up. */
     readonly isFuture: boolean
   }[]
 }
@@ -150,9 +171,13 @@ export async function describeLogDirs(cluster: Cluster, brokers?: readonly numbe
   return perBroker.flat()
 }
 
+/** A replica, and the folder where it shall lie. */
 export interface ReplicaMove {
+  /** Node id of the broker that has the replica. */
   readonly broker: number
+  /** The replica's topic. */
   readonly topic: string
+  /** The replica's partition. */
   readonly partition: number
   /** The folder of that broker where it shall be. */
   readonly path: string
@@ -193,8 +218,11 @@ export async function alterReplicaLogDirs(
 
 const ELECTIONS = { preferred: 0, unclean: 1 } as const
 
+/** What became of a call for one partition. */
 export interface PartitionOutcome extends Outcome {
+  /** The topic that was named. */
   readonly topic: string
+  /** The partition that was named. */
   readonly partition: number
 }
 
@@ -222,8 +250,11 @@ export async function electLeaders(
   )
 }
 
+/** Where the replicas of a partition shall be. */
 export interface Reassignment {
+  /** The topic. */
   readonly topic: string
+  /** The partition. */
   readonly partition: number
   /** Node ids, the preferred leader first; null cancels what is under way. */
   readonly replicas: readonly number[] | null
@@ -250,11 +281,17 @@ export async function alterPartitionReassignments(
   })
 }
 
+/** A partition whose replicas are moving between brokers. */
 export interface OngoingReassignment {
+  /** The topic. */
   readonly topic: string
+  /** The partition. */
   readonly partition: number
+  /** Node ids of all replicas, old and new ones, the preferred leader first. */
   readonly replicas: readonly number[]
+  /** Node ids that are still copying. */
   readonly addingReplicas: readonly number[]
+  /** Node ids that will go when the new ones are in sync. */
   readonly removingReplicas: readonly number[]
 }
 
@@ -270,19 +307,29 @@ export async function listPartitionReassignments(cluster: Cluster): Promise<Ongo
   )
 }
 
+/** A node that reads the metadata log. */
 export interface QuorumReplica {
+  /** Its node id. */
   readonly nodeId: number
+  /** The offset up to which it has the log; -1: not known. */
   readonly logEndOffset: number
   /** Milliseconds since 1970; -1: not known. */
   readonly lastFetchMs: number
+  /** When it last had all of it, milliseconds since 1970; -1: not known. */
   readonly lastCaughtUpMs: number
 }
 
+/** The controllers of a Kafka cluster, as their metadata log sees them. */
 export interface QuorumDescription {
+  /** Node id of the active controller; -1: none. */
   readonly leaderId: number
+  /** Goes up by one with every election. */
   readonly leaderEpoch: number
+  /** Up to this offset the metadata log is on a majority. */
   readonly highWatermark: number
+  /** Controllers: they elect the leader. */
   readonly voters: readonly QuorumReplica[]
+  /** Brokers: they read along. */
   readonly observers: readonly QuorumReplica[]
 }
 

@@ -26,11 +26,14 @@ const SOURCES: ReadonlyMap<number, ConfigSource> = new Map([
   [8, 'group'],
 ] as const)
 
+/** What has settings. */
 export type ConfigResourceType = keyof typeof RESOURCE_TYPES
 
 /** `name` of a broker is its node id; '' stands for the default of all brokers. */
 export interface ConfigResource {
+  /** What kind of thing has the settings. */
   readonly type: ConfigResourceType
+  /** Its name: that of the topic or group, the broker's node id, the subscription of client metrics. */
   readonly name: string
 }
 
@@ -46,13 +49,19 @@ export type ConfigSource =
   | 'group'
   | 'unknown'
 
+/** One setting with its value, and where that comes from. */
 export interface ConfigEntry {
+  /** Kafka's name of the setting. */
   readonly name: string
   /** Null where the broker does not show it. */
   readonly value: string | null
+  /** The level whose value counts. */
   readonly source: ConfigSource
+  /** Nobody has set it. */
   readonly isDefault: boolean
+  /** It can be set in the broker's file only. */
   readonly isReadOnly: boolean
+  /** A password or the like: `value` is null. */
   readonly isSensitive: boolean
   /** Every level that has a value, the one that counts first; empty unless asked for. */
   readonly synonyms: readonly { readonly name: string; readonly value: string | null; readonly source: ConfigSource }[]
@@ -60,19 +69,25 @@ export interface ConfigEntry {
   readonly documentation: string | null
 }
 
+/** What to tell of each setting. */
 export interface DescribeConfigsOptions {
   /** Only these; all unless given. */
   readonly keys?: readonly string[]
+  /** Also every level that has a value; false unless given. */
   readonly synonyms?: boolean
+  /** Also the broker's explanation; false unless given. */
   readonly documentation?: boolean
 }
 
+/** A resource with its settings. */
 export interface DescribedResource extends ConfigResource {
   /** Sorted by name. */
   readonly configs: readonly ConfigEntry[]
 }
 
+/** A change of one setting. */
 export interface ConfigChange {
+  /** Kafka's name of the setting. */
   readonly name: string
   /** `append` and `subtract` change the members of a list. */
   readonly operation: keyof typeof OPERATIONS
@@ -80,7 +95,9 @@ export interface ConfigChange {
   readonly value?: string
 }
 
+/** The changes of one resource: all are made, or none. */
 export interface ResourceChanges extends ConfigResource {
+  /** In any order, each setting once. */
   readonly changes: readonly ConfigChange[]
 }
 

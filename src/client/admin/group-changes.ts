@@ -36,11 +36,15 @@ export function deleteGroups(
   )
 }
 
+/** The position that a group shall have in a partition. */
 export interface NewOffset {
+  /** The topic. */
   readonly topic: string
+  /** The partition. */
   readonly partition: number
   /** Of the next message to be read. */
   readonly offset: number
+  /** A text that is kept with it; empty unless given. */
   readonly metadata?: string | null
 }
 
@@ -110,7 +114,15 @@ export function deleteOffsets(
 }
 
 /** A member of a classic group, by its own id or by the instance id of a static one. */
-export type MemberToRemove = { readonly memberId: string } | { readonly instanceId: string }
+export type MemberToRemove =
+  | {
+      /** As `describeGroup` tells it. */
+      readonly memberId: string
+    }
+  | {
+      /** Its `group.instance.id`. */
+      readonly instanceId: string
+    }
 
 /** Takes members out of a classic group, as if they had left. In the order asked. */
 export function removeMembers(

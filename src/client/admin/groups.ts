@@ -16,34 +16,53 @@ import type { Connection } from '../connection.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import { retrying } from '../retry.ts'
 
+/** A group, as the list of all groups shows it. */
 export interface ListedGroup {
+  /** The group's id. */
   readonly groupId: string
+  /** `consumer` for consumers, `connect` for Kafka Connect; empty for a group that only has offsets. */
   readonly protocolType: string
   /** Empty where the broker is too old to tell; so with the type. */
   readonly state: string
+  /** `classic`, `consumer`, `share` or `streams`; empty where the broker is too old to tell. */
   readonly type: string
 }
 
+/** Some partitions of a topic. */
 export interface PartitionsOfTopic {
+  /** The topic. */
   readonly topic: string
+  /** Partition numbers. */
   readonly partitions: readonly number[]
 }
 
+/** A member of a group and what it reads. */
 export interface DescribedMember {
+  /** The id by which the group knows it. */
   readonly memberId: string
+  /** `group.instance.id` of a static member; null for others. */
   readonly instanceId: string | null
+  /** The client id of its connection. */
   readonly clientId: string
   /** As the broker writes it: `/127.0.0.1`. */
   readonly clientHost: string
+  /** The partitions that it has. */
   readonly assignment: readonly PartitionsOfTopic[]
 }
 
+/** A consumer group with its members. */
 export interface GroupDescription {
+  /** The group's id. */
   readonly groupId: string
+  /** `classic` or `consumer`: the protocol that it speaks. */
   readonly type: string
+  /** Kafka's name of its state: `Stable`, `Empty`, `PreparingRebalance`, `Assigning`, ... */
   readonly state: string
+  /** The assignor in use; empty while there is none. */
   readonly assignor: string
+  /** The broker that keeps the group; node id -1 where the cluster does not know the address. */
   readonly coordinator: { readonly nodeId: number; readonly host: string; readonly port: number }
+  /** Its members now. */
   readonly members: readonly DescribedMember[]
 }
 
@@ -158,10 +177,15 @@ function readAssignment(bytes: Buffer): PartitionsOfTopic[] {
   return topics
 }
 
+/** Where a group goes on in a partition. */
 export interface CommittedOffset {
+  /** The topic. */
   readonly topic: string
+  /** The partition. */
   readonly partition: number
+  /** Of the next message that the group will read. */
   readonly offset: number
+  /** The text that was committed with it; null or empty without one. */
   readonly metadata: string | null
 }
 

@@ -1,6 +1,7 @@
 /** Admin calls act on many things at once: what became of each is a value, so that one bad name does not hide the others. */
 import { brokerError, KafkaError } from '../errors.ts'
 
+/** What became of one of the things that a call was asked for. */
 export interface Outcome {
   /** Null: done. */
   readonly error: KafkaError | null

@@ -16,30 +16,44 @@ export const QUOTA_NAMES = [
   'connection_creation_rate',
 ] as const
 
+/**
+ * Kafka's name of a limit: bytes per second of producers or consumers, percent of one thread, partition changes or connections per second.
+ */
 export type QuotaName = (typeof QUOTA_NAMES)[number]
 
 /** Whom a quota is for; null is the default of all that have none of their own. At least one is given. */
 export interface QuotaEntity {
+  /** A user's name without `User:`. */
   readonly user?: string | null
+  /** A client id. */
   readonly clientId?: string | null
+  /** An address; not together with the other two. */
   readonly ip?: string | null
 }
 
+/** The limits of an entity. */
 export interface ClientQuota {
+  /** Whom they are for. */
   readonly entity: QuotaEntity
+  /** Limit by name; what is not there is not limited here. */
   readonly quotas: Readonly<Partial<Record<QuotaName, number>>>
 }
 
 /** Null takes the quota away. */
 export interface QuotaChange {
+  /** Whom the limits are for. */
   readonly entity: QuotaEntity
+  /** Only what shall change. */
   readonly quotas: Readonly<Partial<Record<QuotaName, number | null>>>
 }
 
 /** For each kind of entity: a name, `default`, or any that has one. What is left out does not matter. */
 export interface QuotaFilter {
+  /** A user's name, the default of users, or any user. */
   readonly user?: string | { readonly is: 'default' | 'any' }
+  /** A client id, the default of client ids, or any. */
   readonly clientId?: string | { readonly is: 'default' | 'any' }
+  /** An address, the default of addresses, or any. */
   readonly ip?: string | { readonly is: 'default' | 'any' }
   /** Only entities of exactly the kinds named here. */
   readonly strict?: boolean

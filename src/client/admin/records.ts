@@ -27,15 +27,21 @@ export async function listOffsets(
 
 const { LEADER_NOT_AVAILABLE, UNKNOWN_TOPIC_OR_PARTITION } = ErrorCode
 
+/** Deletes the records of a partition before an offset. */
 export interface RecordsBefore {
+  /** The topic. */
   readonly topic: string
+  /** The partition. */
   readonly partition: number
   /** Of the first record that stays; -1 deletes all there are. */
   readonly offset: number
 }
 
+/** What became of a deletion in one partition. */
 export interface DeletedRecords extends Outcome {
+  /** The topic that was named. */
   readonly topic: string
+  /** The partition that was named. */
   readonly partition: number
   /** Where the partition begins now; -1 if it failed. */
   readonly logStartOffset: number

@@ -16,6 +16,7 @@ import { retrying } from '../retry.ts'
 import type { PartitionOutcome } from './cluster-state.ts'
 import { errorOf, type Outcome, throwIfFailed } from './outcome.ts'
 
+/** Where a share group is in a partition. */
 export interface ShareOffset extends PartitionOutcome {
   /** -1: not set yet. */
   readonly startOffset: number

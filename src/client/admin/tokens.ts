@@ -21,13 +21,17 @@ import { throwIfFailed } from './outcome.ts'
 /** `User:alice`. */
 export type Principal = `${string}:${string}`
 
+/** A token and its secret. */
 export interface DelegationToken {
+  /** Who acts with it. */
   readonly owner: Principal
+  /** What SCRAM takes as the user name. */
   readonly tokenId: string
   /** The secret: what SCRAM takes as the password, in base64. */
   readonly hmac: Buffer
   /** Milliseconds since 1970. */
   readonly issuedMs: number
+  /** When it ends unless it is renewed, milliseconds since 1970. */
   readonly expiresMs: number
   /** Renewing ends here. */
   readonly endsMs: number
@@ -35,9 +39,11 @@ export interface DelegationToken {
   readonly renewers: readonly Principal[]
 }
 
+/** What a new token shall be. */
 export interface NewToken {
   /** The caller unless given. */
   readonly owner?: Principal
+  /** Who may renew it besides its owner; nobody unless given. */
   readonly renewers?: readonly Principal[]
   /** The broker's limit unless given. */
   readonly lifetimeMs?: number

@@ -17,15 +17,21 @@ import { errorOf, type Outcome, type OutcomeRow } from './outcome.ts'
 
 /** From this version on, DeleteTopics names a topic by a struct that may hold an id instead. */
 const FIRST_DELETE_BY_ID = 6
+/** What became of a call for one topic. */
 export interface TopicOutcome extends Outcome {
+  /** The topic that was named. */
   readonly name: string
 }
 
+/** A topic to be made, complete. */
 export interface NewTopic {
+  /** The topic's name. */
   readonly name: string
   /** -1: what the broker is configured for; so with the replication factor. */
   readonly partitions: number
+  /** Replicas of each partition; -1: the broker's default. */
   readonly replicationFactor: number
+  /** Kafka's topic settings. */
   readonly configs: readonly { readonly key: string; readonly value: string }[]
 }
 
@@ -63,7 +69,9 @@ export async function deleteTopics(cluster: Cluster, names: readonly string[]): 
   return outcomes(names, answer.responses, 'delete')
 }
 
+/** How many partitions a topic shall have. */
 export interface PartitionCount {
+  /** The topic's name. */
   readonly name: string
   /** All of them, not how many more. */
   readonly count: number
@@ -83,23 +91,35 @@ export async function createPartitions(cluster: Cluster, topics: readonly Partit
   )
 }
 
+/** A partition: who leads, and who follows. */
 export interface PartitionDescription {
+  /** The partition's number. */
   readonly partition: number
   /** -1: none. */
   readonly leader: number
+  /** Goes up by one with every new leader. */
   readonly leaderEpoch: number
+  /** Node ids, the preferred leader first. */
   readonly replicas: readonly number[]
+  /** Node ids of the replicas that are in sync. */
   readonly isr: readonly number[]
+  /** Node ids of replicas whose broker or folder is gone. */
   readonly offlineReplicas: readonly number[]
   /** Null where the broker does not know of eligible leader replicas. */
   readonly elr: readonly number[] | null
+  /** Node ids that were eligible before; null where the broker does not tell. */
   readonly lastKnownElr: readonly number[] | null
 }
 
+/** A topic with its partitions. */
 export interface TopicDescription {
+  /** The topic's name. */
   readonly name: string
+  /** Its id as a UUID; that of a topic made again under the same name is another. */
   readonly topicId: string
+  /** Kafka's own, such as `__consumer_offsets`. */
   readonly internal: boolean
+  /** Sorted by number. */
   readonly partitions: readonly PartitionDescription[]
 }
 

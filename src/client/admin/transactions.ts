@@ -15,9 +15,11 @@ import { retrying } from '../retry.ts'
 import type { PartitionsOfTopic } from './groups.ts'
 import { errorOf, type Outcome, throwIfFailed } from './outcome.ts'
 
+/** Which transactions to list; all conditions hold. */
 export interface ListTransactionsFilter {
   /** As in `Ongoing`; every state unless given. */
   readonly states?: readonly string[]
+  /** Only of these producers; all unless given. */
   readonly producerIds?: readonly number[]
   /** Only those that run for longer, milliseconds. */
   readonly runningLongerThanMs?: number
@@ -25,9 +27,13 @@ export interface ListTransactionsFilter {
   readonly idPattern?: string
 }
 
+/** A transactional id, as the list of all of them shows it. */
 export interface ListedTransaction {
+  /** The id that producers were given. */
   readonly transactionalId: string
+  /** The producer's number behind it. */
   readonly producerId: number
+  /** Kafka's name of its state: `Empty`, `Ongoing`, `PrepareCommit`, `CompleteAbort`, ... */
   readonly state: string
   /** Node id of its coordinator. */
   readonly coordinator: number
@@ -62,11 +68,17 @@ export async function listTransactions(
   return perBroker.flat().sort((a, b) => (a.transactionalId < b.transactionalId ? -1 : 1))
 }
 
+/** A transactional id and its open transaction. */
 export interface TransactionDescription {
+  /** The id that producers were given. */
   readonly transactionalId: string
+  /** Kafka's name of its state. */
   readonly state: string
+  /** The producer's number behind the id. */
   readonly producerId: number
+  /** Goes up when a producer takes the id over. */
   readonly producerEpoch: number
+  /** Milliseconds after which the coordinator aborts it. */
   readonly timeoutMs: number
   /** Milliseconds since 1970; -1 while none is open. */
   readonly startedMs: number
@@ -97,12 +109,17 @@ export function describeTransaction(cluster: Cluster, transactionalId: string): 
   })
 }
 
+/** A producer that a partition remembers. */
 export interface ActiveProducer {
+  /** The producer's number. */
   readonly producerId: number
+  /** The epoch of its last batch. */
   readonly producerEpoch: number
+  /** The sequence number of its last record; -1: none. */
   readonly lastSequence: number
   /** Milliseconds since 1970; -1: none. */
   readonly lastTimestamp: number
+  /** Of the coordinator that wrote the last marker; -1: none. */
   readonly coordinatorEpoch: number
   /** Where its open transaction begins; -1: it has none. */
   readonly transactionStartOffset: number
@@ -124,10 +141,15 @@ export function describeProducers(cluster: Cluster, topic: string, partition: nu
   })
 }
 
+/** An open transaction of a partition, as `describeProducers` shows it. */
 export interface TransactionToAbort {
+  /** The topic. */
   readonly topic: string
+  /** The partition. */
   readonly partition: number
+  /** The producer's number. */
   readonly producerId: number
+  /** The producer's epoch. */
   readonly producerEpoch: number
   /** As `describeProducers` tells it; 0 for one that a coordinator does not know any more. */
   readonly coordinatorEpoch: number

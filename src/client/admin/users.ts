@@ -21,22 +21,36 @@ const SALT_BYTES = 32
 /** As Kafka's own tool does. */
 const DEFAULT_ITERATIONS = 4096
 
+/** A mechanism of RFC 5802 that Kafka knows. */
 export type ScramMechanism = keyof typeof MECHANISMS
 
+/** The SCRAM credentials of a user, without the secrets. */
 export interface UserCredentials {
+  /** The user's name. */
   readonly user: string
+  /** One per mechanism. `iterations` is what its password was hashed with. */
   readonly credentials: readonly { readonly mechanism: ScramMechanism; readonly iterations: number }[]
 }
 
+/** Gives a user a password for a mechanism, or takes it away. */
 export type CredentialChange =
   | {
+      /** The user's name. */
       readonly user: string
+      /** The mechanism that it is for. */
       readonly mechanism: ScramMechanism
+      /** Salted and hashed here; the cluster does not see it. */
       readonly password: string
       /** 4,096 to 16,384; 4,096 unless given. */
       readonly iterations?: number
     }
-  | { readonly user: string; readonly mechanism: ScramMechanism; readonly remove: true }
+  | {
+      /** The user's name. */
+      readonly user: string
+      /** The credentials that go. */
+      readonly mechanism: ScramMechanism
+      readonly remove: true
+    }
 
 /** All users that have any unless named. Throws for a named user without credentials. */
 export async function describeUsers(cluster: Cluster, users?: readonly string[]): Promise<UserCredentials[]> {
