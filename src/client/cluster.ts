@@ -23,8 +23,11 @@ export interface ClusterOptions extends SecurityOptions {
   readonly clientId?: string
   /** For connections and requests, and for what waits for a leader or a coordinator, milliseconds. Default 30,000. */
   readonly timeoutMs?: number
+  /** For a connection to come up, milliseconds, where that is to be another time than `timeoutMs`. */
+  readonly connectTimeoutMs?: number
   /** After this time what is known of a topic is asked anew at its next use, milliseconds. Default 300,000. */
   readonly metadataMaxAgeMs?: number
+  /** Pauses between attempts. Default 100 to 1,000 ms. */
   readonly retry?: RetryPolicy
   /** Told after every request. */
   readonly observer?: RequestObserver
@@ -288,6 +291,12 @@ export class Cluster {
     await Promise.all([...open].map((connection) => connection?.close()))
   }
 
+  /** Whose address `host:port` is; -1 where the metadata did not say. */
+  nodeIdAt(address: string): number {
+    for (const [nodeId, known] of this.addresses) if (formatHostPort(known) === address) return nodeId
+    return -1
+  }
+
   private addressOf(nodeId: number): HostPort {
     const address = this.addresses.get(nodeId)
     if (address === undefined) {
@@ -377,7 +386,7 @@ export class Cluster {
       if (waitMs > 0) await sleep(waitMs)
     }
     if (this.closed) throw new KafkaError('ERR_CLOSED', `no connection to ${text}: this client is closed`)
-    const { tls, sasl, observer } = this.options
+    const { tls, sasl, observer, connectTimeoutMs } = this.options
     const { host, port } = address
     try {
       const connection = await Connection.connect({
@@ -385,6 +394,7 @@ export class Cluster {
         port,
         clientId: this.clientId,
         timeoutMs: this.timeoutMs,
+        connectTimeoutMs,
         ...(tls === undefined ? {} : { tls }),
         ...(sasl === undefined ? {} : { sasl }),
         observer,

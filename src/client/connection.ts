@@ -35,8 +35,23 @@ export interface SecurityOptions {
   readonly sasl?: SaslOptions
 }
 
+/** Which request it was, for those who tell requests one by one. */
+export interface RequestDetails {
+  /** Of the broker, `host:port`. */
+  readonly address: string
+  readonly version: number
+  readonly correlationId: number
+  /** Of the answer; 0 where none came. */
+  readonly bytes: number
+}
+
 /** Told after every answer, for metrics: how long it took, in milliseconds, and what came of it. */
-export type RequestObserver = (apiKey: number, elapsedMs: number, error: KafkaError | null) => void
+export type RequestObserver = (
+  apiKey: number,
+  elapsedMs: number,
+  error: KafkaError | null,
+  details: RequestDetails,
+) => void
 
 export interface ConnectOptions extends SecurityOptions {
   readonly host: string
@@ -44,6 +59,8 @@ export interface ConnectOptions extends SecurityOptions {
   readonly clientId?: string | null
   /** For the connection to come up, and for each request unless it brings its own. Default 30,000. */
   readonly timeoutMs?: number
+  /** For the connection to come up alone, where that is another time. */
+  readonly connectTimeoutMs?: number | undefined
   /** Leave out the ApiVersions exchange: `versions` stays empty, and each `send` must name its version. */
   readonly negotiate?: boolean
   readonly observer?: RequestObserver | undefined
@@ -72,6 +89,9 @@ const RENEW_SPREAD = 0.1
 /** Node's timers take no more. */
 const TIMER_MS_MAX = 0x7fffffff
 
+/** A frame that its sender made: not for this client to name. */
+const RAW = { apiKey: -1, version: -1 } as const
+
 /** Answered requests are taken off the front of the queue so many at a time. */
 const COMPACT_FROM = 256
 
@@ -79,6 +99,7 @@ interface Waiting {
   /** Null for frames whose sender chose the id. */
   readonly correlationId: number | null
   readonly apiKey: number
+  readonly version: number
   readonly sentMs: number
   readonly deadlineMs: number
   /** Its sender has given up; only its place in the queue is left. */
@@ -184,7 +205,7 @@ export class Connection {
   /** Sends a whole frame, size prefix included, as it is; resolves with the whole answer without its size prefix. */
   async sendRaw(frame: Uint8Array, options: { timeoutMs?: number } = {}): Promise<Buffer> {
     const bytes = Buffer.from(frame.buffer, frame.byteOffset, frame.byteLength)
-    const chunks = await this.exchange([bytes], null, -1, options)
+    const chunks = await this.exchange([bytes], null, RAW, options)
     return chunks.length === 1 ? chunks[0]! : Buffer.concat(chunks)
   }
 
@@ -229,7 +250,8 @@ export class Connection {
   private async open(): Promise<void> {
     const { tls } = this.options
     const gaveUp = new AbortController()
-    const timer = setTimeout(() => gaveUp.abort(), Math.min(this.timeoutMs, TIMER_MS_MAX))
+    const timeoutMs = this.options.connectTimeoutMs ?? this.timeoutMs
+    const timer = setTimeout(() => gaveUp.abort(), Math.min(timeoutMs, TIMER_MS_MAX))
     const { signal } = this.options
     try {
       this.transport = await openTransport(
@@ -248,7 +270,7 @@ export class Connection {
     } catch (cause) {
       if (signal?.aborted === true) throw abortedError(`connect to ${this.address}`, signal)
       const inTime = cause instanceof Error && !gaveUp.signal.aborted
-      const reason = inTime ? cause.message : `no answer within ${this.timeoutMs} ms`
+      const reason = inTime ? cause.message : `no answer within ${timeoutMs} ms`
       throw new KafkaError('ERR_CONNECT', `no connection to ${this.address}: ${reason}`, { cause })
     } finally {
       clearTimeout(timer)
@@ -271,7 +293,7 @@ export class Connection {
   private async askVersions(version: number): Promise<Infer<typeof ApiVersionsResponse>> {
     const correlationId = this.takeCorrelationId()
     const parts = encodeRequest(ApiVersionsRequest, version, correlationId, this.clientId, SOFTWARE)
-    const chunks = await this.exchange(parts, correlationId, ApiVersionsRequest.key, {})
+    const chunks = await this.exchange(parts, correlationId, { apiKey: ApiVersionsRequest.key, version }, {})
     // The error code follows the correlation id in every version; with UNSUPPORTED_VERSION the rest is version 0.
     const refused = new Reader(chunks)
     refused.int32()
@@ -332,7 +354,7 @@ export class Connection {
     const version = options.version ?? this.versionFor(request, options.maxVersion)
     const correlationId = this.takeCorrelationId()
     const parts = encodeRequest(request, version, correlationId, this.clientId, value)
-    const chunks = await this.exchange(parts, correlationId, request.key, options)
+    const chunks = await this.exchange(parts, correlationId, { apiKey: request.key, version }, options)
     return this.decode(response, version, chunks)
   }
 
@@ -361,7 +383,7 @@ export class Connection {
   private exchange(
     parts: readonly Buffer[],
     correlationId: number | null,
-    apiKey: number,
+    { apiKey, version }: { readonly apiKey: number; readonly version: number },
     options: { readonly timeoutMs?: number; readonly signal?: AbortSignal | undefined },
   ): Promise<Buffer[]> {
     const { signal, timeoutMs = this.timeoutMs } = options
@@ -378,6 +400,7 @@ export class Connection {
       const waiting: Waiting = {
         correlationId,
         apiKey,
+        version,
         sentMs,
         deadlineMs: sentMs + timeoutMs,
         settled: false,
@@ -438,7 +461,7 @@ export class Connection {
   private settle(waiting: Waiting, error: KafkaError): void {
     if (waiting.settled) return
     waiting.settled = true
-    this.options.observer?.(waiting.apiKey, performance.now() - waiting.sentMs, error)
+    this.tell(waiting, error, 0)
     waiting.failed(error)
   }
 
@@ -492,8 +515,20 @@ export class Connection {
     }
     if (waiting.settled) return
     waiting.settled = true
-    this.options.observer?.(waiting.apiKey, performance.now() - waiting.sentMs, null)
+    this.tell(
+      waiting,
+      null,
+      chunks.reduce((bytes, { length }) => bytes + length, 0),
+    )
     waiting.answered(chunks)
+  }
+
+  private tell(waiting: Waiting, error: KafkaError | null, bytes: number): void {
+    const { observer } = this.options
+    if (observer === undefined) return
+    const { apiKey, version, correlationId, sentMs } = waiting
+    const details = { address: this.address, version, correlationId: correlationId ?? -1, bytes }
+    observer(apiKey, performance.now() - sentMs, error, details)
   }
 
   private closedError(cause?: unknown): KafkaError {

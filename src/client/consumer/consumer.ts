@@ -37,7 +37,22 @@ import {
 import { SubscriptionKeeper } from './subscription-keeper.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
+/** How the group sees a member. */
+export interface GroupMembership {
+  readonly memberId: string
+  /** In the new protocol the member's epoch. */
+  readonly generation: number
+  readonly protocol: string
+  /** The member that deals partitions out, and by which assignor; null in the new protocol, where the broker does. */
+  readonly leaderId: string | null
+  readonly assignor: string | null
+}
+
 export interface RebalanceListener {
+  /** A new generation is being made: partitions may have to be given up, as soon as what is in hand of them is done with. */
+  begun?(): void
+  /** This consumer is a member of a new generation. Told at once, while `assigned` of its new partitions may still be waited for. */
+  joined?(member: GroupMembership): void
   /** New partitions, before their first record: the place to `seek`. */
   assigned?(partitions: readonly TopicPartition[]): Promise<void> | void
   /** About to be given up; what was processed is committed. The last moment for commits of one's own. */
@@ -283,10 +298,13 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   }
 
   /** How the group sees this member; null without one. */
-  get member(): { readonly memberId: string; readonly generation: number; readonly protocol: string } | null {
-    const identity = this.membership?.identity ?? null
-    if (identity === null) return null
-    return { memberId: identity.memberId, generation: identity.generation, protocol: this.membership?.protocol ?? '' }
+  get member(): GroupMembership | null {
+    const { membership } = this
+    const identity = membership?.identity ?? null
+    if (membership === null || identity === null) return null
+    const { leaderId, assignor } = membership
+    const { memberId, generation } = identity
+    return { memberId, generation, protocol: membership.protocol ?? '', leaderId, assignor }
   }
 
   /** For `sendOffsets` of a producer's transaction; null without a group. */
@@ -386,7 +404,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
         revoke: (partitions, lost) => this.revoke(partitions, lost),
         assign: (partitions) => this.assigned(partitions),
         fatal: (error) => this.fatal(error),
-        rebalancing: (active) => this.rebalancing(active),
+        rebalancing: (active, joined) => this.rebalancing(active, joined),
       },
     )
   }
@@ -429,13 +447,17 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     this.membership?.dispatch({ type: overdue ? 'overdue' : 'polled' })
   }
 
-  private rebalancing(active: boolean): void {
+  private rebalancing(active: boolean, joined: boolean): void {
     const nowMs = performance.now()
     if (active) {
       this.rebalanceStartMs = nowMs
       clientMetrics.add('kafka_consumer_rebalances')
     } else clientMetrics.observeRebalance(nowMs - this.rebalanceStartMs)
-    rebalanceChannel.publish({ groupId: this.groupId, active, member: this.member })
+    const { member } = this
+    rebalanceChannel.publish({ groupId: this.groupId, active, member })
+    if (this.closed !== null) return
+    if (active) this.options.rebalance?.begun?.()
+    else if (joined && member !== null) this.options.rebalance?.joined?.(member)
   }
 
   private assigned(partitions: readonly TopicPartition[]): void {

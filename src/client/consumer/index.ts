@@ -2,6 +2,7 @@
 export {
   Consumer,
   type ConsumerOptions,
+  type GroupMembership,
   type PartitionToRead,
   type RebalanceListener,
   type StartingPoint,

@@ -39,8 +39,8 @@ export interface MembershipHooks {
   /** Partitions beside those that the member has. Called for every new generation, perhaps without any. */
   assign(partitions: readonly TopicPartition[]): void
   fatal(error: KafkaError): void
-  /** A generation is being made, or is made. */
-  rebalancing(active: boolean): void
+  /** A generation is being made, or is made; `joined`: this member is in it. */
+  rebalancing(active: boolean, joined: boolean): void
 }
 
 /** A join waits for the other members, a sync for the leader. */
@@ -95,6 +95,14 @@ export class Membership implements CommitGuard {
 
   get isLeader(): boolean {
     return this.engine?.isLeader ?? false
+  }
+
+  get leaderId(): string | null {
+    return this.engine?.leaderId ?? null
+  }
+
+  get assignor(): string | null {
+    return this.engine?.assignor ?? null
   }
 
   /** Joins with this subscription, or changes it. */
@@ -177,7 +185,7 @@ export class Membership implements CommitGuard {
       phase !== 'stable' && phase !== 'left' && phase !== 'failed' && phase !== 'parked' && phase !== 'leaving'
     if (active === this.rebalancing) return
     this.rebalancing = active
-    this.hooks.rebalancing(active)
+    this.hooks.rebalancing(active, phase === 'stable')
   }
 
   private carryOut(action: GroupAction): void {

@@ -61,8 +61,8 @@ export interface GroupOptions {
 }
 
 export interface ConsumerSettings extends FetchOptions, GroupOptions {
-  /** Where to begin without a committed offset, and where to go on when the position is gone. Default `latest`. */
-  readonly offsetReset?: OffsetReset
+  /** Where to begin without a committed offset, and where to go on when the position is gone; a function says it by topic. Default `latest`. */
+  readonly offsetReset?: OffsetReset | ((topic: string) => OffsetReset)
   /** Default `interval` in a group. */
   readonly commit?: CommitMode
   /** Default 5,000. */
@@ -87,7 +87,7 @@ export interface ResolvedSettings {
   readonly heartbeatIntervalMs: number
   readonly rebalanceTimeoutMs: number
   readonly maxPollIntervalMs: number
-  readonly offsetReset: OffsetReset
+  readonly offsetReset: (topic: string) => OffsetReset
   readonly commit: CommitMode
   readonly commitIntervalMs: number
   readonly readCommitted: boolean
@@ -143,6 +143,12 @@ function resolveFetch(given: FetchOptions): Required<FetchOptions> {
   }
 }
 
+function resetByTopic(given: NonNullable<ConsumerSettings['offsetReset']>): ResolvedSettings['offsetReset'] {
+  if (typeof given === 'function') return given
+  if (typeof given === 'object') atLeast('offsetReset.agoMs', given.agoMs, 0)
+  return () => given
+}
+
 /** Throws ERR_INVALID_OPTION, naming the option and what is allowed. */
 export function resolveSettings(given: ConsumerSettings): ResolvedSettings {
   const sessionTimeoutMs = atLeast('sessionTimeoutMs', given.sessionTimeoutMs ?? 45_000, 1)
@@ -152,7 +158,6 @@ export function resolveSettings(given: ConsumerSettings): ResolvedSettings {
     throw new KafkaError('ERR_INVALID_OPTION', message)
   }
   if (given.groupId === '') throw new KafkaError('ERR_INVALID_OPTION', 'groupId is empty')
-  if (typeof given.offsetReset === 'object') atLeast('offsetReset.agoMs', given.offsetReset.agoMs, 0)
   const named = given.assignors !== undefined
   return {
     groupId: given.groupId ?? null,
@@ -169,7 +174,7 @@ export function resolveSettings(given: ConsumerSettings): ResolvedSettings {
     heartbeatIntervalMs,
     rebalanceTimeoutMs: atLeast('rebalanceTimeoutMs', given.rebalanceTimeoutMs ?? 300_000, 1),
     maxPollIntervalMs: given.maxPollIntervalMs ?? Number.POSITIVE_INFINITY,
-    offsetReset: given.offsetReset ?? 'latest',
+    offsetReset: resetByTopic(given.offsetReset ?? 'latest'),
     commit: given.commit ?? (given.groupId === undefined ? 'manual' : 'interval'),
     commitIntervalMs: atLeast('commitIntervalMs', given.commitIntervalMs ?? 5_000, 1),
     readCommitted: given.readCommitted ?? false,

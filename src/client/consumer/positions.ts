@@ -62,7 +62,7 @@ export class Positions<V, K> {
 
   /** A partition that has just been assigned. */
   begin(state: PartitionState<V, K>): void {
-    if (this.offsets === null) this.reset(state, this.settings.offsetReset, 'there is no group to have committed one')
+    if (this.offsets === null) this.resetByPolicy(state, 'there is no group to have committed one')
     else this.need(state, { kind: 'committed' })
   }
 
@@ -72,7 +72,7 @@ export class Positions<V, K> {
 
   /** The position is not in the log. */
   lost(state: PartitionState<V, K>): void {
-    this.reset(state, this.settings.offsetReset, `offset ${state.fetchOffset} is not in the log`)
+    this.resetByPolicy(state, `offset ${state.fetchOffset} is not in the log`)
   }
 
   validate(state: PartitionState<V, K>): void {
@@ -88,6 +88,10 @@ export class Positions<V, K> {
   async close(): Promise<void> {
     this.abort.abort()
     await this.running
+  }
+
+  private resetByPolicy(state: PartitionState<V, K>, because: string): void {
+    this.reset(state, this.settings.offsetReset(state.topic), because)
   }
 
   private need(state: PartitionState<V, K>, need: Need): void {
@@ -150,7 +154,7 @@ export class Positions<V, K> {
       const committed = byKey.get(state.key)
       if (committed === undefined) {
         this.needs.delete(state)
-        this.reset(state, this.settings.offsetReset, 'the group has committed none')
+        this.resetByPolicy(state, 'the group has committed none')
         continue
       }
       this.settle(state)
@@ -258,10 +262,10 @@ export class Positions<V, K> {
     const what = `${state.topic}-${state.partition}: what was read before offset ${state.fetchOffset} is not in its new leader's log`
     if (log.endOffset < 0 || log.leaderEpoch < 0) {
       state.mustValidate = false
-      this.reset(state, this.settings.offsetReset, what)
+      this.resetByPolicy(state, what)
       return
     }
-    if (this.settings.offsetReset === 'none') throw new KafkaError('ERR_LOG_TRUNCATED', what)
+    if (this.settings.offsetReset(state.topic) === 'none') throw new KafkaError('ERR_LOG_TRUNCATED', what)
     this.settle(state)
     // What was only fetched is fetched again; what was handed out and is gone cannot be taken back.
     if (state.position <= log.endOffset) this.table.refetch(state)

@@ -189,6 +189,8 @@ export interface MessageBatch<V, K> {
   readonly messages: readonly Message<V, K>[]
   /** After the last offset that may be read, as of the fetch; records up to it lie beyond this batch. */
   readonly highWatermark: number
+  /** Where reading goes on after it: also past what is no record for an application, as the markers of transactions. */
+  readonly nextOffset: number
 }
 
 export interface BatchOptions extends StreamOptions {
@@ -217,9 +219,9 @@ export class BatchStream<V, K> extends Stream<MessageBatch<V, K>, V, K> {
           await source.commitItem?.(turn.state)
           const messages = this.ended || this.stopping ? [] : await this.collect(turn)
           if (messages.length > 0) {
-            const { topic, partition, highWatermark } = turn.state
+            const { topic, partition, highWatermark, position: nextOffset } = turn.state
             this.count += messages.length
-            return { done: false, value: { topic, partition, messages, highWatermark } }
+            return { done: false, value: { topic, partition, messages, highWatermark, nextOffset } }
           }
           await this.endTurn()
         }

@@ -139,7 +139,7 @@ export class BrokerSender {
         topic = { name: lane.topic, topicId, partitionData: [] }
         topicData.push(topic)
       }
-      topic.partitionData.push({ index: lane.partition, records: batch.encode(options.compression) })
+      topic.partitionData.push({ index: lane.partition, records: batch.encode(options.compression(lane.topic)) })
     }
     const byId = topicData.every(({ topicId }) => topicId !== ZERO_UUID)
     const newest = byId ? FIRST_PRODUCE_BY_ID : FIRST_PRODUCE_BY_ID - 1
@@ -171,7 +171,7 @@ export class BrokerSender {
   private encoded({ lane, batch }: Outgoing): boolean {
     const { compression } = this.dispatcher.context.options
     try {
-      batch.encode(compression)
+      batch.encode(compression(lane.topic))
       return true
     } catch (error) {
       lane.settled(batch)

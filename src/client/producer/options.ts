@@ -32,8 +32,8 @@ export interface ProducerOptions<V = Bytes, K = Bytes> extends SecurityOptions {
   readonly transactionalId?: string
   /** After this time the coordinator aborts a transaction that is still open, milliseconds. Default 60,000. */
   readonly transactionTimeoutMs?: number
-  /** Default 'none'. */
-  readonly compression?: CodecName | 'none'
+  /** Default 'none'. A function is asked for every batch. */
+  readonly compression?: CodecName | 'none' | ((topic: string) => CodecName | 'none')
   /** gzip 1 to 9, zstd -131072 to 22; lz4 and snappy have none. Without it the codec's own default. */
   readonly compressionLevel?: number
   /** How long a record waits for others, milliseconds. With 0, the default, all records of one event-loop turn share a batch. */
@@ -68,7 +68,7 @@ export interface ResolvedOptions {
   readonly idempotence: boolean
   readonly transactionalId: string | null
   readonly transactionTimeoutMs: number
-  readonly compression: Compression
+  readonly compression: (topic: string) => Compression
   readonly lingerMs: number
   readonly batchBytes: number
   readonly maxRequestBytes: number
@@ -105,7 +105,7 @@ export function resolveOptions<V, K>(options: ProducerOptions<V, K>): ResolvedOp
     idempotence,
     transactionalId,
     transactionTimeoutMs: positive('transactionTimeoutMs', options.transactionTimeoutMs ?? 60_000),
-    compression: compressionOf(options.compression ?? 'none', options.compressionLevel),
+    compression: compressionBy(options.compression ?? 'none', options.compressionLevel),
     lingerMs,
     batchBytes: positive('batchBytes', options.batchBytes ?? 256 * 1024),
     maxRequestBytes: positive('maxRequestBytes', options.maxRequestBytes ?? 1024 * 1024),
@@ -154,6 +154,15 @@ export function bootstrapOf(bootstrap: string | readonly string[] | undefined): 
   const addresses = parseBootstrap(typeof bootstrap === 'string' ? bootstrap : bootstrap.join(','))
   if (typeof addresses === 'string') throw invalid(`bootstrap: ${addresses}`)
   return addresses
+}
+
+function compressionBy(
+  choice: NonNullable<ProducerOptions['compression']>,
+  level: number | undefined,
+): ResolvedOptions['compression'] {
+  if (typeof choice === 'function') return (topic) => compressionOf(choice(topic), level)
+  const compression = compressionOf(choice, level)
+  return () => compression
 }
 
 function compressionOf(name: CodecName | 'none', level: number | undefined): Compression {

@@ -78,13 +78,14 @@ export class ClassicEngine implements GroupEngine {
   readonly protocol = 'classic'
   phase: Phase = 'idle'
   isLeader = false
+  leaderId: string | null = null
+  assignor: string | null = null
 
   private readonly options: ClassicEngineOptions
   private readonly cooperative: boolean
   private subscription: GroupSubscription = { topics: [], pattern: null }
   private memberId = ''
   private generation = NO_GENERATION
-  private assignorName = ''
   private ownedSet = new PartitionSet()
   /** Join, sync or leave; beside it there may be a heartbeat. */
   private request: UnderWay | null = null
@@ -312,7 +313,8 @@ export class ClassicEngine implements GroupEngine {
     }
     this.memberId = answer.memberId
     this.generation = answer.generationId
-    this.assignorName = answer.protocolName ?? ''
+    this.assignor = answer.protocolName ?? ''
+    this.leaderId = answer.leader
     this.isLeader = answer.leader === answer.memberId
     if (!this.isLeader || answer.skipAssignment) {
       this.sync(null, nowMs)
@@ -323,7 +325,7 @@ export class ClassicEngine implements GroupEngine {
       return { memberId, instanceId, subscription: decodeSubscription(metadata) }
     })
     this.attempts += 1
-    this.actions.push({ type: 'compute', attempt: this.attempts, assignor: this.assignorName, members })
+    this.actions.push({ type: 'compute', attempt: this.attempts, assignor: this.assignor, members })
   }
 
   private sync(assignments: ReadonlyMap<string, readonly TopicPartition[]> | null, nowMs: number): void {
@@ -338,7 +340,7 @@ export class ClassicEngine implements GroupEngine {
           memberId: this.memberId,
           ...(instanceId === null ? {} : { groupInstanceId: instanceId }),
           protocolType: CONSUMER_PROTOCOL_TYPE,
-          protocolName: this.assignorName,
+          protocolName: this.assignor,
           assignments: [...(assignments ?? [])].map(([memberId, partitions]) => {
             return { memberId, assignment: encodeAssignment(partitions) }
           }),

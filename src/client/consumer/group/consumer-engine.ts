@@ -54,6 +54,8 @@ interface Assigned {
 export class ConsumerEngine implements GroupEngine {
   readonly protocol = 'consumer'
   readonly isLeader = false
+  readonly leaderId = null
+  readonly assignor = null
   phase: Phase = 'idle'
 
   private readonly options: ConsumerEngineOptions

@@ -110,6 +110,10 @@ export interface GroupEngine {
   /** Whether the broker takes commits of this member: not while a generation is being made. */
   readonly canCommit: boolean
   readonly isLeader: boolean
+  /** The member that deals partitions out; null where the broker does. */
+  readonly leaderId: string | null
+  /** By what the partitions of this generation were dealt out; null where the broker chose it. */
+  readonly assignor: string | null
   owned(): readonly TopicPartition[]
   handle(event: GroupEvent, nowMs: number): GroupAction[]
 }
