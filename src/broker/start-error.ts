@@ -9,12 +9,16 @@ export type BrokerStartErrorCode =
   | 'PORT_IN_USE'
   | 'ADDRESS_UNUSABLE'
 
+/** Why a broker did not start: the message for people, `code` for programs. */
 export class BrokerStartError extends Error {
+  /** Always `BrokerStartError`. */
   override readonly name = 'BrokerStartError'
+  /** What is in the way. */
   readonly code: BrokerStartErrorCode
   /** Lines to read before the message. */
   readonly details: readonly string[]
 
+  /** @internal */
   constructor(code: BrokerStartErrorCode, message: string, options?: { cause?: unknown; details?: readonly string[] }) {
     super(message, options)
     this.code = code

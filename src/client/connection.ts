@@ -32,6 +32,7 @@ export interface VersionRange {
 export interface SecurityOptions {
   /** True for the system's authorities. Without it the connection is not encrypted. */
   readonly tls?: TlsOptions | boolean
+  /** How the client says who it is. Without it, it does not. */
   readonly sasl?: SaslOptions
 }
 

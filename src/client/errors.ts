@@ -66,14 +66,21 @@ export interface KafkaErrorOptions {
   readonly errorCode?: number
 }
 
+/**
+ * What every promise of the client rejects with, and every call throws, when Kafka or the way to it is the reason. `cause` is what was
+ * behind it, where something was; the stack is that of the caller.
+ */
 export class KafkaError extends Error {
+  /** Always `KafkaError`. */
   override readonly name = 'KafkaError'
+  /** Stable, for programs: the protocol's name of the error, or one that begins with `ERR_`. */
   readonly code: KafkaErrorCode
   /** Kafka's error number where a broker answered with one, else 0. */
   readonly errorCode: number
   /** Whether the same call may succeed later. What the client retries by itself has been retried already. */
   readonly retriable: boolean
 
+  /** For errors of your own that shall look like the client's, in tests for instance. */
   constructor(code: KafkaErrorCode, message: string, options: KafkaErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code

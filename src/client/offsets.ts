@@ -7,20 +7,28 @@ import { backoffMs, sleep } from './retry.ts'
 
 /** Timestamps with a meaning of their own. */
 export const LATEST_TIMESTAMP = -1
+/** In place of a timestamp: the first record that is there. */
 export const EARLIEST_TIMESTAMP = -2
 
+/** What counts as an end, and how long to wait. */
 export interface IsolationOptions {
   /** Look only at what is committed. */
   readonly readCommitted?: boolean
+  /** Ends the waiting with ERR_ABORTED. */
   readonly signal?: AbortSignal | undefined
 }
 
+/** A question about one partition. */
 export interface OffsetQuery {
+  /** The topic. */
   readonly topic: string
+  /** The partition. */
   readonly partition: number
+  /** Milliseconds since 1970: asks for the first record that is at least as young. Or `EARLIEST_TIMESTAMP`, `LATEST_TIMESTAMP`. */
   readonly timestamp: number
 }
 
+/** The answer to an OffsetQuery. */
 export interface FoundOffset extends OffsetQuery {
   /** Of this partition alone; 0 when it was found. */
   readonly errorCode: number
@@ -28,6 +36,7 @@ export interface FoundOffset extends OffsetQuery {
   readonly offset: number
   /** Of the record; -1 for the beginning and the end of a partition. */
   readonly recordTimestamp: number
+  /** Of the leader that appended the record; -1 where the broker does not tell. */
   readonly leaderEpoch: number
 }
 

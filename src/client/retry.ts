@@ -4,6 +4,7 @@
  */
 import { abortedError, KafkaError } from './errors.ts'
 
+/** The pause before something is tried again: doubled each time, at most `backoffMaxMs`, and spread by 20 percent at random. */
 export interface RetryPolicy {
   /** Before the first repetition, milliseconds. */
   readonly backoffMs: number

@@ -7,19 +7,29 @@ import { createHash, createHmac, pbkdf2, randomBytes, timingSafeEqual } from 'no
 import { promisify } from 'node:util'
 import { KafkaError } from './errors.ts'
 
+/** User and password as they are (RFC 4616): with TLS only. */
 export interface PlainOptions {
+  /** As brokers name it. */
   readonly mechanism: 'PLAIN'
+  /** The user's name. */
   readonly username: string
+  /** Sent as it is. */
   readonly password: string
 }
 
+/** User and password by SCRAM (RFC 5802): the password does not leave the client, and the broker has to prove that it knows it. */
 export interface ScramOptions {
+  /** As brokers name it. */
   readonly mechanism: 'SCRAM-SHA-256' | 'SCRAM-SHA-512'
+  /** The user's name, or the id of a delegation token. */
   readonly username: string
+  /** Not sent. Of a delegation token: its `hmac` in base64. */
   readonly password: string
 }
 
+/** A bearer token (RFC 7628). */
 export interface OAuthBearerOptions {
+  /** As brokers name it. */
   readonly mechanism: 'OAUTHBEARER'
   /** Asked at every authentication, also when a session is about to end (KIP-368): answers a token that is still valid. */
   readonly token: () => string | Promise<string>
@@ -27,6 +37,7 @@ export interface OAuthBearerOptions {
   readonly extensions?: Readonly<Record<string, string>>
 }
 
+/** How the client says who it is; `mechanism` decides what else is needed. */
 export type SaslOptions = PlainOptions | ScramOptions | OAuthBearerOptions
 
 /** Sends one message and answers the broker's. */

@@ -18,6 +18,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   'share.coordinator.state.topic.num.partitions': '1',
 }
 
+/** How the broker is to be; everything has a default. */
 export interface EmbeddedBrokerOptions {
   /** `memory`, the default, keeps everything in the process; `disk` needs `dataDirectory`. */
   readonly storage?: 'memory' | 'disk'
@@ -28,6 +29,7 @@ export interface EmbeddedBrokerOptions {
   readonly host?: string
   /** A free one unless given. */
   readonly port?: number
+  /** `node.id`; 1 unless given. */
   readonly nodeId?: number
   /** Kafka's broker properties. */
   readonly config?: Readonly<Record<string, string>>
@@ -35,6 +37,7 @@ export interface EmbeddedBrokerOptions {
   readonly logger?: Logger
 }
 
+/** A whole broker inside this process, on a port of the loopback interface. `await using` stops it. */
 export class EmbeddedBroker implements AsyncDisposable {
   readonly #options: EmbeddedBrokerOptions
   readonly #faults: Faults
@@ -60,14 +63,17 @@ export class EmbeddedBroker implements AsyncDisposable {
     return this.#broker.bootstrap
   }
 
+  /** The address that it listens on. */
   get host(): string {
     return this.#broker.host
   }
 
+  /** The port that it listens on; the same after `reset`. */
   get port(): number {
     return this.#broker.port
   }
 
+  /** A topic by name, whether it exists or not. */
   topic(name: string): TopicView {
     return new TopicView(name, () => this.#broker.context)
   }
@@ -120,10 +126,12 @@ export class EmbeddedBroker implements AsyncDisposable {
     this.#broker = await startCore(this.#options, port, this.#faults, this.#time)
   }
 
+  /** Breaks all connections and gives the port back. Again: the same. */
   async stop(): Promise<void> {
     await this.#shutDown()
   }
 
+  /** As `stop`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.stop()
   }

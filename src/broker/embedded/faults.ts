@@ -24,7 +24,9 @@ export interface Fault {
   readonly partition?: number
   /** Only requests of this group. */
   readonly group?: string
+  /** Only requests of this transactional id. */
   readonly transactionalId?: string
+  /** Only requests of this client id. */
   readonly clientId?: string
   /** How many requests it meets before it is gone; no end if left out. */
   readonly times?: number
@@ -43,6 +45,7 @@ export interface Fault {
 export interface InjectedFault {
   /** Requests that met it so far. */
   readonly hits: number
+  /** Requests do not meet it any more; again: nothing. */
   remove(): void
 }
 

@@ -6,6 +6,7 @@ import { CONTROL_BIT } from '../../records/header.ts'
 import type { BrokerContext } from '../api.ts'
 import type { Partition } from '../partition.ts'
 
+/** How a topic is made. */
 export interface TopicOptions {
   /** `num.partitions` of the broker if left out. */
   readonly partitions?: number
@@ -15,15 +16,21 @@ export interface TopicOptions {
 
 /** One record. Its memory is its own. */
 export interface StoredRecord {
+  /** The partition it is in. */
   readonly partition: number
+  /** Its place there. */
   readonly offset: number
   /** Milliseconds since 1970. */
   readonly timestamp: number
+  /** The key's bytes; null without one. */
   readonly key: Buffer | null
+  /** The value's bytes; null for a tombstone. */
   readonly value: Buffer | null
+  /** In the order in which they were sent. */
   readonly headers: readonly { readonly key: string; readonly value: Buffer | null }[]
 }
 
+/** Which records to look at. */
 export interface ReadRecordsOptions {
   /** All of them if left out, one after the other. */
   readonly partition?: number
@@ -31,6 +38,7 @@ export interface ReadRecordsOptions {
   readonly isolation?: 'read_uncommitted' | 'read_committed'
 }
 
+/** Which records to wait for, and how long. */
 export interface AwaitRecordsOptions extends ReadRecordsOptions {
   /** In real milliseconds; 5,000 if left out. */
   readonly timeoutMs?: number
@@ -39,15 +47,19 @@ export interface AwaitRecordsOptions extends ReadRecordsOptions {
 const DEFAULT_TIMEOUT_MS = 5_000
 const READ_BYTES = 1024 * 1024
 
+/** A topic as a test sees it, without a client. It may be kept: it always speaks of the topic that has the name now. */
 export class TopicView {
+  /** The topic's name. */
   readonly name: string
   readonly #context: () => BrokerContext
 
+  /** @internal */
   constructor(name: string, context: () => BrokerContext) {
     this.name = name
     this.#context = context
   }
 
+  /** Whether the broker has it now. */
   get exists(): boolean {
     return this.#context().image.topic(this.name) !== undefined
   }
@@ -66,6 +78,7 @@ export class TopicView {
     return this
   }
 
+  /** The topic and its records are gone. Throws with Kafka's reason. */
   async delete(): Promise<void> {
     const [result] = await this.#context().topics.delete([{ name: this.name, topicId: ZERO_UUID }])
     if (result?.errorCode !== ErrorCode.NONE) throw this.#failure('delete', result)

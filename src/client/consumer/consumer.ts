@@ -39,15 +39,19 @@ import type { TopicPartition } from './topic-partition.ts'
 
 /** How the group sees a member. */
 export interface GroupMembership {
+  /** The id by which the group knows it. */
   readonly memberId: string
   /** In the new protocol the member's epoch. */
   readonly generation: number
+  /** `classic` or `consumer`. */
   readonly protocol: string
   /** The member that deals partitions out, and by which assignor; null in the new protocol, where the broker does. */
   readonly leaderId: string | null
+  /** The classic protocol's assignor that the members agreed on; null in the new protocol. */
   readonly assignor: string | null
 }
 
+/** Called, and where it answers a promise waited for, as partitions come and go. */
 export interface RebalanceListener {
   /** A new generation is being made: partitions may have to be given up, as soon as what is in hand of them is done with. */
   begun?(): void
@@ -62,11 +66,15 @@ export interface RebalanceListener {
 }
 
 interface OwnOptions<V, K> extends ConsumerSettings {
+  /** What makes keys and values of bytes. Without it they are views of the bytes. */
   readonly serdes?: ConsumerSerdes<V, K>
+  /** What becomes of a message that cannot be deserialized. Without it the reading ends with ERR_SERIALIZATION. */
   readonly onDeserializeError?: DeserializeErrorHandler
+  /** Told when partitions come and go. */
   readonly rebalance?: RebalanceListener
   /** Told of what goes wrong in the background and is tried again or can be lived with: a commit by interval that failed, records that were gone. */
   readonly onWarning?: (error: KafkaError) => void
+  /** `onRequest` is called after every request. Default: none. */
   readonly hooks?: Pick<ClientHooks, 'onRequest'>
   /** How long `close` waits for handlers that are under way, milliseconds. Default 30,000. */
   readonly closeTimeoutMs?: number
@@ -76,13 +84,19 @@ interface OwnOptions<V, K> extends ConsumerSettings {
 export type ConsumerOptions<V = Buffer, K = Buffer> = OwnOptions<V, K> &
   (
     | (ConnectionOptions & { readonly cluster?: undefined })
-    | { readonly cluster: Cluster; readonly bootstrap?: undefined }
+    | {
+        /** A cluster that is open already, in place of `bootstrap`: its connections are shared, and it is left open. */
+        readonly cluster: Cluster
+        readonly bootstrap?: undefined
+      }
   )
 
 /** Where to begin: an offset, an end of the partition, or the first record of that time. Without it: the committed offset. */
 export type StartingPoint = number | 'earliest' | 'latest' | 'committed' | { readonly timestamp: number }
 
+/** A partition to be read without membership in a group. */
 export interface PartitionToRead extends TopicPartition {
+  /** Where to begin. Default `committed` in a group, else as `offsetReset` says. */
   readonly offset?: StartingPoint
   /** Read up to before this offset. Where every partition has one, loops end when all are reached. */
   readonly until?: number
@@ -93,8 +107,14 @@ const rebalanceChannel = channel('samsa:consumer:rebalance')
 const commitChannel = channel('samsa:consumer:commit')
 const errorChannel = channel('samsa:consumer:error')
 
+/**
+ * Reads records, as a member of a group (`subscribe`) or from partitions of its choice (`assign`). Connects at the first of these calls; is
+ * ended by `close` or `await using`.
+ */
 export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
+  /** The connections that it uses. */
   readonly cluster: Cluster
+  /** Null without a group. */
   readonly groupId: string | null
   private readonly options: ConsumerOptions<V, K>
   private readonly settings: ResolvedSettings
@@ -118,6 +138,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   private mode: 'none' | 'assigned' | 'subscribed' = 'none'
   private rebalanceStartMs = 0
 
+  /** Throws ERR_INVALID_OPTION. No connection is made yet. */
   constructor(options: ConsumerOptions<V, K>) {
     this.options = options
     this.settings = resolveSettings(options)
@@ -200,11 +221,13 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     return this.table.all().map(({ topic, partition }) => ({ topic, partition }))
   }
 
+  /** Messages one by one, of all partitions of this consumer. Asking for the next one says that the one before is processed. */
   messages(options: StreamOptions = {}): MessageStream<V, K> {
     this.assertOpen('consume')
     return new MessageStream(this.source, options)
   }
 
+  /** Messages as they were fetched, of one partition at a time, within `maxMessages` and `maxBytes`. */
   batches(options: BatchOptions = {}): AsyncIterableIterator<MessageBatch<V, K>, undefined> {
     this.assertOpen('consume')
     return new BatchStream(this.source, options)
@@ -249,10 +272,12 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     for (const each of partitions) this.table.setPaused(this.stateOf(each, 'pause'), true)
   }
 
+  /** Ends what `pause` began; all partitions unless named. */
   resume(partitions: readonly TopicPartition[] = this.assignment()): void {
     for (const each of partitions) this.table.setPaused(this.stateOf(each, 'resume'), false)
   }
 
+  /** The partitions that are paused. */
   paused(): TopicPartition[] {
     return this.table
       .all()
@@ -348,6 +373,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     return this.closed
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

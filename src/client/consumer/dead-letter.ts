@@ -29,16 +29,19 @@ const RETRY_ROUND = '__retry.round'
 const OWN_HEADERS = new Set<string>([...Object.values(DEAD_LETTER_HEADERS), RETRY_DUE, RETRY_ROUND])
 const ERROR_TEXT_MAX = 1_024
 
+/** Where messages go that cannot be handled. */
 export interface DeadLetterOptions {
   /** For bytes: without serdes. */
   readonly producer: Producer
   /** The dead-letter topic, or which one a message goes to. */
   readonly topic: string | ((message: Message) => string)
+  /** Is written into the copy's headers; without it that header is left out. */
   readonly groupId?: string
   /** Told of each message that is put aside. */
   readonly onDeadLetter?: (message: Message, error: unknown) => void
 }
 
+/** How often a handler is called again before its message is put aside. */
 export interface RetryOptions extends DeadLetterOptions {
   /** Calls of the handler before a message is given up. Default 3. */
   readonly attempts?: number
@@ -50,12 +53,15 @@ export interface RetryOptions extends DeadLetterOptions {
   readonly mayRetry?: (error: unknown) => boolean
 }
 
+/** A topic whose messages wait before they are handled again. */
 export interface RetryTopic {
+  /** The topic's name. */
   readonly topic: string
   /** How long a message waits there, milliseconds. */
   readonly delayMs: number
 }
 
+/** The way of a message through retry topics to the dead-letter topic. */
 export interface RetryTopicsOptions extends DeadLetterOptions {
   /** In the order in which a message goes through them. The consumer subscribes to them as well. */
   readonly retryTopics: readonly RetryTopic[]

@@ -3,6 +3,7 @@ import { KafkaError } from '../errors.ts'
 import type { Deserializer, SerdePair } from '../serdes/serde.ts'
 import type { Message } from './message.ts'
 
+/** What makes keys and values of bytes; without one, they stay views of the bytes. */
 export type ConsumerSerdes<V, K> = SerdePair<Deserializer<V>, Deserializer<K>>
 
 /**

@@ -16,17 +16,23 @@ import type { CoordinatorLink } from './coordinator-link.ts'
 import type { MemberIdentity } from './group/engine.ts'
 import { byTopic, partitionKey, type TopicPartition } from './topic-partition.ts'
 
+/** A position for the group to remember. */
 export interface OffsetToCommit extends TopicPartition {
   /** The next offset to read. */
   readonly offset: number
+  /** Of the last record that was read; left out where it is not known. */
   readonly leaderEpoch?: number
+  /** A text that is kept with it; empty unless given. */
   readonly metadata?: string
 }
 
+/** What the group remembers of a partition. */
 export interface CommittedPosition extends TopicPartition {
+  /** The next offset to read. */
   readonly offset: number
   /** -1 if the commit did not say. */
   readonly leaderEpoch: number
+  /** The text that was committed with it. */
   readonly metadata: string
 }
 

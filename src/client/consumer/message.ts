@@ -6,8 +6,11 @@
 import type { TimestampType } from '../../records/header.ts'
 import { readVarint } from '../../records/varint.ts'
 
+/** A header; its value is a view of fetched memory. */
 export interface MessageHeader {
+  /** The header's name. */
   readonly key: string
+  /** Its bytes, or null. */
   readonly value: Buffer | null
 }
 
@@ -33,7 +36,12 @@ export interface RecordPlace {
 
 const NO_HEADERS: readonly MessageHeader[] = Object.freeze([])
 
+/**
+ * A record that was read. Key, value and headers are views of the fetched memory: copy what must outlive the handler
+ * (`Buffer.from(message.value)`).
+ */
 export class Message<V = Buffer, K = Buffer> {
+  /** Its place in the partition. */
   readonly offset: number
   /** Milliseconds since 1970; -1 if the producer gave none. */
   readonly timestamp: number
@@ -51,6 +59,7 @@ export class Message<V = Buffer, K = Buffer> {
   private deserializedValue: V | undefined = undefined
   private decodedHeaders: readonly MessageHeader[] | null = null
 
+  /** @internal */
   constructor(source: MessageSource, offset: number, timestamp: number, place: RecordPlace) {
     this.source = source
     this.offset = offset
@@ -63,10 +72,12 @@ export class Message<V = Buffer, K = Buffer> {
     this.headerCount = place.headerCount
   }
 
+  /** The topic that it is from. */
   get topic(): string {
     return this.source.topic
   }
 
+  /** The partition that it is from. */
   get partition(): number {
     return this.source.partition
   }
@@ -76,14 +87,17 @@ export class Message<V = Buffer, K = Buffer> {
     return this.source.leaderEpoch
   }
 
+  /** Whether `timestamp` is the producer's (`CreateTime`) or the broker's (`LogAppendTime`). */
   get timestampType(): TimestampType {
     return this.source.timestampType
   }
 
+  /** The key's bytes, whatever the deserializer made of them; null without a key. */
   get rawKey(): Buffer | null {
     return this.view(this.keyPosition, this.keyLength)
   }
 
+  /** The value's bytes, whatever the deserializer made of them; null for a tombstone. */
   get rawValue(): Buffer | null {
     return this.view(this.valuePosition, this.valueLength)
   }
@@ -103,6 +117,7 @@ export class Message<V = Buffer, K = Buffer> {
     return Math.max(0, this.keyLength) + Math.max(0, this.valueLength)
   }
 
+  /** In the order in which they were sent; names may repeat. */
   get headers(): readonly MessageHeader[] {
     if (this.headerCount === 0) return NO_HEADERS
     this.decodedHeaders ??= this.readHeaders()
@@ -119,6 +134,7 @@ export class Message<V = Buffer, K = Buffer> {
     this.deserializedKey = key
   }
 
+  /** @internal */
   setValue(value: V): void {
     this.deserializedValue = value
   }

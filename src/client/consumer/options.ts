@@ -16,8 +16,10 @@ export type OffsetReset = 'earliest' | 'latest' | 'none' | { readonly agoMs: num
  */
 export type CommitMode = 'interval' | 'message' | 'batch' | 'manual'
 
+/** The assignors in the box, as Java's are called. */
 export type AssignorName = 'cooperative-sticky' | 'range' | 'roundrobin'
 
+/** How much is fetched at a time, and kept. */
 export interface FetchOptions {
   /** The broker answers a fetch once so much is there, or after `maxWaitMs`. Default 1. */
   readonly minBytes?: number
@@ -37,7 +39,9 @@ export interface FetchOptions {
   readonly maxDecompressedBytes?: number
 }
 
+/** How the consumer behaves as a member of a group. */
 export interface GroupOptions {
+  /** The group to be in. Without one, offsets cannot be committed, and partitions are taken by `assign`. */
   readonly groupId?: string
   /** `auto` takes the new protocol (KIP-848) where the broker and the group speak it. Default `auto`. */
   readonly groupProtocol?: 'classic' | 'consumer' | 'auto'
@@ -60,6 +64,7 @@ export interface GroupOptions {
   readonly maxPollIntervalMs?: number
 }
 
+/** What a consumer can be told beside how to reach the cluster. What makes no sense throws ERR_INVALID_OPTION. */
 export interface ConsumerSettings extends FetchOptions, GroupOptions {
   /** Where to begin without a committed offset, and where to go on when the position is gone; a function says it by topic. Default `latest`. */
   readonly offsetReset?: OffsetReset | ((topic: string) => OffsetReset)

@@ -8,14 +8,18 @@
 import type { Message } from './message.ts'
 import { BatchStream, type MessageBatch, MessageStream, type StreamSource } from './streams.ts'
 
+/** What a handler gets beside its message or batch. */
 export interface HandlerContext {
   /** Fires when the consumer is being closed or the run was aborted: long work should come to an end. */
   readonly signal: AbortSignal
 }
 
+/** Handles one message. The next one of its partition comes when the promise has resolved; what it throws ends the run. */
 export type MessageHandler<V, K> = (message: Message<V, K>, context: HandlerContext) => Promise<void> | void
+/** Handles one batch. The next one of its partition comes when the promise has resolved; what it throws ends the run. */
 export type BatchHandler<V, K> = (batch: MessageBatch<V, K>, context: HandlerContext) => Promise<void> | void
 
+/** How `run` handles messages: with `eachMessage` or with `eachBatch`. */
 export type RunOptions<V, K> = {
   /** Partitions that are worked on at once. Default 1. */
   readonly concurrency?: number
@@ -23,10 +27,19 @@ export type RunOptions<V, K> = {
   readonly signal?: AbortSignal | undefined
   /** Of `eachBatch`. */
   readonly maxMessages?: number
+  /** Of `eachBatch`: bytes of keys and values. */
   readonly maxBytes?: number
 } & (
-  | { readonly eachMessage: MessageHandler<V, K>; readonly eachBatch?: undefined }
-  | { readonly eachBatch: BatchHandler<V, K>; readonly eachMessage?: undefined }
+  | {
+      /** Called for each message; or `eachBatch`. */
+      readonly eachMessage: MessageHandler<V, K>
+      readonly eachBatch?: undefined
+    }
+  | {
+      /** Called for each batch, of one partition; or `eachMessage`. */
+      readonly eachBatch: BatchHandler<V, K>
+      readonly eachMessage?: undefined
+    }
 )
 
 export async function runHandlers<V, K>(

@@ -31,6 +31,7 @@ export interface OpenStream {
   finish(): void
 }
 
+/** How a loop over messages ends. */
 export interface StreamOptions {
   /** Ends the stream: the loop is left without an error. */
   readonly signal?: AbortSignal | undefined
@@ -49,6 +50,7 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
   private readonly signal: AbortSignal | undefined
   private readonly aborted = (): void => this.stop()
 
+  /** @internal */
   constructor(source: StreamSource<V, K>, options: StreamOptions) {
     this.source = source
     this.signal = options.signal
@@ -59,6 +61,7 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
 
   abstract next(): Promise<IteratorResult<Item, undefined>>
 
+  /** The stream itself. */
   [Symbol.asyncIterator](): this {
     return this
   }
@@ -69,10 +72,12 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
     return DONE
   }
 
+  /** As `return`, for `await using`. */
   async [Symbol.asyncDispose](): Promise<void> {
     this.finish()
   }
 
+  /** No more items after the one in hand. */
   stop(): void {
     this.stopping = true
     this.source.table.endWaits()
@@ -83,6 +88,7 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
     this.turn?.giveBack()
   }
 
+  /** Ends at once: the item in hand does not count as processed. */
   finish(): void {
     if (this.ended) return
     this.ended = true
@@ -136,7 +142,15 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
   }
 }
 
+/**
+ * What `messages()` answers: an async iterator. Leaving the loop, `return` or `await using` ends it; the message in hand then does not
+ * count as processed.
+ */
 export class MessageStream<V, K> extends Stream<Message<V, K>, V, K> {
+  /**
+   * Says that the message before is done with, and resolves to the next one as soon as it is there. Rejects with a fatal error of the
+   * consumer, or what could not be deserialized.
+   */
   next(): Promise<IteratorResult<Message<V, K>, undefined>> {
     const { turn, source } = this
     // Nearly always there is a message at hand and nothing to wait for.
@@ -184,8 +198,11 @@ export class MessageStream<V, K> extends Stream<Message<V, K>, V, K> {
 
 /** Messages of one partition, in order. */
 export interface MessageBatch<V, K> {
+  /** The topic that it is from. */
   readonly topic: string
+  /** The partition that it is from. */
   readonly partition: number
+  /** In the order of their offsets; at least one. */
   readonly messages: readonly Message<V, K>[]
   /** After the last offset that may be read, as of the fetch; records up to it lie beyond this batch. */
   readonly highWatermark: number
@@ -193,6 +210,7 @@ export interface MessageBatch<V, K> {
   readonly nextOffset: number
 }
 
+/** How large the batches of a loop are, and how it ends. */
 export interface BatchOptions extends StreamOptions {
   /** Default: what one fetch brought for a partition. */
   readonly maxMessages?: number
@@ -200,6 +218,7 @@ export interface BatchOptions extends StreamOptions {
   readonly maxBytes?: number
 }
 
+/** What `batches()` answers: an async iterator of batches, of one partition each. */
 export class BatchStream<V, K> extends Stream<MessageBatch<V, K>, V, K> {
   private readonly maxMessages: number
   private readonly maxBytes: number
@@ -210,6 +229,7 @@ export class BatchStream<V, K> extends Stream<MessageBatch<V, K>, V, K> {
     this.maxBytes = options.maxBytes ?? Number.POSITIVE_INFINITY
   }
 
+  /** Says that the batch before is done with, and resolves to the next one as soon as it is there. */
   async next(): Promise<IteratorResult<MessageBatch<V, K>, undefined>> {
     try {
       for (;;) {

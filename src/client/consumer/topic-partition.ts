@@ -1,12 +1,17 @@
 /** Partitions by name, and sets of them, as everything in the consumer exchanges them. */
 
 export interface TopicPartition {
+  /** The topic's name. */
   readonly topic: string
+  /** The partition's number, from 0 on. */
   readonly partition: number
 }
 
+/** Some partitions of a topic. */
 export interface TopicPartitions {
+  /** The topic's name. */
   readonly topic: string
+  /** Partition numbers. */
   readonly partitions: readonly number[]
 }
 

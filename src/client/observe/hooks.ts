@@ -6,49 +6,73 @@
 import { channel } from 'node:diagnostics_channel'
 import type { KafkaError } from '../errors.ts'
 
+/** A request that was answered, or failed. */
 export interface RequestEvent {
+  /** The client that sent it. */
   readonly clientId: string
+  /** Kafka's number of the request: 0 is Produce, 1 Fetch. */
   readonly apiKey: number
+  /** From sending it to its answer, milliseconds. */
   readonly elapsedMs: number
+  /** Null if it was answered; errors inside of the answer are not told here. */
   readonly error: KafkaError | null
 }
 
 /** A batch that was acknowledged, or has failed for good. */
 export interface BatchEvent {
+  /** The producer's client id. */
   readonly clientId: string
+  /** The batch's topic. */
   readonly topic: string
+  /** The batch's partition. */
   readonly partition: number
+  /** How many records it has. */
   readonly records: number
   /** On the wire. */
   readonly bytes: number
+  /** The offset of its first record; -1 if it failed, and with acks 0. */
   readonly baseOffset: number
   /** From the first record's `send`. */
   readonly elapsedMs: number
+  /** How often it was sent. */
   readonly attempts: number
+  /** Null: it is stored. */
   readonly error: KafkaError | null
 }
 
 /** A batch that will be sent again. */
 export interface RetryEvent {
+  /** The producer's client id. */
   readonly clientId: string
+  /** The batch's topic. */
   readonly topic: string
+  /** The batch's partition. */
   readonly partition: number
+  /** How often it was sent so far. */
   readonly attempts: number
+  /** Why it was not taken. */
   readonly error: KafkaError
 }
 
+/** A record on its way, as `onSend` sees it. */
 export interface OutgoingRecord {
+  /** Where it goes. */
   readonly topic: string
+  /** Undefined where the partitioner will decide. */
   readonly partition: number | undefined
   /** To be changed in place. */
   readonly headers: { key: string; value: string | Uint8Array | null }[]
 }
 
+/** Functions that are called as things happen. They are not waited for; what they throw is reported as uncaught. */
 export interface ClientHooks {
   /** Before a record is encoded: may add headers. What it throws fails the `send`. */
   readonly onSend?: (record: OutgoingRecord) => void
+  /** A batch was acknowledged, or has failed for good. */
   readonly onBatch?: (event: BatchEvent) => void
+  /** A batch will be sent again. */
   readonly onRetry?: (event: RetryEvent) => void
+  /** A request was answered, or failed. */
   readonly onRequest?: (event: RequestEvent) => void
 }
 

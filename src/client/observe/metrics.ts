@@ -6,8 +6,11 @@ import { apiName } from '../../protocol/api-keys.ts'
 
 const SECONDS_BUCKETS = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30]
 
+/** Times that were measured, by how long they were. */
 export interface HistogramSnapshot {
+  /** How many there were. */
   readonly count: number
+  /** All of them together, seconds. */
   readonly sumSeconds: number
   /** Upper bound in seconds and how many were at most that; the last bound is infinite. */
   readonly buckets: readonly { readonly seconds: number; readonly count: number }[]
@@ -72,6 +75,7 @@ export interface PartitionLag {
   readonly lag: number
 }
 
+/** What all clients of this process have done. */
 export class ClientMetrics {
   private readonly counters = new Map<ClientCounter, number>()
   private readonly requests = new Map<number, Histogram>()
@@ -79,10 +83,12 @@ export class ClientMetrics {
   private readonly rebalances = new Histogram()
   private readonly lagSources = new Set<() => readonly PartitionLag[]>()
 
+  /** @internal */
   add(counter: ClientCounter, amount = 1): void {
     this.counters.set(counter, (this.counters.get(counter) ?? 0) + amount)
   }
 
+  /** The counter's or gauge's value now; the names are those in `prometheus()`. */
   get(counter: ClientCounter): number {
     return this.counters.get(counter) ?? 0
   }
@@ -113,6 +119,7 @@ export class ClientMetrics {
     return () => this.lagSources.delete(source)
   }
 
+  /** How far each consumer is behind, by partition. */
   lags(): PartitionLag[] {
     return [...this.lagSources].flatMap((source) => source())
   }
@@ -122,6 +129,7 @@ export class ClientMetrics {
     return new Map([...this.requests].map(([apiKey, histogram]) => [apiName(apiKey), histogram.snapshot()]))
   }
 
+  /** From the first `send` of a batch to its acknowledgement. */
   deliveryLatency(): HistogramSnapshot {
     return this.deliveries.snapshot()
   }

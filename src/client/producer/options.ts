@@ -15,6 +15,7 @@ import type { Partitioner } from './partitioners.ts'
 /** 'all': every in-sync replica has the record. 1: the leader has it. 0: nobody is asked, offsets stay -1. */
 export type Acks = 'all' | 1 | 0
 
+/** What a producer can be told. Either `bootstrap` or `cluster` is given; a combination that makes no sense throws ERR_INVALID_OPTION. */
 export interface ProducerOptions<V = Bytes, K = Bytes> extends SecurityOptions {
   /** `host:port`, several of them separated by commas or as a list. */
   readonly bootstrap?: string | readonly string[]
@@ -52,6 +53,7 @@ export interface ProducerOptions<V = Bytes, K = Bytes> extends SecurityOptions {
   readonly requestTimeoutMs?: number
   /** Requests under way per broker. Default 5, which is also the most that idempotence allows. */
   readonly maxInFlight?: number
+  /** Pauses between attempts. Default 100 to 1,000 ms. */
   readonly retry?: RetryPolicy
   /** Default 'murmur2'. */
   readonly partitioner?: Partitioner
@@ -59,6 +61,7 @@ export interface ProducerOptions<V = Bytes, K = Bytes> extends SecurityOptions {
   readonly createTopics?: boolean
   /** After this time what is known of a topic is asked anew, milliseconds. Default 300,000. */
   readonly metadataMaxAgeMs?: number
+  /** Called as things happen. Default: none. */
   readonly hooks?: ClientHooks
 }
 

@@ -3,10 +3,13 @@ import { KafkaError } from '../errors.ts'
 import type { KeyBytes } from './batch.ts'
 import { murmur2 } from './murmur2.ts'
 
+/** What a partitioner of your own decides by. */
 export interface PartitionerInput {
+  /** The record's topic. */
   readonly topic: string
   /** A view, valid during the call. */
   readonly key: Uint8Array | null
+  /** Partitions that the topic has: the answer is less. */
   readonly partitionCount: number
 }
 

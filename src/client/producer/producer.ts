@@ -32,6 +32,7 @@ import type { EncodedRecord, HeadersInput, HeaderValue, ProducerRecord, RecordMe
 import { TopicLanes } from './topic-lanes.ts'
 import { type GroupMetadata, type TransactionOffset, Transactions } from './transactions.ts'
 
+/** How long a `send` waits. */
 export interface SendOptions {
   /** Stops waiting; a record that is in a batch already may be stored all the same. */
   readonly signal?: AbortSignal
@@ -39,6 +40,7 @@ export interface SendOptions {
 
 /** What a transaction's function may do. */
 export interface Transaction<V, K> {
+  /** As the producer's own `send`. */
   send: Producer<V, K>['send']
   /** The offsets become the group's when, and only when, the transaction commits. */
   sendOffsets(group: GroupMetadata | string, offsets: readonly TransactionOffset[]): Promise<void>
@@ -51,6 +53,7 @@ const CREATION_WAIT_MS = 20_000
 const SCRATCH_BYTES = 4096
 const SHORT_KEY = 64
 
+/** Sends records. Connects at the first one; is closed by `close` or `await using`. Safe to be used by many callers at once. */
 export class Producer<V = Bytes, K = Bytes> {
   private readonly cluster: Cluster
   private readonly ownsCluster: boolean
@@ -77,6 +80,7 @@ export class Producer<V = Bytes, K = Bytes> {
   private readonly scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
   private readonly scratchKey = { bytes: this.scratch as Uint8Array, length: 0 }
 
+  /** Throws ERR_INVALID_OPTION. No connection is made yet. */
   constructor(options: ProducerOptions<V, K>) {
     this.options = resolveOptions(options)
     this.serializers = serializersOf(options)
@@ -186,6 +190,10 @@ export class Producer<V = Bytes, K = Bytes> {
     return result
   }
 
+  /**
+   * Resolves when records may be sent. Throws ERR_INVALID_STATE while a transaction is open or without `transactionalId`, ERR_FENCED once
+   * another producer has the id.
+   */
   async beginTransaction(): Promise<void> {
     if (this.state !== 'open') throw closedError()
     await this.transactional().begin()
@@ -208,6 +216,7 @@ export class Producer<V = Bytes, K = Bytes> {
     }
   }
 
+  /** Nothing of the open transaction will be seen; resolves when the coordinator knows. Throws ERR_INVALID_STATE if none is open. */
   async abortTransaction(): Promise<void> {
     const transactions = this.transactional()
     if (transactions.state === 'none') throw new KafkaError('ERR_INVALID_STATE', 'no transaction is open')
@@ -225,6 +234,7 @@ export class Producer<V = Bytes, K = Bytes> {
     await transactions.end(false)
   }
 
+  /** In the open transaction: these offsets become the group's when it commits. Takes `consumer.groupMetadata`, or a group id. */
   sendOffsets(group: GroupMetadata | string, offsets: readonly TransactionOffset[]): Promise<void> {
     return this.transactional().sendOffsets(typeof group === 'string' ? { groupId: group } : group, offsets)
   }
@@ -254,6 +264,7 @@ export class Producer<V = Bytes, K = Bytes> {
     await this.dispatcher.quiesceStopped(error)
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -1,6 +1,7 @@
 /** What a producer takes and what it answers. */
 import type { Bytes } from '../serdes/serde.ts'
 
+/** Bytes, text (written as UTF-8), or null. */
 export type HeaderValue = Bytes | null
 
 /** By name, or as a list where the order matters or a name occurs twice. */
@@ -8,12 +9,15 @@ export type HeadersInput =
   | Readonly<Record<string, HeaderValue>>
   | readonly { readonly key: string; readonly value: HeaderValue }[]
 
+/** A record to be sent. */
 export interface ProducerRecord<V = Bytes, K = Bytes> {
+  /** Where it goes. */
   readonly topic: string
   /** Null is a tombstone: in a compacted topic it deletes the key. */
   readonly value: V | null
   /** Records of one key go to one partition, in order. */
   readonly key?: K | null | undefined
+  /** Names and values that go with it. Default: none. */
   readonly headers?: HeadersInput | undefined
   /** Without it the partitioner decides. */
   readonly partition?: number | undefined
@@ -21,8 +25,11 @@ export interface ProducerRecord<V = Bytes, K = Bytes> {
   readonly timestamp?: number | undefined
 }
 
+/** Where an acknowledged record is. */
 export interface RecordMetadata {
+  /** Its topic. */
   readonly topic: string
+  /** Its partition. */
   readonly partition: number
   /** -1 with acks 0, where no broker tells it. */
   readonly offset: number

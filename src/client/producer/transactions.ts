@@ -27,18 +27,27 @@ import type { Lane } from './lane.ts'
 
 /** Who commits the offsets: a consumer's own metadata, or only its group's name where nobody else can be in it. */
 export interface GroupMetadata {
+  /** The group's id. */
   readonly groupId: string
+  /** Generation or member epoch; not compared unless given. */
   readonly generationId?: number
+  /** The member's id; not compared unless given. */
   readonly memberId?: string
+  /** Of a static member. */
   readonly groupInstanceId?: string | null
 }
 
+/** What a transaction commits of a partition for a group. */
 export interface TransactionOffset {
+  /** The topic. */
   readonly topic: string
+  /** The partition. */
   readonly partition: number
   /** The next record to read. */
   readonly offset: number
+  /** Of the last record that was read; left out where it is not known. */
   readonly leaderEpoch?: number
+  /** A text that is kept with the offset; empty unless given. */
   readonly metadata?: string | null
 }
 

@@ -2,6 +2,7 @@
 import { Packr } from 'msgpackr'
 import type { Serde } from './serde.ts'
 
+/** How msgpackr writes. */
 export interface MsgpackOptions {
   /**
    * Write objects as plain maps, which MessagePack libraries of every language read. Without it they are msgpackr's records:

@@ -39,7 +39,9 @@ export interface TlsOptions {
   readonly ca?: string | Buffer | readonly (string | Buffer)[]
   /** The client's own certificate and key, where the broker asks for them (mTLS). */
   readonly cert?: string | Buffer
+  /** The key of `cert`. */
   readonly key?: string | Buffer
+  /** Of an encrypted `key`. */
   readonly passphrase?: string
   /** The name that the broker's certificate must be for; without it the host that is connected to. */
   readonly servername?: string

@@ -20,12 +20,14 @@ import { ShareFetcher, type ShareFetchOwner } from './share-fetcher.ts'
 import { ShareMembership } from './share-membership.ts'
 
 interface OwnOptions<V, K> {
+  /** The share group to be in. */
   readonly groupId: string
   /**
    * `implicit` (default): a message is accepted when the next one is asked for, or its handler is done. `explicit`: `acknowledge` says
    * what becomes of each.
    */
   readonly acknowledgement?: 'implicit' | 'explicit'
+  /** What makes keys and values of bytes. Without it they are views of the bytes. */
   readonly serdes?: ConsumerSerdes<V, K>
   /** When it is done, the message is rejected: nobody gets it again. Without it the reading ends. */
   readonly onDeserializeError?: DeserializeErrorHandler
@@ -39,15 +41,23 @@ interface OwnOptions<V, K> {
   readonly maxWaitMs?: number
   /** Default 8 MiB. */
   readonly maxBytes?: number
+  /** Whether the checksum of every batch is checked. Default true. */
   readonly checkCrcs?: boolean
+  /** The most that the records of one compressed batch may become. Default 64 MiB. */
   readonly maxDecompressedBytes?: number
+  /** Where this member is, for the group's assignor. Default: not said. */
   readonly rack?: string
 }
 
+/** `bootstrap` makes connections of the consumer's own; a `cluster` is shared and stays open. */
 export type ShareConsumerOptions<V = Buffer, K = Buffer> = OwnOptions<V, K> &
   (
     | (ConnectionOptions & { readonly cluster?: undefined })
-    | { readonly cluster: Cluster; readonly bootstrap?: undefined }
+    | {
+        /** A cluster that is open already, in place of `bootstrap`: its connections are shared, and it is left open. */
+        readonly cluster: Cluster
+        readonly bootstrap?: undefined
+      }
   )
 
 /** What a handler says of its message; nothing means accept. */
@@ -56,17 +66,25 @@ export type ShareHandler<V, K> = (
   context: { readonly signal: AbortSignal },
 ) => Promise<Acknowledgement | undefined> | Acknowledgement | undefined
 
+/** How `run` handles messages. */
 export interface ShareRunOptions<V, K> {
+  /** Called for each message; its answer says what becomes of it. */
   readonly eachMessage: ShareHandler<V, K>
   /** Handlers at once. Default 1. */
   readonly concurrency?: number
+  /** Ends the run after the handlers that are under way. */
   readonly signal?: AbortSignal | undefined
 }
 
 const MIB = 1024 * 1024
 
+/**
+ * Takes records as a member of a share group (KIP-932): many members read the same partitions, and each record is acknowledged by itself.
+ */
 export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
+  /** The share group. */
   readonly groupId: string
+  /** Drawn at random; the group knows the member by it. */
   readonly memberId: string
   private readonly cluster: Cluster
   private readonly options: ShareConsumerOptions<V, K>
@@ -85,6 +103,7 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   private readonly closing = new AbortController()
   private readonly runs = new Set<Promise<void>>()
 
+  /** Throws ERR_INVALID_OPTION. No connection is made yet. */
   constructor(options: ShareConsumerOptions<V, K>) {
     if (options.groupId === '') throw new KafkaError('ERR_INVALID_OPTION', 'groupId is empty')
     this.options = options
@@ -102,6 +121,7 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     clientMetrics.add('kafka_consumers')
   }
 
+  /** Joins the group for these topics; replaces an earlier subscription. Throws the error of a topic that cannot be looked up. */
   async subscribe(topics: string | readonly string[]): Promise<void> {
     this.assertOpen('subscribe')
     const names = typeof topics === 'string' ? [topics] : [...topics]
@@ -175,6 +195,7 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     return this.closed
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

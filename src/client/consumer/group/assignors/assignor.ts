@@ -10,13 +10,19 @@
 import { compareNames, type TopicPartition } from '../../topic-partition.ts'
 import type { Subscription } from '../consumer-protocol.ts'
 
+/** A member, as the leader of the group sees it. */
 export interface GroupMember {
+  /** The id by which the group knows it. */
   readonly memberId: string
+  /** Of a static member; null for others. */
   readonly instanceId: string | null
+  /** The topics that it wants, what it owns now, and its rack. */
   readonly subscription: Subscription
 }
 
+/** What an assignor decides by. */
 export interface AssignorInput {
+  /** All members that can use this assignor. */
   readonly members: readonly GroupMember[]
   /** Partitions of a topic; 0 where it does not exist. */
   readonly partitionCount: (topic: string) => number
@@ -25,6 +31,7 @@ export interface AssignorInput {
 /** By member id, with an entry for every member. */
 export type Assignments = ReadonlyMap<string, readonly TopicPartition[]>
 
+/** Deals partitions out to the members of a classic group. It must be pure: the same input, the same answer. */
 export interface Assignor {
   /** As members vote for it: 'range', 'roundrobin', 'cooperative-sticky' are Java's. */
   readonly name: string
@@ -32,6 +39,7 @@ export interface Assignor {
   readonly cooperative: boolean
   /** What the assignor says of a member beside its subscription. */
   readonly userData?: (generation: number) => Uint8Array
+  /** The partitions of each member. What it throws ends the rebalance with an error. */
   readonly assign: (input: AssignorInput) => Assignments
 }
 

@@ -20,6 +20,7 @@ interface Share {
   readonly partitions: Map<string, TopicPartition>
 }
 
+/** As even as can be, with as few partitions moved as can be, and nobody gives up what stays. As Java's of that name. */
 export const cooperativeStickyAssignor: Assignor = {
   name: 'cooperative-sticky',
   cooperative: true,

@@ -1,6 +1,7 @@
 /** Topic by topic, each member a run of neighbouring partitions; the first members get one more where it does not come out even. */
 import { type Assignor, emptyAssignments, subscribersByTopic } from './assignor.ts'
 
+/** Topic by topic, each member a run of neighbouring partitions. As Java's of that name. */
 export const rangeAssignor: Assignor = {
   name: 'range',
   cooperative: false,

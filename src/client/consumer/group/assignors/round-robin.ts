@@ -1,6 +1,7 @@
 /** All partitions of all topics in order, dealt to the members in turn; who does not subscribe to a topic is passed over. */
 import { type Assignor, emptyAssignments, inMemberOrder, subscribersByTopic } from './assignor.ts'
 
+/** All partitions of all topics, dealt out in turn. As Java's of that name. */
 export const roundRobinAssignor: Assignor = {
   name: 'roundrobin',
   cooperative: false,
