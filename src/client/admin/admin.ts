@@ -100,8 +100,11 @@ export class Admin implements AsyncDisposable {
   }
 
   /** Makes topics larger; fewer partitions are refused with `INVALID_PARTITIONS`. */
-  createPartitions(counts: readonly topics.PartitionCount[]): Promise<topics.TopicOutcome[]> {
-    return topics.createPartitions(this.#cluster, counts)
+  createPartitions(
+    counts: readonly topics.PartitionCount[],
+    options?: { readonly validateOnly?: boolean },
+  ): Promise<topics.TopicOutcome[]> {
+    return topics.createPartitions(this.#cluster, counts, options)
   }
 
   /** All topics unless named. Throws for a name that does not exist. */

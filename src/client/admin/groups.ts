@@ -11,6 +11,7 @@ import {
   ConsumerGroupDescribeResponse,
 } from '../../protocol/messages/69-consumer-group-describe.ts'
 import { Reader } from '../../protocol/reader.ts'
+import type { Infer } from '../../protocol/schema.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Connection } from '../connection.ts'
 import { brokerError, KafkaError } from '../errors.ts'
@@ -134,11 +135,18 @@ async function describeModern(connection: Connection, groupId: string): Promise<
   }
 }
 
-async function describeClassic(connection: Connection, groupId: string): Promise<Described> {
+export type ClassicGroup = Infer<typeof DescribeGroupsResponse>['groups'][number]
+
+/** As its coordinator describes it, with the members' own bytes; a group that does not exist is a dead one, or GROUP_ID_NOT_FOUND. */
+export async function classicGroup(connection: Connection, groupId: string): Promise<ClassicGroup> {
   const answer = await connection.send(DescribeGroupsRequest, DescribeGroupsResponse, { groups: [groupId] })
   const group = answer.groups[0]
-  if (group === undefined)
-    throw new KafkaError('ERR_BAD_RESPONSE', `describe group '${groupId}': no group in the answer`)
+  if (group !== undefined) return group
+  throw new KafkaError('ERR_BAD_RESPONSE', `describe group '${groupId}': no group in the answer`)
+}
+
+async function describeClassic(connection: Connection, groupId: string): Promise<Described> {
+  const group = await classicGroup(connection, groupId)
   // Before version 6 an unknown group is a dead one.
   const errorCode = group.errorCode || (group.groupState === 'Dead' ? ErrorCode.GROUP_ID_NOT_FOUND : 0)
   if (errorCode === ErrorCode.GROUP_ID_NOT_FOUND)

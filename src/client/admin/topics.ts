@@ -33,6 +33,8 @@ export interface NewTopic {
   readonly replicationFactor: number
   /** Kafka's topic settings. */
   readonly configs: readonly { readonly key: string; readonly value: string }[]
+  /** Node ids of the replicas of partition 0, 1, ...; `partitions` and `replicationFactor` are -1 then. Without it the broker chooses. */
+  readonly assignments?: readonly (readonly number[])[]
 }
 
 export async function createTopics(
@@ -42,11 +44,11 @@ export async function createTopics(
 ): Promise<TopicOutcome[]> {
   const controller = await cluster.controller()
   const answer = await controller.send(CreateTopicsRequest, CreateTopicsResponse, {
-    topics: topics.map(({ name, partitions, replicationFactor, configs }) => ({
+    topics: topics.map(({ name, partitions, replicationFactor, configs, assignments = [] }) => ({
       name,
       numPartitions: partitions,
       replicationFactor,
-      assignments: [],
+      assignments: assignments.map((brokerIds, partitionIndex) => ({ partitionIndex, brokerIds })),
       configs: configs.map(({ key, value }) => ({ name: key, value })),
     })),
     timeoutMs: cluster.timeoutMs,
@@ -75,14 +77,24 @@ export interface PartitionCount {
   readonly name: string
   /** All of them, not how many more. */
   readonly count: number
+  /** Node ids of the replicas of each partition that is added. Without it the broker chooses. */
+  readonly assignments?: readonly (readonly number[])[]
 }
 
-export async function createPartitions(cluster: Cluster, topics: readonly PartitionCount[]): Promise<TopicOutcome[]> {
+export async function createPartitions(
+  cluster: Cluster,
+  topics: readonly PartitionCount[],
+  options: { readonly validateOnly?: boolean } = {},
+): Promise<TopicOutcome[]> {
   const controller = await cluster.controller()
   const answer = await controller.send(CreatePartitionsRequest, CreatePartitionsResponse, {
-    topics: topics.map(({ name, count }) => ({ name, count, assignments: null })),
+    topics: topics.map(({ name, count, assignments }) => ({
+      name,
+      count,
+      assignments: assignments?.map((brokerIds) => ({ brokerIds })) ?? null,
+    })),
     timeoutMs: cluster.timeoutMs,
-    validateOnly: false,
+    validateOnly: options.validateOnly ?? false,
   })
   return outcomes(
     topics.map(({ name }) => name),
