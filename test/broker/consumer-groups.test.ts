@@ -23,7 +23,7 @@ import {
 import type { Infer, Input } from '../../src/protocol/schema.ts'
 import { connect, createTopic, startBroker } from './support/test-broker.ts'
 
-const READY_MS = 10_000
+const READY_MS = 60_000
 const GROUP_RESOURCE = 32
 
 type Beat = Infer<typeof ConsumerGroupHeartbeatResponse>

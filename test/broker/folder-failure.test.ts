@@ -9,7 +9,7 @@ import { MetadataRequest, MetadataResponse } from '../../src/protocol/messages/0
 import { FindCoordinatorRequest, FindCoordinatorResponse } from '../../src/protocol/messages/10-find-coordinator.ts'
 import { batchOf, connect, createTopic, produce, startBroker } from './support/test-broker.ts'
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 180_000
 const POLL_MS = 20
 
 async function until(holds: () => boolean | Promise<boolean>): Promise<void> {

@@ -24,7 +24,7 @@ async function ok(line: string, options: RunOptions = {}): Promise<string> {
 
 /** What a broker was told shows a moment later in what it tells. */
 async function until(line: string, isThere: (stdout: string) => boolean): Promise<string> {
-  const deadlineMs = performance.now() + 20_000
+  const deadlineMs = performance.now() + 90_000
   for (;;) {
     const stdout = await ok(line)
     if (isThere(stdout) || performance.now() > deadlineMs) return stdout

@@ -31,7 +31,7 @@ async function brokerStartedWith(
       ...['serve', '--listen', '127.0.0.1:0', '--http', 'off', '--data', join(folder, name)],
     ],
   })
-  await child.line((line) => line.includes(' ready on '), 20_000)
+  await child.line((line) => line.includes(' ready on '), 60_000)
   const environ = readFileSync(`/proc/${child.pid}/environ`, 'utf8').split('\0')
   return { environ, exitCode: await child.stop() }
 }

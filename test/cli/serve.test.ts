@@ -10,7 +10,7 @@ import { environment, SAMSA, samsa, withFolder } from './program.ts'
 setDefaultTimeout(30_000)
 
 const READY = /^samsa (\d+\.\d+\.\d+) ready on (\S+):(\d+) \((.*)\)$/
-const START_TIMEOUT_MS = 20_000
+const START_TIMEOUT_MS = 60_000
 
 const children: Child[] = []
 afterEach(async () => {
@@ -127,7 +127,7 @@ describe('configuration', () => {
         '1000',
       )
     })
-  }, 20_000)
+  }, 60_000)
 })
 
 describe('what prevents a start', () => {
@@ -209,7 +209,7 @@ describe('how it ends', () => {
     const command = [...SAMSA, 'consume', '-b', bootstrap, '-t', 't', '-o', 'beginning', '--timeout', '1000']
     const consumer = new Child({ command })
     children.push(consumer)
-    await consumer.line((line) => line === 'before', 20_000)
+    await consumer.line((line) => line === 'before', 60_000)
     const startMs = performance.now()
     child.kill('SIGTERM')
     expect(await child.exited).toBe(0)

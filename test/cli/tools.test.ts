@@ -220,9 +220,9 @@ describe('produce and consume', () => {
       environment: environment({ SAMSA_BOOTSTRAP: broker.bootstrap }),
     })
     await ok(['produce', '-t', topic], { stdin: 'first\n' })
-    await child.line((line) => line === 'first', 10_000)
+    await child.line((line) => line === 'first', 60_000)
     await ok(['produce', '-t', topic], { stdin: 'second\n' })
-    await child.line((line) => line === 'second', 10_000)
+    await child.line((line) => line === 'second', 60_000)
     child.kill('SIGINT')
     expect(await child.exited).toBe(0)
     expect(child.stderr).toBe('')

@@ -35,7 +35,7 @@ const SETTINGS = {
   'transaction.state.log.num.partitions': '5',
   'offsets.topic.num.partitions': '5',
 }
-const SETTLE_MS = 20_000
+const SETTLE_MS = 90_000
 const LIVES_MIN = 3
 const PRODUCER_NAMES = ['producer-0', 'producer-1', 'producer-2', 'producer-3']
 const COPIER_NAMES = Array.from({ length: PARTITIONS }, (_, index) => `copier-${index}`)

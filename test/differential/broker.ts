@@ -6,7 +6,7 @@ import { ListOffsetsRequest, ListOffsetsResponse } from '../../src/protocol/mess
 import { CreateTopicsRequest, CreateTopicsResponse } from '../../src/protocol/messages/19-create-topics.ts'
 import type { BrokerTarget } from '../support/broker-target.ts'
 
-const READY_TIMEOUT_MS = 20_000
+const READY_TIMEOUT_MS = 60_000
 const POLL_MS = 25
 export const REQUEST_TIMEOUT_MS = 30_000
 

@@ -8,7 +8,7 @@ import type { CaseGroup } from './case.ts'
 import { CASE_GROUPS } from './cases.ts'
 import { normalise } from './normalise.ts'
 
-const SETUP_TIMEOUT_MS = 150_000
+const SETUP_TIMEOUT_MS = 180_000
 /** Both brokers get the same, where their defaults differ or a test would have to wait. */
 const SETTINGS = {
   'group.initial.rebalance.delay.ms': '0',

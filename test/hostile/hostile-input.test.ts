@@ -18,7 +18,7 @@ import { createTopic } from '../crash/crash-clients.ts'
 import { type SamsaProcess, startSamsaWith } from '../support/samsa-process.ts'
 
 const TOPIC = 'target'
-const CLOSE_WITHIN_MS = 5_000
+const CLOSE_WITHIN_MS = 60_000
 /**
  * Above the idle process, whatever is thrown at it: a few times the 64 MiB that requests in flight, or one expanded batch, may
  * take, because the collector lags. Whatever grew with the number of attempts would soon be beyond it.

@@ -5,7 +5,7 @@ import { startBroker } from '../broker/support/test-broker.ts'
 import { ToolRunner } from '../support/tool-runner.ts'
 import { interopDescribe, interopTest } from '../support/tools.ts'
 
-const SETUP_TIMEOUT_MS = 60_000
+const SETUP_TIMEOUT_MS = 180_000
 
 interopDescribe('client telemetry', ['java'], () => {
   let broker: Broker

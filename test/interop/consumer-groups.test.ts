@@ -6,7 +6,7 @@ import { Child } from '../support/child-process.ts'
 import { type ToolName, ToolRunner } from '../support/tool-runner.ts'
 import { CLIENTS, interopDescribe, interopTest, javaCommand, PYTHON } from '../support/tools.ts'
 
-const SETUP_TIMEOUT_MS = 60_000
+const SETUP_TIMEOUT_MS = 180_000
 const WAIT_MS = 45_000
 /** Short ones, so that nobody waits long for members that are gone. */
 const SETTINGS = {

@@ -5,7 +5,7 @@ import { type BrokerTarget, startTarget } from '../support/broker-target.ts'
 import { type ToolName, type ToolResult, ToolRunner } from '../support/tool-runner.ts'
 import { interopDescribe, interopTest } from '../support/tools.ts'
 
-const SETUP_TIMEOUT_MS = 60_000
+const SETUP_TIMEOUT_MS = 180_000
 const CHANGES = ['--create', '--alter', '--delete']
 
 interopDescribe('Kafka tools', ['java'], () => {
@@ -135,7 +135,7 @@ interopDescribe('Kafka tools', ['java'], () => {
       ...['--bootstrap-server', target.bootstrap, '--topic', 'lively', '--group', 'lively-group'],
       ...['--command-property', 'client.id=someone'],
     ])
-    const deadline = performance.now() + 20_000
+    const deadline = performance.now() + 90_000
     let members = ''
     while (!/someone.*\s2\s/.test(members) && performance.now() < deadline) {
       const described = await attempt('kafka-consumer-groups', [

@@ -32,9 +32,9 @@ interopDescribe('kcat', ['kcat'], () => {
   beforeAll(async () => {
     target = await startTarget({ 'group.initial.rebalance.delay.ms': '0', 'num.partitions': '1' })
     kcat = new KcatClient(target.bootstrap)
-  }, 60_000)
+  }, 180_000)
 
-  afterAll(async () => await target?.stop(), 20_000)
+  afterAll(async () => await target?.stop(), 60_000)
 
   kcatTest('-P creates an unknown topic, and -L shows it with its leader', async () => {
     await kcat.run(['-P', '-t', 'listed'], 'one\n')
@@ -106,10 +106,10 @@ interopDescribe('kcat', ['kcat'], () => {
     const consumer = new Child({
       command: ['kcat', '-b', target.bootstrap, '-C', '-q', '-u', '-t', 'waiting', '-X', 'fetch.wait.max.ms=30000'],
     })
-    await consumer.line((line) => line === 'before', 10_000)
+    await consumer.line((line) => line === 'before', 60_000)
     await Bun.sleep(100)
     await kcat.run(['-P', '-t', 'waiting'], 'after\n')
-    await consumer.line((line) => line === 'after', 10_000)
+    await consumer.line((line) => line === 'after', 60_000)
     await consumer.stop()
   })
 })

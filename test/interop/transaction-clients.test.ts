@@ -6,7 +6,7 @@ import { type BrokerTarget, startTarget } from '../support/broker-target.ts'
 import { CLIENT_PROGRAMS, ProgramClient } from '../support/client-driver.ts'
 import { interopTest } from '../support/tools.ts'
 
-const SETUP_TIMEOUT_MS = 60_000
+const SETUP_TIMEOUT_MS = 180_000
 /** The others have no transactions, or none of which they let the position of a group be a part. */
 const CLIENTS = new Map([
   ['confluent-kafka', { position: 3 }],

@@ -10,7 +10,7 @@ import { COMPACTED, compact, type KeyedRecord, marker, put, roll } from './compa
 import { expectEveryKind, expectNoFindings, expectSameFiles, filesOf, recoverWithKafka } from './kafka-judge.ts'
 import { temporaryFolder, World } from './support.ts'
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 180_000
 const INTERVAL_BYTES = 500
 
 /** Rounds of records of all kinds with a cleaning after each. */

@@ -11,7 +11,7 @@ import { interopDescribe } from '../support/tools.ts'
 import { expectEveryKind, expectNoFindings, expectSameFiles, filesOf, recoverWithKafka } from './kafka-judge.ts'
 import { append, appendNow, START_MS, temporaryFolder, World } from './support.ts'
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 180_000
 const INTERVAL_BYTES = 500
 function endTransaction(world: World, producerId: number, type: 'commit' | 'abort', timestamp: number): void {
   const bytes = buildEndTransactionBatch({ type, coordinatorEpoch: 0, producerId, producerEpoch: 0, timestamp })

@@ -19,8 +19,8 @@ import { startKafka } from '../support/kafka-process.ts'
 import { nodeProgram } from '../support/node-program.ts'
 import { interopDescribe } from '../support/tools.ts'
 
-const SETUP_TIMEOUT_MS = 120_000
-const TEST_TIMEOUT_MS = 60_000
+const SETUP_TIMEOUT_MS = 180_000
+const TEST_TIMEOUT_MS = 180_000
 /** A broker refuses to renew a session within a second of the last time. */
 const SESSION_MS = 1_500
 

@@ -29,8 +29,8 @@ import { startSamsa } from '../support/samsa-process.ts'
 import { interopDescribe } from '../support/tools.ts'
 
 const TOPIC = 'compacted'
-const SETUP_TIMEOUT_MS = 150_000
-const TIMEOUT_MS = 60_000
+const SETUP_TIMEOUT_MS = 180_000
+const TIMEOUT_MS = 180_000
 const HOUR_MS = 3_600_000
 const SETTINGS = {
   'log.cleaner.backoff.ms': '100',

@@ -12,7 +12,7 @@ import { startSamsa } from '../support/samsa-process.ts'
 import { interopDescribe, interopTest } from '../support/tools.ts'
 import { MIXED_GROUPS, shareGroup } from './mixed-group.ts'
 
-const SETUP_TIMEOUT_MS = 90_000
+const SETUP_TIMEOUT_MS = 180_000
 const SCENARIO_TIMEOUT_MS = 200_000
 
 async function runOnNode({ bootstrap }: BrokerTarget): Promise<void> {

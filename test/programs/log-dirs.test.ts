@@ -25,10 +25,10 @@ import { startSamsaWith } from '../support/samsa-process.ts'
 import { ToolRunner } from '../support/tool-runner.ts'
 import { interopDescribe, interopTest } from '../support/tools.ts'
 
-const SETUP_TIMEOUT_MS = 150_000
+const SETUP_TIMEOUT_MS = 180_000
 const CASE_TIMEOUT_MS = 120_000
 /** What was produced to a folder that is gone is still taken until the broker has found out. */
-const FOUND_OUT_MS = 30_000
+const FOUND_OUT_MS = 90_000
 const BROKER = 4
 const SET = 0
 const DELETE = 1

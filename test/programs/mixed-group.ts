@@ -1,6 +1,7 @@
 // One group with members of Java's client and of ours: they share the partitions, and each record is read.
 import { expect } from 'bun:test'
-import { Consumer, type ConsumerOptions } from '../../src/client/consumer/consumer.ts'
+import { Consumer } from '../../src/client/consumer/consumer.ts'
+import type { ConsumerOptions } from '../../src/client/consumer/consumer-options.ts'
 import { produce, uniqueName, until, withTopic } from '../client/consumer/scenarios.ts'
 import { Child } from '../support/child-process.ts'
 import { javaCommand } from '../support/tools.ts'

@@ -10,8 +10,8 @@ import { nodeProgram } from '../support/node-program.ts'
 import { startSamsa } from '../support/samsa-process.ts'
 import { interopDescribe, interopTest } from '../support/tools.ts'
 
-const SETUP_TIMEOUT_MS = 90_000
-const SCENARIO_TIMEOUT_MS = 120_000
+const SETUP_TIMEOUT_MS = 180_000
+const SCENARIO_TIMEOUT_MS = 180_000
 
 /** All scenarios at once, in a process of Node's. */
 async function runOnNode(bootstrap: string): Promise<void> {

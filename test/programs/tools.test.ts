@@ -11,7 +11,7 @@ import { TOPICS } from './tools/cases-topics.ts'
 import { TRANSACTIONS } from './tools/cases-transactions.ts'
 import { Comparison } from './tools/comparison.ts'
 
-const SETUP_TIMEOUT_MS = 150_000
+const SETUP_TIMEOUT_MS = 180_000
 const SEQUENCE_TIMEOUT_MS = 300_000
 /** The same for both: no waiting, and internal topics of few partitions, which are made and read in less time. */
 const SETTINGS = {

@@ -5,7 +5,7 @@ import { runCommand } from '../support/child-process.ts'
 import { ToolRunner } from '../support/tool-runner.ts'
 import { interopDescribe, interopTest, javaCommand } from '../support/tools.ts'
 
-const SETUP_TIMEOUT_MS = 60_000
+const SETUP_TIMEOUT_MS = 180_000
 
 interopDescribe('transactions', ['java'], () => {
   let target: BrokerTarget

@@ -18,7 +18,7 @@ import { Random } from '../support/random.ts'
 import { interopDescribe } from '../support/tools.ts'
 import { NOW_MS, ORDINARY_TOPIC, record } from './support.ts'
 
-const DUMP_TIMEOUT_MS = 60_000
+const DUMP_TIMEOUT_MS = 180_000
 
 /** The dump tool's text; its exit status says nothing. */
 function dump(file: string): string {

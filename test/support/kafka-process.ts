@@ -7,10 +7,10 @@ import type { BrokerSettings, BrokerTarget } from './broker-target.ts'
 import { Child } from './child-process.ts'
 import { javaTemporaryOption, kafkaJars } from './kafka-jars.ts'
 
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 180_000
 const POLL_MS = 100
 /** A loaded machine takes its time, and a stop that is cut short is not a clean one. */
-const STOP_TIMEOUT_MS = 60_000
+const STOP_TIMEOUT_MS = 180_000
 const CLUSTER_ID = 'kafkaToCompareWithSams'
 
 export function freePort(): Promise<number> {

@@ -7,7 +7,7 @@ import { Child } from './child-process.ts'
 import { REPOSITORY } from './kafka-jars.ts'
 
 /** Only ends what hangs: on a machine with other work a start that takes a fraction of a second may take very long. */
-const START_TIMEOUT_MS = 60_000
+const START_TIMEOUT_MS = 180_000
 
 export interface SamsaProcess extends BrokerTarget {
   readonly child: Child

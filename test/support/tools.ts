@@ -51,7 +51,7 @@ export interface InteropTestOptions {
   concurrent?: boolean
 }
 
-const DEFAULT_TIMEOUT_MS = 60_000
+const DEFAULT_TIMEOUT_MS = 180_000
 
 /** A test that needs outside programs: skipped with a printed reason where they are missing, failed where they are required. */
 export function interopTest(

@@ -15,8 +15,8 @@ export interface AdminTarget {
   stop(): Promise<void>
 }
 
-const TIMEOUT_MS = 60_000
-const WAIT_MS = 20_000
+const TIMEOUT_MS = 180_000
+const WAIT_MS = 60_000
 
 export function describeAdmin(name: string, start: () => Promise<AdminTarget>): void {
   let target: AdminTarget

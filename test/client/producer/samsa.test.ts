@@ -6,7 +6,7 @@ import { Cluster } from '../../../src/client/cluster.ts'
 import { UpdateFeaturesRequest, UpdateFeaturesResponse } from '../../../src/protocol/messages/57-update-features.ts'
 import { PRODUCER_SCENARIOS } from './scenarios.ts'
 
-const TIMEOUT_MS = 60_000
+const TIMEOUT_MS = 180_000
 
 describe('a producer against Samsa', () => {
   let broker: EmbeddedBroker

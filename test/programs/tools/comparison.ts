@@ -13,10 +13,10 @@ import { DELIBERATE, type Deliberate } from './deliberate.ts'
 import { normalise, type Printed } from './normalise.ts'
 import { type Command, type Copying, type Ending, type Living, mayRunAgain, type Sequence, words } from './sequence.ts'
 
-const AGREE_MS = 30_000
+const AGREE_MS = 90_000
 const POLL_MS = 100
 /** A command that has not ended by then never will. */
-const COMMAND_MS = 60_000
+const COMMAND_MS = 180_000
 
 export interface Compared {
   readonly command: string
