@@ -22,6 +22,7 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 export interface EmbeddedBrokerOptions {
   /** `memory`, the default, keeps everything in the process; `disk` needs `dataDirectory`. */
   readonly storage?: 'memory' | 'disk'
+  /** The folder of storage `disk`; made if it is missing. */
   readonly dataDirectory?: string
   /** With storage `disk`: `os` unless given. */
   readonly durability?: Exclude<Durability, 'memory'>

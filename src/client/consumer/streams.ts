@@ -223,6 +223,7 @@ export class BatchStream<V, K> extends Stream<MessageBatch<V, K>, V, K> {
   private readonly maxMessages: number
   private readonly maxBytes: number
 
+  /** @internal */
   constructor(source: StreamSource<V, K>, options: BatchOptions) {
     super(source, options)
     this.maxMessages = options.maxMessages ?? Number.POSITIVE_INFINITY
