@@ -60,8 +60,18 @@ const RETRIABLE_HERE: ReadonlySet<KafkaErrorCode> = new Set([
   'ERR_BUFFER_FULL',
 ] as const)
 
+/** Records that cannot be read. */
+export interface UnreadablePlace {
+  readonly topic: string
+  readonly partition: number
+  readonly offset: number
+  /** Where to `seek` to go on without them; null if the bytes do not tell where they end. */
+  readonly nextOffset: number | null
+}
+
 export interface KafkaErrorOptions {
   readonly cause?: unknown
+  readonly place?: UnreadablePlace
   /** The protocol's number of the error, where a broker gave one. */
   readonly errorCode?: number
 }
@@ -79,12 +89,15 @@ export class KafkaError extends Error {
   readonly errorCode: number
   /** Whether the same call may succeed later. What the client retries by itself has been retried already. */
   readonly retriable: boolean
+  /** Of ERR_CORRUPT_RECORDS, ERR_CODEC_UNAVAILABLE and a consumer's ERR_SERIALIZATION: what cannot be read; else null. */
+  readonly place: UnreadablePlace | null
 
   /** For errors of your own that shall look like the client's, in tests for instance. */
   constructor(code: KafkaErrorCode, message: string, options: KafkaErrorOptions = {}) {
     super(message, options.cause === undefined ? undefined : { cause: options.cause })
     this.code = code
     this.errorCode = options.errorCode ?? 0
+    this.place = options.place ?? null
     this.retriable = this.errorCode === 0 ? RETRIABLE_HERE.has(code) : isRetriable(this.errorCode)
   }
 }

@@ -8,13 +8,20 @@ import {
   LAST_OFFSET_DELTA_OFFSET,
   LEADER_EPOCH_OFFSET,
   LENGTH_OFFSET,
+  MAGIC_V2,
   RecordError,
 } from '../../records/batch.ts'
+import { MAGIC_OFFSET } from '../../records/header.ts'
 
+/** Up to and with the magic, which lies at one place in all formats. */
+const PREAMBLE_BYTES = MAGIC_OFFSET + 1
+/** The smallest message of the formats before magic 2. */
+const LEGACY_BYTES_MIN = 26
 const TWO_TO_32 = 4294967296
 
 export interface BatchExtent {
   readonly sizeBytes: number
+  readonly magic: number
   readonly lastOffset: number
   readonly leaderEpoch: number
 }
@@ -32,15 +39,25 @@ export class BatchPieces {
     this.left = this.sizeBytes
   }
 
-  /** The batch that `take` and `skip` are about; null when no whole one is left: a fetch may cut the last one off. */
+  /**
+   * The batch that `take` and `skip` are about; null when no whole one is left: a fetch may cut the last one off. A message of the older
+   * formats counts as a batch. Throws a RecordError where no batch can begin.
+   */
   peek(): BatchExtent | null {
-    if (this.left < BATCH_HEADER_BYTES) return null
+    if (this.left < PREAMBLE_BYTES) return null
     const sizeBytes = this.int32(LENGTH_OFFSET) + BATCH_OVERHEAD_BYTES
-    if (sizeBytes < BATCH_HEADER_BYTES) throw new RecordError('corrupt', `batch says that it has ${sizeBytes} bytes`)
-    if (sizeBytes > this.left) return null
+    // The last of the four bytes that end with it.
+    const magic = (this.int32(MAGIC_OFFSET - 3) << 24) >> 24
     const baseOffset = this.int32(0) * TWO_TO_32 + (this.int32(4) >>> 0)
+    if (magic < 0 || magic > MAGIC_V2) throw new RecordError('corrupt', `batch has the unknown magic ${magic}`)
+    if (sizeBytes < (magic === MAGIC_V2 ? BATCH_HEADER_BYTES : LEGACY_BYTES_MIN)) {
+      throw new RecordError('corrupt', `batch says that it has ${sizeBytes} bytes`)
+    }
+    if (sizeBytes > this.left) return null
+    if (magic !== MAGIC_V2) return { sizeBytes, magic, lastOffset: baseOffset, leaderEpoch: -1 }
     return {
       sizeBytes,
+      magic,
       lastOffset: baseOffset + this.int32(LAST_OFFSET_DELTA_OFFSET),
       leaderEpoch: this.int32(LEADER_EPOCH_OFFSET),
     }

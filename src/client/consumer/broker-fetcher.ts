@@ -22,7 +22,7 @@ export type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][num
 /** What a partition was asked under: an answer is of use only while that is still so. */
 export interface Asked<V, K> {
   readonly state: PartitionState<V, K>
-  readonly version: number
+  readonly fetchVersion: number
   readonly fetchOffset: number
 }
 
@@ -191,8 +191,8 @@ export class BrokerFetcher<V, K> {
 
   private want(state: PartitionState<V, K>, byIds: boolean, asked: Map<string, Asked<V, K>>): WantedPartition {
     const topic = byIds ? this.cluster.knownTopic(state.topic)!.topicId : state.topic
-    const { partition, version, fetchOffset } = state
-    asked.set(`${topic}:${partition}`, { state, version, fetchOffset })
+    const { partition, fetchVersion, fetchOffset } = state
+    asked.set(`${topic}:${partition}`, { state, fetchVersion, fetchOffset })
     return {
       topic,
       partition,

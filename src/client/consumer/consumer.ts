@@ -9,18 +9,26 @@
 import { channel } from 'node:diagnostics_channel'
 import { Cluster } from '../cluster.ts'
 import { asKafkaError, brokerError, KafkaError } from '../errors.ts'
-import { type ClientHooks, Observer } from '../observe/hooks.ts'
+import { Observer } from '../observe/hooks.ts'
 import { clientMetrics, type PartitionLag } from '../observe/metrics.ts'
 import { EARLIEST_TIMESTAMP, type FoundOffset, LATEST_TIMESTAMP, queryOffsets } from '../offsets.ts'
 import { bootstrapOf } from '../producer/options.ts'
 import type { GroupMetadata } from '../producer/transactions.ts'
+import { abortable, within } from './abortable.ts'
+import type {
+  CallOptions,
+  ConsumerOptions,
+  GroupMembership,
+  PartitionToRead,
+  StartingPoint,
+} from './consumer-options.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
-import { type ConsumerSerdes, type DeserializeErrorHandler, MessagePreparer } from './deserialize.ts'
+import { MessagePreparer } from './deserialize.ts'
 import { Fetcher } from './fetcher.ts'
 import { type CommittedPosition, GroupOffsets, type OffsetToCommit } from './group-offsets.ts'
 import { Membership } from './membership.ts'
 import type { Message } from './message.ts'
-import { type ConnectionOptions, type ConsumerSettings, type ResolvedSettings, resolveSettings } from './options.ts'
+import { type ConnectionOptions, type ResolvedSettings, resolveSettings } from './options.ts'
 import { type PartitionState, UNKNOWN_OFFSET } from './partition-state.ts'
 import { PartitionTable } from './partition-table.ts'
 import { Positions } from './positions.ts'
@@ -37,72 +45,11 @@ import {
 import { SubscriptionKeeper } from './subscription-keeper.ts'
 import type { TopicPartition } from './topic-partition.ts'
 
-/** How the group sees a member. */
-export interface GroupMembership {
-  /** The id by which the group knows it. */
-  readonly memberId: string
-  /** In the new protocol the member's epoch. */
-  readonly generation: number
-  /** `classic` or `consumer`. */
-  readonly protocol: string
-  /** The member that deals partitions out, and by which assignor; null in the new protocol, where the broker does. */
-  readonly leaderId: string | null
-  /** The classic protocol's assignor that the members agreed on; null in the new protocol. */
-  readonly assignor: string | null
-}
-
-/** Called, and where it answers a promise waited for, as partitions come and go. */
-export interface RebalanceListener {
-  /** A new generation is being made: partitions may have to be given up, as soon as what is in hand of them is done with. */
-  begun?(): void
-  /** This consumer is a member of a new generation. Told at once, while `assigned` of its new partitions may still be waited for. */
-  joined?(member: GroupMembership): void
-  /** New partitions, before their first record: the place to `seek`. */
-  assigned?(partitions: readonly TopicPartition[]): Promise<void> | void
-  /** About to be given up; what was processed is committed. The last moment for commits of one's own. */
-  revoked?(partitions: readonly TopicPartition[]): Promise<void> | void
-  /** Somebody else may have them already. Without this, `revoked` is called. */
-  lost?(partitions: readonly TopicPartition[]): Promise<void> | void
-}
-
-interface OwnOptions<V, K> extends ConsumerSettings {
-  /** What makes keys and values of bytes. Without it they are views of the bytes. */
-  readonly serdes?: ConsumerSerdes<V, K>
-  /** What becomes of a message that cannot be deserialized. Without it the reading ends with ERR_SERIALIZATION. */
-  readonly onDeserializeError?: DeserializeErrorHandler
-  /** Told when partitions come and go. */
-  readonly rebalance?: RebalanceListener
-  /** Told of what goes wrong in the background and is tried again or can be lived with: a commit by interval that failed, records that were gone. */
-  readonly onWarning?: (error: KafkaError) => void
-  /** `onRequest` is called after every request. Default: none. */
-  readonly hooks?: Pick<ClientHooks, 'onRequest'>
-  /** How long `close` waits for handlers that are under way, milliseconds. Default 30,000. */
-  readonly closeTimeoutMs?: number
-}
-
-/** `bootstrap` makes connections of the consumer's own; a `cluster` is shared and stays open. */
-export type ConsumerOptions<V = Buffer, K = Buffer> = OwnOptions<V, K> &
-  (
-    | (ConnectionOptions & { readonly cluster?: undefined })
-    | {
-        /** A cluster that is open already, in place of `bootstrap`: its connections are shared, and it is left open. */
-        readonly cluster: Cluster
-        readonly bootstrap?: undefined
-      }
-  )
-
-/** Where to begin: an offset, an end of the partition, or the first record of that time. Without it: the committed offset. */
-export type StartingPoint = number | 'earliest' | 'latest' | 'committed' | { readonly timestamp: number }
-
-/** A partition to be read without membership in a group. */
-export interface PartitionToRead extends TopicPartition {
-  /** Where to begin. Default `committed` in a group, else as `offsetReset` says. */
-  readonly offset?: StartingPoint
-  /** Read up to before this offset. Where every partition has one, loops end when all are reached. */
-  readonly until?: number
-}
-
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
+/** For the last commit and for leaving the group, even where handlers took all the time there was. */
+const FAREWELL_MS_MIN = 5_000
+/** For connections to end that nobody waits for any more. */
+const TEARDOWN_MS = 5_000
 const rebalanceChannel = channel('samsa:consumer:rebalance')
 const commitChannel = channel('samsa:consumer:commit')
 const errorChannel = channel('samsa:consumer:error')
@@ -153,6 +100,11 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     this.fetcher = new Fetcher(this.cluster, this.settings, this.table, {
       positionLost: (state) => this.positions.lost(state),
       positionInDoubt: (state) => this.positions.validate(state),
+      topicReplaced: (state) => {
+        const what = `${state.topic}-${state.partition}: the topic was deleted and made anew; it is read from its beginning`
+        this.warn(new KafkaError('ERR_NO_OFFSET', what))
+        this.positions.replaced(state)
+      },
       fatal,
       fetched: (bytes) => clientMetrics.add('kafka_consumed_bytes', bytes),
     })
@@ -179,7 +131,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   }
 
   /** Joins the group for these topics, or for all whose name matches; replaces an earlier subscription. */
-  async subscribe(topics: string | readonly string[] | RegExp): Promise<void> {
+  async subscribe(topics: string | readonly string[] | RegExp, options: CallOptions = {}): Promise<void> {
     this.assertOpen('subscribe')
     if (this.subscriptions === null)
       throw new KafkaError('ERR_INVALID_STATE', "subscribe: this consumer has no 'groupId'")
@@ -188,18 +140,39 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     }
     this.mode = 'subscribed'
     this.startTimers()
-    await this.subscriptions.subscribe(typeof topics === 'string' ? [topics] : topics)
+    const { signal } = options
+    await abortable(
+      this.subscriptions.subscribe(typeof topics === 'string' ? [topics] : topics, signal),
+      signal,
+      'subscribe',
+    )
+  }
+
+  /** Gives all partitions up, committing as on close, and leaves the group; `subscribe` and `assign` may follow. */
+  async unsubscribe(options: CallOptions = {}): Promise<void> {
+    this.assertOpen('unsubscribe')
+    await abortable(this.giveUpAll(), options.signal, 'unsubscribe')
+  }
+
+  private async giveUpAll(): Promise<void> {
+    this.subscriptions?.pause()
+    if (this.mode === 'subscribed') await this.membership?.leave()
+    else await this.commitBeforeGoing(this.table.all())
+    for (const state of this.table.all()) this.table.remove(state)
+    this.table.clearFailure()
+    this.countTopics()
+    this.mode = 'none'
   }
 
   /** Reads exactly these partitions, without membership in a group; replaces what was assigned before. Positions are kept. */
-  async assign(partitions: readonly PartitionToRead[]): Promise<void> {
+  async assign(partitions: readonly PartitionToRead[], options: CallOptions = {}): Promise<void> {
     this.assertOpen('assign')
     if (this.mode === 'subscribed') {
       throw new KafkaError('ERR_INVALID_STATE', 'assign: this consumer has subscribed; a group assigns its partitions')
     }
     this.mode = 'assigned'
     this.startTimers()
-    await this.learn(partitions)
+    await this.learn(partitions, options.signal)
     for (const state of this.table.all()) {
       const kept = partitions.some((each) => each.topic === state.topic && each.partition === state.partition)
       if (!kept) this.table.remove(state)
@@ -244,16 +217,17 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
 
   /**
    * Commits what the application is done with, these offsets, or everything up to and with this message. Waits for a rebalance to end,
-   * and fails for partitions that it took away.
+   * and fails for partitions that it took away; the others are committed all the same.
    */
-  async commit(what?: Message<V, K> | readonly OffsetToCommit[]): Promise<void> {
+  async commit(what?: Message<V, K> | readonly OffsetToCommit[] | null, options: CallOptions = {}): Promise<void> {
     const offsets = this.needOffsets('commit')
-    if (what === undefined) {
-      await this.commitStates(this.table.all())
+    const { signal } = options
+    if (what === undefined || what === null) {
+      await this.commitStates(this.table.all(), signal)
       return
     }
     const rows = Array.isArray(what) ? (what as readonly OffsetToCommit[]) : [afterMessage(what as Message<V, K>)]
-    await offsets.commit(rows)
+    await offsets.commit(rows, signal)
     clientMetrics.add('kafka_consumer_commits')
     for (const row of rows) {
       this.table.get(row)?.noteCommit(row)
@@ -261,10 +235,15 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   }
 
   /** What the group has committed; partitions without a commit are left out. */
-  async committed(partitions: readonly TopicPartition[] = this.assignment()): Promise<CommittedPosition[]> {
+  async committed(
+    partitions: readonly TopicPartition[] = this.assignment(),
+    options: CallOptions = {},
+  ): Promise<CommittedPosition[]> {
     const offsets = this.needOffsets('committed')
-    await this.learn(partitions)
-    return partitions.length === 0 ? [] : offsets.fetch(partitions, this.closing.signal)
+    const { signal } = options
+    await this.learn(partitions, signal)
+    if (partitions.length === 0) return []
+    return abortable(offsets.fetch(partitions, this.closing.signal), signal, 'committed')
   }
 
   /** Nothing more is fetched or handed out of these until `resume`; what is buffered waits. */
@@ -305,21 +284,28 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   }
 
   /** The first offset of each partition. */
-  beginningOffsets(partitions: readonly TopicPartition[] = this.assignment()): Promise<FoundOffset[]> {
-    return this.lookUp(partitions, EARLIEST_TIMESTAMP)
+  beginningOffsets(
+    partitions: readonly TopicPartition[] = this.assignment(),
+    options: CallOptions = {},
+  ): Promise<FoundOffset[]> {
+    return this.lookUp(partitions, EARLIEST_TIMESTAMP, options)
   }
 
   /** The offset after the last record that may be read. */
-  endOffsets(partitions: readonly TopicPartition[] = this.assignment()): Promise<FoundOffset[]> {
-    return this.lookUp(partitions, LATEST_TIMESTAMP)
+  endOffsets(
+    partitions: readonly TopicPartition[] = this.assignment(),
+    options: CallOptions = {},
+  ): Promise<FoundOffset[]> {
+    return this.lookUp(partitions, LATEST_TIMESTAMP, options)
   }
 
   /** The first record of each partition that is at least as young; offset -1 where there is none. */
   offsetsForTimes(
     timestamp: number,
     partitions: readonly TopicPartition[] = this.assignment(),
+    options: CallOptions = {},
   ): Promise<FoundOffset[]> {
-    return this.lookUp(partitions, timestamp)
+    return this.lookUp(partitions, timestamp, options)
   }
 
   /** How the group sees this member; null without one. */
@@ -366,10 +352,11 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
 
   /**
    * Ends all loops and runs, waits for handlers that are under way, commits what they were done with, leaves the group and closes
-   * connections. What a loop has in hand is not waited for and does not count as processed. May be called again.
+   * connections. What a loop has in hand is not waited for and does not count as processed. Ends in bounded time, even where no broker
+   * answers: `timeoutMs` in place of the option `closeTimeoutMs`. May be called again.
    */
-  close(): Promise<void> {
-    this.closed ??= this.shutDown()
+  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.closed ??= this.shutDown(options.timeoutMs ?? this.options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS)
     return this.closed
   }
 
@@ -378,25 +365,25 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     return this.close()
   }
 
-  private async shutDown(): Promise<void> {
+  private async shutDown(timeoutMs: number): Promise<void> {
+    const deadlineMs = performance.now() + timeoutMs
     this.closing.abort()
     for (const stream of this.streams) stream.stop()
     this.table.close()
-    await within(this.options.closeTimeoutMs ?? DEFAULT_CLOSE_TIMEOUT_MS, Promise.all(this.runs))
+    await within(timeoutMs, Promise.all(this.runs))
     for (const stream of this.streams) stream.finish()
     if (this.commitTimer !== null) clearInterval(this.commitTimer)
     if (this.pollTimer !== null) clearInterval(this.pollTimer)
     this.subscriptions?.close()
     // Leaving gives all partitions up, and giving up commits. Without membership that is done here.
     const farewell = this.mode === 'subscribed' ? this.membership?.leave() : this.commitBeforeGoing(this.table.all())
-    await within(
-      this.cluster.timeoutMs,
-      Promise.resolve(farewell).catch(() => undefined),
-    )
+    const leftMs = Math.max(Math.min(timeoutMs, FAREWELL_MS_MIN), deadlineMs - performance.now())
+    await within(leftMs, Promise.resolve(farewell))
     for (const state of this.table.all()) this.table.remove(state)
     this.offsets?.close()
-    await Promise.all([this.fetcher.stop(), this.positions.close(), this.membership?.close(), this.link?.close()])
-    if (this.options.cluster === undefined) await this.cluster.close()
+    const ends = [this.fetcher.stop(), this.positions.close(), this.membership?.close(), this.link?.close()]
+    await within(TEARDOWN_MS, Promise.all(ends))
+    if (this.options.cluster === undefined) await within(TEARDOWN_MS, this.cluster.close())
     this.forgetLags()
     this.countTopics()
     clientMetrics.add('kafka_consumers', -1)
@@ -430,6 +417,10 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
         revoke: (partitions, lost) => this.revoke(partitions, lost),
         assign: (partitions) => this.assigned(partitions),
         fatal: (error) => this.fatal(error),
+        fellBack: (error) => {
+          this.warn(error)
+          void this.subscriptions?.fellBack()
+        },
         rebalancing: (active, joined) => this.rebalancing(active, joined),
       },
     )
@@ -502,7 +493,9 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     const listener = this.options.rebalance
     if (states.length > 0) await listener?.assigned?.(states.map(({ topic, partition }) => ({ topic, partition })))
     // The listener may have sought some of them.
-    for (const state of states) if (state.resolving && !state.revoking) this.positions.begin(state)
+    for (const state of states) {
+      if (state.resolving && !state.revoking && !this.positions.isAsked(state)) this.positions.begin(state)
+    }
     this.countTopics()
     this.fetcher.wake()
   }
@@ -519,6 +512,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       if (lost && rebalance?.lost !== undefined) await rebalance.lost(partitions)
       else if (partitions.length > 0) await rebalance?.revoked?.(partitions)
     } finally {
+      if (lost) this.offsets?.regain()
       for (const state of states) this.table.remove(state)
       this.countTopics()
     }
@@ -545,15 +539,19 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     }
   }
 
-  private async commitStates(states: readonly PartitionState<V, K>[]): Promise<void> {
-    const rows = states
-      .filter((state) => !state.isCommitted)
-      .map((state) => ({ state, offset: state.processed, leaderEpoch: state.processedEpoch }))
-    if (rows.length === 0 || this.offsets === null) return
+  private async commitStates(states: readonly PartitionState<V, K>[], signal?: AbortSignal): Promise<void> {
+    if (this.offsets === null || states.every((state) => state.isCommitted)) return
+    let rows: (OffsetToCommit & { readonly state: PartitionState<V, K> })[] = []
     try {
-      await this.offsets.commit(
-        rows.map(({ state: { topic, partition }, offset, leaderEpoch }) => ({ topic, partition, offset, leaderEpoch })),
-      )
+      await this.offsets.commitLatest(() => {
+        // Offsets of a topic that was deleted say nothing about one of the same name.
+        const open = states.filter((state) => !state.isCommitted && !this.isReplaced(state))
+        rows = open.map((state) => {
+          const { topic, partition, processed: offset, processedEpoch: leaderEpoch } = state
+          return { state, topic, partition, offset, leaderEpoch }
+        })
+        return rows
+      }, signal)
       clientMetrics.add('kafka_consumer_commits')
       for (const { state, offset } of rows) state.committed = offset
       commitChannel.publish({ groupId: this.groupId, partitions: rows.length })
@@ -563,14 +561,21 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     }
   }
 
+  private isReplaced({ topic, topicId }: PartitionState<V, K>): boolean {
+    const known = this.cluster.knownTopic(topic)?.topicId
+    return topicId !== null && known !== undefined && known !== topicId
+  }
+
   private startAt(state: PartitionState<V, K>, where: StartingPoint): void {
-    if (where === 'committed') this.positions.begin(state)
-    else if (typeof where === 'number') {
+    if (typeof where === 'number') {
       this.positions.settle(state)
       this.table.moveTo(state, { offset: where, leaderEpoch: -1 })
-    } else {
-      this.positions.reset(state, where, 'the application asked for it')
+      return
     }
+    // Nothing of what was fetched before is handed out while the answer is awaited.
+    this.table.moveTo(state, { offset: UNKNOWN_OFFSET, leaderEpoch: -1 })
+    if (where === 'committed') this.positions.begin(state)
+    else this.positions.reset(state, where, 'the application asked for it')
   }
 
   private settled(): void {
@@ -578,20 +583,27 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     this.fetcher.wake()
   }
 
-  private async lookUp(partitions: readonly TopicPartition[], timestamp: number): Promise<FoundOffset[]> {
-    await this.learn(partitions)
+  private async lookUp(
+    partitions: readonly TopicPartition[],
+    timestamp: number,
+    { signal }: CallOptions,
+  ): Promise<FoundOffset[]> {
+    await this.learn(partitions, signal)
     const queries = partitions.map(({ topic, partition }) => ({ topic, partition, timestamp }))
     const { readCommitted } = this.settings
-    const found = await queryOffsets(this.cluster, queries, { readCommitted, signal: this.closing.signal })
+    const asked = queryOffsets(this.cluster, queries, { readCommitted, signal: this.closing.signal })
+    const found = await abortable(asked, signal, 'list offsets')
     const failed = found.find(({ errorCode }) => errorCode !== 0)
     if (failed === undefined) return found
     throw brokerError(failed.errorCode, `list offsets of ${failed.topic}-${failed.partition}`)
   }
 
   /** Metadata of these topics, where they are not known yet. */
-  private async learn(partitions: readonly TopicPartition[]): Promise<void> {
+  private async learn(partitions: readonly TopicPartition[], signal?: AbortSignal): Promise<void> {
     const unknown = new Set(partitions.map(({ topic }) => topic).filter((topic) => this.cluster.isStale(topic)))
-    for (const topic of unknown) await this.cluster.topic(topic, { create: this.settings.allowAutoTopicCreation })
+    const create = this.settings.allowAutoTopicCreation
+    for (const topic of unknown)
+      await abortable(this.cluster.topic(topic, { create, signal }), signal, `find '${topic}'`)
   }
 
   private stateOf(each: TopicPartition, what: string): PartitionState<V, K> {
@@ -627,17 +639,4 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
 
 function afterMessage<V, K>({ topic, partition, offset, leaderEpoch }: Message<V, K>): OffsetToCommit {
   return { topic, partition, offset: offset + 1, leaderEpoch }
-}
-
-/** Resolves with the promise, or when the time is over. */
-async function within(ms: number, promise: Promise<unknown>): Promise<void> {
-  let timer: ReturnType<typeof setTimeout> | undefined
-  const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.min(ms, 0x7fffffff))
-  })
-  try {
-    await Promise.race([promise, late])
-  } finally {
-    clearTimeout(timer)
-  }
 }

@@ -79,7 +79,8 @@ export class MessagePreparer<V, K> {
     const { topic, partition, offset } = message
     const reason = cause instanceof Error ? cause.message : String(cause)
     const what = `${topic}-${partition} at offset ${offset} cannot be deserialized: ${reason}`
-    const error = new KafkaError('ERR_SERIALIZATION', what, { cause })
+    const place = { topic, partition, offset, nextOffset: offset + 1 }
+    const error = new KafkaError('ERR_SERIALIZATION', what, { cause, place })
     if (this.onError === null) throw error
     await this.onError(message as unknown as Message, error)
     return false

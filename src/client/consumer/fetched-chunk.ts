@@ -61,6 +61,8 @@ export class FetchedChunk<V, K> {
   private header: BatchHeader | null = null
   private source: MessageSource | null = null
   private recordsLeft = 0
+  /** After the batch that is being opened or read, for whoever cannot read it; null where its end is not known. */
+  offsetAfterUnreadable: number | null = null
 
   constructor(input: ChunkInput) {
     this.input = input
@@ -70,17 +72,25 @@ export class FetchedChunk<V, K> {
     this.upcoming = (input.abortedTransactions ?? []).toSorted((one, other) => one.firstOffset - other.firstOffset)
   }
 
-  /** After the last whole batch, seen from headers alone; the offset that was asked for when there is none. */
-  end(): { offset: number; leaderEpoch: number } {
+  /**
+   * After the last whole batch, seen from headers alone; the offset that was asked for when there is none. `isBroken`: what follows is no
+   * batch, as `next` will say there.
+   */
+  end(): { offset: number; leaderEpoch: number; isBroken: boolean } {
     const pieces = new BatchPieces(this.input.records)
     let offset = this.input.fetchOffset
     let leaderEpoch = -1
-    for (let batch = pieces.peek(); batch !== null; batch = pieces.peek()) {
-      offset = Math.max(offset, batch.lastOffset + 1)
-      leaderEpoch = batch.leaderEpoch
-      pieces.skip(batch.sizeBytes)
+    try {
+      for (let batch = pieces.peek(); batch !== null; batch = pieces.peek()) {
+        offset = Math.max(offset, batch.lastOffset + 1)
+        leaderEpoch = batch.leaderEpoch
+        pieces.skip(batch.sizeBytes)
+      }
+    } catch (error) {
+      if (!(error instanceof RecordError)) throw error
+      return { offset, leaderEpoch, isBroken: true }
     }
-    return { offset, leaderEpoch }
+    return { offset, leaderEpoch, isBroken: false }
   }
 
   /** The next message; null when there are no more, and `nextOffset` is after all whole batches. */
@@ -128,13 +138,16 @@ export class FetchedChunk<V, K> {
   /** Opens the next batch whose records are to be seen; false when no whole one is left. */
   private openBatch(): boolean {
     for (;;) {
+      this.offsetAfterUnreadable = null
       const extent = this.pieces.peek()
       if (extent === null) return false
+      this.offsetAfterUnreadable = Math.max(this.nextOffset, extent.lastOffset) + 1
+      if (extent.magic !== MAGIC_V2) {
+        const what = `message of the old format (magic ${extent.magic}) at offset ${extent.lastOffset}`
+        throw new RecordError('invalid', `${what}, which no broker from version 4 on writes`)
+      }
       const batch = this.pieces.take(extent.sizeBytes)
       const header = readBatchHeader(batch, 0)
-      if (header.magic !== MAGIC_V2) {
-        throw new RecordError('invalid', `batch at offset ${header.baseOffset} has magic ${header.magic}`)
-      }
       if (this.input.checkCrcs && !checkCrc([batch])) {
         throw new RecordError('corrupt', `batch at offset ${header.baseOffset} fails its checksum`)
       }

@@ -6,8 +6,9 @@
  * position, or while its position is being checked.
  */
 import { ErrorCode, isRetriable } from '../../protocol/errors.ts'
+import { ZERO_UUID } from '../../protocol/schema.ts'
 import type { Cluster } from '../cluster.ts'
-import { brokerError, type KafkaError } from '../errors.ts'
+import { brokerError, KafkaError } from '../errors.ts'
 import { backoffMs } from '../retry.ts'
 import { type Asked, BrokerFetcher, type FetchAnswer, type FetchOwner, type PartitionAnswer } from './broker-fetcher.ts'
 import { FetchedChunk } from './fetched-chunk.ts'
@@ -19,6 +20,8 @@ export interface FetcherHooks<V, K> {
   /** The position is not in the log, or has to be checked: whoever knows positions is to look. */
   positionLost(state: PartitionState<V, K>): void
   positionInDoubt(state: PartitionState<V, K>): void
+  /** The topic was deleted and made anew. */
+  topicReplaced(state: PartitionState<V, K>): void
   fatal(error: KafkaError): void
   fetched(bytes: number): void
 }
@@ -86,7 +89,7 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
     let retryAtMs = Number.POSITIVE_INFINITY
     for (const state of this.table.all()) {
       if (!state.hasPosition || state.paused || state.revoking || state.mustValidate || state.resolving) continue
-      if (state.fetchOffset >= state.until) continue
+      if (state.fetchOffset >= state.until || state.isBroken || this.isAnotherTopic(state)) continue
       if (this.nodeOf(state, nowMs) !== nodeId || this.leaderChanged(state)) continue
       if (state.bufferedBytes >= limit) held = true
       else if (state.retryAtMs > nowMs) retryAtMs = Math.min(retryAtMs, state.retryAtMs)
@@ -114,8 +117,8 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
     for (const broker of this.brokers.values()) broker.wake()
   }
 
-  take(nodeId: number, { state, version, fetchOffset }: Asked<V, K>, answer: PartitionAnswer): void {
-    if (state.version !== version || state.fetchOffset !== fetchOffset) return
+  take(nodeId: number, { state, fetchVersion, fetchOffset }: Asked<V, K>, answer: PartitionAnswer): void {
+    if (state.fetchVersion !== fetchVersion || state.fetchOffset !== fetchOffset) return
     if (answer.errorCode !== 0) {
       this.takeError(nodeId, state, answer)
       return
@@ -140,10 +143,11 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
       checkCrcs,
       maxDecompressedBytes,
     })
-    const { offset, leaderEpoch } = chunk.end()
-    if (offset <= fetchOffset) return
+    const { offset, leaderEpoch, isBroken } = chunk.end()
+    if (offset <= fetchOffset && !isBroken) return
+    if (offset > fetchOffset) state.fetchEpoch = leaderEpoch
     state.fetchOffset = offset
-    state.fetchEpoch = leaderEpoch
+    state.isBroken = isBroken
     this.hooks.fetched(chunk.sizeBytes)
     this.table.push(state, chunk)
   }
@@ -171,6 +175,10 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
       return
     }
     state.retryAtMs = performance.now() + this.cluster.retry.backoffMs
+    if (errorCode === ErrorCode.CORRUPT_MESSAGE) {
+      this.hooks.fatal(this.unreadable(state))
+      return
+    }
     if (MOVED.has(errorCode)) {
       const { partition } = state
       this.cluster.noteLeader(state.topic, { partition, ...currentLeader })
@@ -181,6 +189,13 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
     this.hooks.fatal(brokerError(errorCode, `fetch ${state.topic}-${state.partition} at offset ${state.fetchOffset}`))
   }
 
+  /** The broker itself cannot read its log there. */
+  private unreadable({ topic, partition, fetchOffset: offset }: PartitionState<V, K>): KafkaError {
+    const what = `${topic}-${partition} at offset ${offset}: the broker finds its log corrupt; seek past it to go on without it`
+    const cause = brokerError(ErrorCode.CORRUPT_MESSAGE, `fetch ${topic}-${partition}`)
+    return new KafkaError('ERR_CORRUPT_RECORDS', what, { cause, place: { topic, partition, offset, nextOffset: null } })
+  }
+
   private nodeOf(state: PartitionState<V, K>, nowMs: number): number {
     const { preferredReplica } = state
     if (preferredReplica !== null) {
@@ -188,6 +203,16 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
       state.preferredReplica = null
     }
     return this.cluster.partition(state.topic, state.partition)?.leaderId ?? -1
+  }
+
+  /** A topic of the same name, made anew: its offsets have nothing to do with those that were read. */
+  private isAnotherTopic(state: PartitionState<V, K>): boolean {
+    const topicId = this.cluster.knownTopic(state.topic)?.topicId ?? ZERO_UUID
+    if (topicId === ZERO_UUID || topicId === state.topicId) return false
+    const isAnother = state.topicId !== null
+    state.topicId = topicId
+    if (isAnother) this.hooks.topicReplaced(state)
+    return isAnother
   }
 
   /** A new leader may have less than the old one had: what was read is checked before reading on (KIP-320). */

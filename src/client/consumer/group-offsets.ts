@@ -3,7 +3,7 @@
  *
  * What must hold: a commit is sent under the generation (or epoch) that the member has at that moment, never while a generation is being
  * made, and only for partitions that the member still has. One commit is under way at a time; what is asked for meanwhile goes together
- * in the next.
+ * in the next, and each call hears of its own partitions only.
  */
 import { ErrorCode, isRetriable } from '../../protocol/errors.ts'
 import { OffsetCommitRequest, OffsetCommitResponse } from '../../protocol/messages/08-offset-commit.ts'
@@ -12,6 +12,7 @@ import { ZERO_UUID } from '../../protocol/schema.ts'
 import type { Cluster } from '../cluster.ts'
 import { brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
 import { backoffMs, sleep } from '../retry.ts'
+import { abortable } from './abortable.ts'
 import type { CoordinatorLink } from './coordinator-link.ts'
 import type { MemberIdentity } from './group/engine.ts'
 import { byTopic, partitionKey, type TopicPartition } from './topic-partition.ts'
@@ -58,17 +59,38 @@ const IDENTITY_ERRORS = new Set<number>([
   ErrorCode.FENCED_MEMBER_EPOCH,
 ])
 
+const UNKNOWN_TOPIC = new Set<number>([ErrorCode.UNKNOWN_TOPIC_OR_PARTITION, ErrorCode.UNKNOWN_TOPIC_ID])
+
+/** What a call of `commit` waits for: each of its partitions gets an outcome of its own. */
+interface Call {
+  readonly gather: () => readonly OffsetToCommit[]
+  /** Whether the application named the offsets; what is only gathered yields to that. */
+  readonly isNamed: boolean
+  left: number
+  failure: unknown
+  readonly resolve: () => void
+  readonly reject: (error: unknown) => void
+}
+
+/** One partition in a round of committing, and who wants to hear of it. */
+interface Row {
+  offset: OffsetToCommit
+  isNamed: boolean
+  readonly calls: Call[]
+}
+
 export class GroupOffsets {
   private readonly cluster: Cluster
   private readonly groupId: string
   private readonly link: CoordinatorLink
   private readonly guard: CommitGuard
-  private waiting: Map<string, OffsetToCommit> = new Map()
-  private next: Promise<void> | null = null
-  private current: Promise<void> = Promise.resolve()
+  private waiting: Call[] = []
+  private committing = false
   private readonly abort = new AbortController()
   /** Fires when the group has taken away what the member had. */
   private lost = new AbortController()
+  /** From then until the member has let go of it. */
+  private isLost = false
 
   constructor(cluster: Cluster, groupId: string, link: CoordinatorLink, guard: CommitGuard) {
     this.cluster = cluster
@@ -77,27 +99,25 @@ export class GroupOffsets {
     this.guard = guard
   }
 
-  /** Resolves when the broker has all of them; rejects with the first that it refused. */
-  commit(offsets: readonly OffsetToCommit[]): Promise<void> {
-    if (offsets.length === 0) return Promise.resolve()
-    for (const each of offsets) this.waiting.set(partitionKey(each.topic, each.partition), each)
-    if (this.next !== null) return this.next
-    const before = this.current.catch(() => undefined)
-    const next = before.then(() => {
-      const rows = [...this.waiting.values()]
-      this.waiting = new Map()
-      this.next = null
-      this.current = this.commitAll(rows)
-      return this.current
-    })
-    this.next = next
-    return next
+  /** Resolves when the broker has all of them; rejects with the first that was refused, whatever becomes of other calls' partitions. */
+  commit(offsets: readonly OffsetToCommit[], signal?: AbortSignal): Promise<void> {
+    return offsets.length === 0 ? Promise.resolve() : this.call(() => offsets, true, signal)
   }
 
-  /** The member has lost everything: what waits to be committed for it never will be. */
+  /** The same for what these are when the request is made: later than now, where a commit is under way. */
+  commitLatest(gather: () => readonly OffsetToCommit[], signal?: AbortSignal): Promise<void> {
+    return this.call(gather, false, signal)
+  }
+
+  /** The member has lost everything: what waits to be committed for it never will be, until `regain`. */
   lose(): void {
+    this.isLost = true
     this.lost.abort()
     this.lost = new AbortController()
+  }
+
+  regain(): void {
+    this.isLost = false
   }
 
   /** Ends what waits for the group or for a broker. */
@@ -105,44 +125,101 @@ export class GroupOffsets {
     this.abort.abort()
   }
 
-  private async commitAll(offsets: readonly OffsetToCommit[]): Promise<void> {
+  private call(gather: Call['gather'], isNamed: boolean, signal: AbortSignal | undefined): Promise<void> {
+    const what = `commit in group '${this.groupId}'`
+    // Nobody may wait for the group here: letting go of the partitions may wait for this.
+    if (this.isLost) return Promise.reject(this.lostError())
+    return abortable(
+      new Promise((resolve, reject) => {
+        this.waiting.push({ gather, isNamed, left: 0, failure: null, resolve, reject })
+        if (this.committing) return
+        this.committing = true
+        // Together with what else is committed in this turn.
+        void Promise.resolve().then(() => this.run())
+      }),
+      signal,
+      what,
+    )
+  }
+
+  private lostError(): KafkaError {
+    const what = `commit in group '${this.groupId}'`
+    return brokerError(ErrorCode.ILLEGAL_GENERATION, what, 'the member has lost its partitions')
+  }
+
+  private async run(): Promise<void> {
+    while (this.waiting.length > 0) {
+      const calls = this.waiting
+      this.waiting = []
+      await this.commitAll(merge(calls))
+    }
+    this.committing = false
+  }
+
+  /** Every row is settled when this is over; it never rejects. */
+  private async commitAll(rows: Map<string, Row>): Promise<void> {
     const deadlineMs = performance.now() + this.cluster.timeoutMs
-    let left = offsets
     const lost = this.lost.signal
     const signal = AbortSignal.any([this.abort.signal, lost])
-    for (let attempt = 0; ; attempt++) {
-      const identity = await this.guard.whenCommittable(signal).catch((error: unknown) => {
-        if (!lost.aborted) throw error
-        throw brokerError(
-          ErrorCode.ILLEGAL_GENERATION,
-          `commit in group '${this.groupId}'`,
-          'the member has lost its partitions',
+    try {
+      for (let attempt = 0; rows.size > 0; attempt++) {
+        const identity = await this.guard.whenCommittable(signal)
+        if (identity !== null) this.refuseUnowned(rows)
+        if (rows.size === 0) return
+        const outcome = await this.send(
+          [...rows.values()].map(({ offset }) => offset),
+          identity ?? NO_MEMBER,
         )
-      })
-      const gone = identity === null ? undefined : left.find((each) => !this.guard.mayCommit(each))
-      if (gone !== undefined) {
-        const what = `commit ${gone.topic}-${gone.partition} at offset ${gone.offset}`
-        throw brokerError(ErrorCode.ILLEGAL_GENERATION, what, 'the partition is no longer assigned to this member')
+        const inTime = performance.now() <= deadlineMs
+        const mayRetry = (errorCode: number): boolean =>
+          inTime && (isRetriable(errorCode) || (identity !== null && IDENTITY_ERRORS.has(errorCode)))
+        if (!(await this.settleAll(rows, outcome, mayRetry))) return
+        await sleep(backoffMs(this.cluster.retry, attempt), signal)
       }
-      const refused = await this.send(left, identity ?? NO_MEMBER)
-      if (refused.length === 0) return
-      const { topic, partition, errorCode } = refused[0]!
-      const again = isRetriable(errorCode) || (identity !== null && IDENTITY_ERRORS.has(errorCode))
-      if (!again || performance.now() > deadlineMs) {
-        throw brokerError(errorCode, `commit ${topic}-${partition} of group '${this.groupId}'`)
-      }
-      if (isRetriable(errorCode)) this.link.forget()
-      const keys = new Set(refused.map((row) => partitionKey(row.topic, row.partition)))
-      left = left.filter((each) => keys.has(partitionKey(each.topic, each.partition)))
-      await sleep(backoffMs(this.cluster.retry, attempt), this.abort.signal)
+    } catch (error) {
+      const failure = lost.aborted ? this.lostError() : error
+      for (const key of [...rows.keys()]) settle(rows, key, failure)
     }
   }
 
-  /** The rows that were not taken. */
+  private refuseUnowned(rows: Map<string, Row>): void {
+    for (const [key, { offset: each }] of rows) {
+      if (this.guard.mayCommit(each)) continue
+      const what = `commit ${each.topic}-${each.partition} at offset ${each.offset}`
+      settle(
+        rows,
+        key,
+        brokerError(ErrorCode.ILLEGAL_GENERATION, what, 'the partition is no longer assigned to this member'),
+      )
+    }
+  }
+
+  /** Rows that were taken, or that nothing can be done for, are settled; true if the rest is worth another attempt. */
+  private async settleAll(
+    rows: Map<string, Row>,
+    refused: ReadonlyMap<string, number>,
+    mayRetry: (errorCode: number) => boolean,
+  ): Promise<boolean> {
+    const unknown = new Set<string>()
+    for (const [key, { offset }] of rows) if (UNKNOWN_TOPIC.has(refused.get(key) ?? 0)) unknown.add(offset.topic)
+    // A topic that was deleted stays unknown; one that is only new to some broker does not.
+    if (unknown.size > 0) await this.cluster.update(unknown).catch(() => undefined)
+    for (const [key, { offset }] of rows) {
+      const errorCode = refused.get(key) ?? 0
+      const gone = UNKNOWN_TOPIC.has(errorCode) && this.cluster.knownTopic(offset.topic) === undefined
+      if (errorCode !== 0 && mayRetry(errorCode) && !gone) continue
+      const what = `commit ${offset.topic}-${offset.partition} of group '${this.groupId}'`
+      settle(rows, key, errorCode === 0 ? null : brokerError(errorCode, what))
+    }
+    if ([...refused.values()].some((code) => isRetriable(code) && !UNKNOWN_TOPIC.has(code))) this.link.forget()
+    return rows.size > 0
+  }
+
+  /** Error codes by partition; of those that were taken there is none. */
   private async send(
     offsets: readonly OffsetToCommit[],
     identity: MemberIdentity,
-  ): Promise<(TopicPartition & { errorCode: number })[]> {
+  ): Promise<ReadonlyMap<string, number>> {
     try {
       const connection = await this.link.connection()
       const byId =
@@ -167,15 +244,19 @@ export class GroupOffsets {
         },
         { ...(byId ? {} : { maxVersion: FIRST_BY_ID - 1 }), signal: this.abort.signal },
       )
-      return answer.topics.flatMap((topic) => {
+      const refused = new Map<string, number>()
+      for (const topic of answer.topics) {
         const name = byId ? (this.cluster.topicName(topic.topicId) ?? '') : topic.name
-        const refused = topic.partitions.filter(({ errorCode }) => errorCode !== 0)
-        return refused.map(({ partitionIndex, errorCode }) => ({ topic: name, partition: partitionIndex, errorCode }))
-      })
+        for (const { partitionIndex, errorCode } of topic.partitions) {
+          if (errorCode !== 0) refused.set(partitionKey(name, partitionIndex), errorCode)
+        }
+      }
+      return refused
     } catch (error) {
       if (!isConnectionLoss(error)) throw error
-      this.link.forget()
-      return offsets.map(({ topic, partition }) => ({ topic, partition, errorCode: ErrorCode.NETWORK_EXCEPTION }))
+      this.link.failed(error)
+      const code = ErrorCode.NETWORK_EXCEPTION
+      return new Map(offsets.map(({ topic, partition }) => [partitionKey(topic, partition), code]))
     }
   }
 
@@ -190,7 +271,7 @@ export class GroupOffsets {
         const again = error.retriable || IDENTITY_ERRORS.has(error.errorCode)
         if (!again) throw error
         // A commit of a transaction that is still open is no reason to look for another coordinator.
-        if (error.errorCode !== ErrorCode.UNSTABLE_OFFSET_COMMIT) this.link.forget()
+        if (error.errorCode !== ErrorCode.UNSTABLE_OFFSET_COMMIT) this.link.failed(error)
       }
       await sleep(
         backoffMs(this.cluster.retry, attempt),
@@ -247,5 +328,39 @@ export class GroupOffsets {
 
   private nameOrId(topic: string, byId: boolean): { name?: string; topicId?: string } {
     return byId ? { topicId: this.cluster.knownTopic(topic)!.topicId } : { name: topic }
+  }
+}
+
+/** By partition; of several calls for one the last counts, and what the application names before what is gathered. */
+function merge(calls: readonly Call[]): Map<string, Row> {
+  const rows = new Map<string, Row>()
+  for (const call of calls) {
+    for (const offset of call.gather()) {
+      const key = partitionKey(offset.topic, offset.partition)
+      const row = rows.get(key)
+      call.left += 1
+      if (row === undefined) {
+        rows.set(key, { offset, isNamed: call.isNamed, calls: [call] })
+        continue
+      }
+      row.calls.push(call)
+      if (row.isNamed && !call.isNamed) continue
+      row.offset = offset
+      row.isNamed = call.isNamed
+    }
+    if (call.left === 0) call.resolve()
+  }
+  return rows
+}
+
+function settle(rows: Map<string, Row>, key: string, error: unknown): void {
+  const { calls = [] } = rows.get(key) ?? {}
+  rows.delete(key)
+  for (const call of calls) {
+    call.left -= 1
+    if (error !== null) call.failure ??= error
+    if (call.left > 0) continue
+    if (call.failure === null) call.resolve()
+    else call.reject(call.failure)
   }
 }

@@ -1,12 +1,13 @@
 /** What of the consumer is public. */
-export {
-  Consumer,
-  type ConsumerOptions,
-  type GroupMembership,
-  type PartitionToRead,
-  type RebalanceListener,
-  type StartingPoint,
-} from './consumer.ts'
+export { Consumer } from './consumer.ts'
+export type {
+  CallOptions,
+  ConsumerOptions,
+  GroupMembership,
+  PartitionToRead,
+  RebalanceListener,
+  StartingPoint,
+} from './consumer-options.ts'
 export {
   DEAD_LETTER_HEADERS,
   type DeadLetterOptions,

@@ -39,6 +39,8 @@ export interface MembershipHooks {
   /** Partitions beside those that the member has. Called for every new generation, perhaps without any. */
   assign(partitions: readonly TopicPartition[]): void
   fatal(error: KafkaError): void
+  /** The group or its coordinator does not speak the new protocol: the member goes on with the classic one. */
+  fellBack(error: KafkaError): void
   /** A generation is being made, or is made; `joined`: this member is in it. */
   rebalancing(active: boolean, joined: boolean): void
 }
@@ -48,6 +50,8 @@ const REBALANCE_ANSWER_MS = 5_000
 const LEAVE_TIMEOUT_MS = 5_000
 /** From this version on, LeaveGroup names a list of members. */
 const FIRST_LEAVE_OF_SEVERAL = 3
+/** The first version of ConsumerGroupHeartbeat knows names only. */
+const FIRST_WITH_PATTERN = 1
 /** The longest wait that a timer takes. */
 const TIMER_MS_MAX = 0x7fffffff
 
@@ -66,7 +70,7 @@ export class Membership implements CommitGuard {
   private timer: ReturnType<typeof setTimeout> | null = null
   private revocations: Promise<void> = Promise.resolve()
   private readonly waiters = new Set<() => void>()
-  private readonly leftGroup = Promise.withResolvers<void>()
+  private leftGroup = Promise.withResolvers<void>()
   private ended = false
   private rebalancing = false
   private readonly abort = new AbortController()
@@ -112,10 +116,11 @@ export class Membership implements CommitGuard {
     this.dispatch({ type: 'subscribe', subscription })
   }
 
-  /** Whether the coordinator speaks the new protocol. */
-  async speaksConsumerProtocol(): Promise<boolean> {
+  /** Whether the coordinator speaks the new protocol; `patterns`: also in subscriptions by an expression. */
+  async speaksConsumerProtocol(patterns: boolean): Promise<boolean> {
     const connection = await this.own.connection()
-    return connection.versions.has(ConsumerGroupHeartbeatRequest.key)
+    const served = connection.versions.get(ConsumerGroupHeartbeatRequest.key)
+    return served !== undefined && (!patterns || served.max >= FIRST_WITH_PATTERN)
   }
 
   dispatch(event: GroupEvent): void {
@@ -149,11 +154,17 @@ export class Membership implements CommitGuard {
     }
   }
 
-  /** Gives everything up, tells the group, and resolves when both are done. */
+  /** Gives everything up, tells the group, and resolves when both are done. `subscribe` makes a new member. */
   async leave(): Promise<void> {
-    if (this.engine === null || this.ended) return
+    const { engine, leftGroup } = this
+    if (engine === null || this.ended) return
     this.dispatch({ type: 'leave' })
-    await this.leftGroup.promise
+    await leftGroup.promise
+    if (this.engine !== engine) return
+    this.engine = null
+    this.leftGroup = Promise.withResolvers<void>()
+    this.arm()
+    this.changed()
   }
 
   async close(): Promise<void> {
@@ -175,8 +186,10 @@ export class Membership implements CommitGuard {
       this.stop(asKafkaError(error, 'ERR_BAD_RESPONSE', `member of group '${this.groupId}'`))
       return
     }
-    for (const action of actions) this.carryOut(action)
+    for (const action of actions) this.carryOut(action, engine)
     this.noteRebalance(engine)
+    // A member that failed for good has left, too.
+    if (engine.phase === 'left' || engine.phase === 'failed') this.leftGroup.resolve()
     this.changed()
   }
 
@@ -188,26 +201,30 @@ export class Membership implements CommitGuard {
     this.hooks.rebalancing(active, phase === 'stable')
   }
 
-  private carryOut(action: GroupAction): void {
+  /** What comes of it is told to the engine that asked for it, and only while it is the one in charge. */
+  private carryOut(action: GroupAction, engine: GroupEngine): void {
+    const tell = (event: GroupEvent): void => {
+      if (this.engine === engine) this.dispatch(event)
+    }
     switch (action.type) {
       case 'send':
-        void this.send(action.attempt, action.request)
+        void this.send(action.attempt, action.request, tell)
         break
       case 'forgetCoordinator':
         this.own.forget()
         this.shared.forget()
         break
       case 'compute':
-        void this.compute(action)
+        void this.compute(action, tell)
         break
       case 'resolve':
-        void this.resolve(action.topicIds)
+        void this.resolve(action.topicIds, tell)
         break
       case 'revoke':
         this.revocations = this.revocations
           .then(() => this.hooks.revoke(action.partitions, action.lost))
           .catch((error: unknown) => this.hooks.fatal(asKafkaError(error, 'ERR_INVALID_STATE', 'give partitions up')))
-          .then(() => this.dispatch({ type: 'revoked', round: action.round }))
+          .then(() => tell({ type: 'revoked', round: action.round }))
         break
       case 'assign':
         this.hooks.assign(action.partitions)
@@ -226,12 +243,17 @@ export class Membership implements CommitGuard {
 
   /** With `auto` the other protocol is tried; otherwise there is nothing to be done. */
   private fallBack(errorCode: number): void {
-    if (this.settings.groupProtocol !== 'auto' || this.subscription.pattern !== null) {
-      this.stop(brokerError(errorCode, `join group '${this.groupId}' with the consumer protocol`))
+    const error = brokerError(errorCode, `join group '${this.groupId}' with the consumer protocol`)
+    if (this.settings.groupProtocol !== 'auto') {
+      this.stop(error)
       return
     }
     this.engine = this.classicEngine()
-    this.queue.push({ type: 'subscribe', subscription: this.subscription })
+    // What an expression matches has to be found out here now; the classic protocol knows names only.
+    const { subscription } = this
+    if (subscription.pattern === null) this.queue.push({ type: 'subscribe', subscription })
+    const what = `group '${this.groupId}' is joined with the classic protocol: ${error.message}`
+    this.hooks.fellBack(new KafkaError(error.code, what, { cause: error, errorCode }))
   }
 
   private stop(error: KafkaError): void {
@@ -248,17 +270,19 @@ export class Membership implements CommitGuard {
     this.timer = setTimeout(() => this.dispatch({ type: 'tick' }), waitMs)
   }
 
-  private async send(attempt: number, request: GroupRequest): Promise<void> {
+  private async send(attempt: number, request: GroupRequest, tell: (event: GroupEvent) => void): Promise<void> {
+    const { engine } = this
     try {
       const response = await this.exchange(request)
-      this.dispatch({ type: 'answered', attempt, response })
+      tell({ type: 'answered', attempt, response })
     } catch (error) {
       if (this.ended) return
       const failure = asKafkaError(error, 'ERR_BAD_RESPONSE', `member of group '${this.groupId}'`)
       if (isConnectionLoss(failure) || failure.retriable) {
-        this.dispatch({ type: 'unanswered', attempt })
+        tell({ type: 'unanswered', attempt })
         return
       }
+      if (this.engine !== engine) return
       if (failure.code === 'ERR_UNSUPPORTED_VERSION' && request.api === 'consumerHeartbeat') {
         this.fallBack(ErrorCode.UNSUPPORTED_VERSION)
         this.dispatch({ type: 'tick' })
@@ -303,7 +327,10 @@ export class Membership implements CommitGuard {
   }
 
   /** The leader's work: how many partitions there are, and who gets which. */
-  private async compute({ attempt, assignor, members }: Extract<GroupAction, { type: 'compute' }>): Promise<void> {
+  private async compute(
+    { attempt, assignor, members }: Extract<GroupAction, { type: 'compute' }>,
+    tell: (event: GroupEvent) => void,
+  ): Promise<void> {
     const chosen = this.settings.assignors.find(({ name }) => name === assignor)
     if (chosen === undefined) {
       this.stop(
@@ -330,11 +357,11 @@ export class Membership implements CommitGuard {
       }
     }
     const partitionCount = (topic: string): number => this.cluster.knownTopic(topic)?.partitions.length ?? 0
-    this.dispatch({ type: 'computed', attempt, assignments: chosen.assign({ members, partitionCount }) })
+    tell({ type: 'computed', attempt, assignments: chosen.assign({ members, partitionCount }) })
   }
 
   /** Names of topics that an assignment gave by id. A topic may be so new that brokers do not all know it yet. */
-  private async resolve(topicIds: readonly string[]): Promise<void> {
+  private async resolve(topicIds: readonly string[], tell: (event: GroupEvent) => void): Promise<void> {
     const names = new Map<string, string>()
     for (let missing = topicIds; missing.length > 0 && !this.ended; ) {
       for (const id of missing) {
@@ -350,10 +377,10 @@ export class Membership implements CommitGuard {
       } catch (error) {
         if (this.ended || !isConnectionLoss(error)) break
       }
-      if (names.size > 0) this.dispatch({ type: 'resolved', names })
+      if (names.size > 0) tell({ type: 'resolved', names })
       await sleep(this.cluster.retry.backoffMaxMs, this.abort.signal).catch(() => undefined)
     }
-    this.dispatch({ type: 'resolved', names })
+    tell({ type: 'resolved', names })
   }
 
   private nextChange(signal: AbortSignal): Promise<void> {

@@ -2,8 +2,9 @@
  * What the consumer knows of one partition that it reads: how far it has asked, handed out, processed and committed, and what waits to
  * be handed out. Everything about a partition happens through this object. Offsets are -1 while they are not known.
  *
- * What must hold: processed <= position <= fetchOffset, but for seeks, which set them all. A fetch answer counts only if `version` is
- * still the one in which it was asked: a seek in between makes it void. Of a partition at most one worker has messages in hand.
+ * What must hold: processed <= position <= fetchOffset, but for seeks, which set them all. `version` counts the seeks: what was handed out
+ * before one says nothing about what comes after. A fetch answer counts only if `fetchVersion` is still the one in which it was asked:
+ * a seek, or a repetition of the fetch, makes it void. Of a partition at most one worker has messages in hand.
  */
 import type { FetchedChunk } from './fetched-chunk.ts'
 import { partitionKey } from './topic-partition.ts'
@@ -33,6 +34,9 @@ export class PartitionState<V, K> {
   /** The last offset known to be committed. */
   committed = UNKNOWN_OFFSET
   version = 0
+  fetchVersion = 0
+  /** The id of the topic that the offsets are of; null before the first fetch, and where topics have none. */
+  topicId: string | null = null
   /** Not read from this offset on. */
   readonly until: number
 
@@ -45,6 +49,8 @@ export class PartitionState<V, K> {
   leaderEpoch = -1
   /** The position has to be checked against the leader's epochs before the next fetch (KIP-320). */
   mustValidate = false
+  /** The last chunk ends in what is no batch at all: whoever reads it hears of that, and nothing is fetched behind it. */
+  isBroken = false
   /** Not asked for before, after an error. */
   retryAtMs = 0
   /** Where to begin could not be asked: not before. */
@@ -83,6 +89,7 @@ export class PartitionState<V, K> {
   /** Begin anew at this offset. What was fetched is dropped; answers the bytes that this sets free. */
   moveTo({ offset, leaderEpoch }: OffsetAndEpoch): number {
     this.version += 1
+    this.fetchVersion += 1
     this.fetchOffset = offset
     this.fetchEpoch = leaderEpoch
     this.position = offset
@@ -94,9 +101,9 @@ export class PartitionState<V, K> {
     return this.dropChunks()
   }
 
-  /** Fetch anew what has not been handed out. Answers the bytes that this sets free. */
+  /** Fetch anew what has not been handed out; what has been keeps its place. Answers the bytes that this sets free. */
   refetch(): number {
-    this.version += 1
+    this.fetchVersion += 1
     this.fetchOffset = this.position
     this.fetchEpoch = this.positionEpoch
     this.mustValidate = false
@@ -108,6 +115,7 @@ export class PartitionState<V, K> {
     const bytes = this.bufferedBytes
     this.chunks.length = 0
     this.bufferedBytes = 0
+    this.isBroken = false
     return bytes
   }
 

@@ -54,6 +54,7 @@ export class PartitionTable<V, K> {
     if (state === undefined) return
     state.revoking = true
     state.version += 1
+    state.fetchVersion += 1
     this.bufferedBytes -= state.dropChunks()
     this.states.delete(state.key)
     this.turns = this.turns.filter((other) => other !== state)

@@ -14,6 +14,7 @@ import type { Cluster } from '../cluster.ts'
 import { asKafkaError, brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, queryOffsets } from '../offsets.ts'
 import { backoffMs, sleep } from '../retry.ts'
+import { abortable } from './abortable.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import type { OffsetReset, ResolvedSettings } from './options.ts'
 import { type PartitionState, UNKNOWN_OFFSET } from './partition-state.ts'
@@ -45,6 +46,8 @@ export class Positions<V, K> {
   private readonly needs = new Map<PartitionState<V, K>, Need>()
   private running: Promise<void> | null = null
   private readonly abort = new AbortController()
+  /** What was read from, by name: to know a topic that was made anew. */
+  private readonly topics = new Map<string, { readonly topicId: string; readonly isReplaced: boolean }>()
 
   constructor(
     cluster: Cluster,
@@ -58,6 +61,14 @@ export class Positions<V, K> {
     this.table = table
     this.offsets = offsets
     this.hooks = hooks
+  }
+
+  /** The topic was deleted and made anew: all of it is new, whatever the policy says of what was there before. */
+  replaced(state: PartitionState<V, K>): void {
+    this.isReplaced(state.topic)
+    this.table.moveTo(state, { offset: UNKNOWN_OFFSET, leaderEpoch: -1 })
+    state.committed = UNKNOWN_OFFSET
+    this.resetForNew(state)
   }
 
   /** A partition that has just been assigned. */
@@ -77,6 +88,11 @@ export class Positions<V, K> {
 
   validate(state: PartitionState<V, K>): void {
     this.need(state, { kind: 'validate' })
+  }
+
+  /** Whether an answer to where to read on is awaited. */
+  isAsked(state: PartitionState<V, K>): boolean {
+    return this.needs.has(state)
   }
 
   /** The application has said where to read on. */
@@ -154,7 +170,8 @@ export class Positions<V, K> {
       const committed = byKey.get(state.key)
       if (committed === undefined) {
         this.needs.delete(state)
-        this.resetByPolicy(state, 'the group has committed none')
+        if (this.isReplaced(state.topic)) this.resetForNew(state)
+        else this.resetByPolicy(state, 'the group has committed none')
         continue
       }
       this.settle(state)
@@ -162,6 +179,20 @@ export class Positions<V, K> {
       state.committed = committed.offset
       if (state.mustValidate) this.validate(state)
     }
+  }
+
+  private resetForNew(state: PartitionState<V, K>): void {
+    const to = this.settings.offsetReset(state.topic) === 'none' ? 'none' : 'earliest'
+    this.reset(state, to, `the topic '${state.topic}' was deleted and made anew`)
+  }
+
+  /** True if partitions of a topic of this name were read from before, and it is another one now. */
+  private isReplaced(topic: string): boolean {
+    const topicId = this.cluster.knownTopic(topic)?.topicId
+    const before = this.topics.get(topic)
+    if (topicId === undefined || before?.topicId === topicId) return before?.isReplaced ?? false
+    this.topics.set(topic, { topicId, isReplaced: before !== undefined })
+    return before !== undefined
   }
 
   private async settleResets(): Promise<void> {
@@ -208,6 +239,7 @@ export class Positions<V, K> {
   private async settleDoubts(): Promise<void> {
     const asked = this.ofKind('validate')
     if (asked.length === 0) return
+    const { signal } = this.abort
     const byLeader = Map.groupBy(
       asked,
       ([{ topic, partition }]) => this.cluster.partition(topic, partition)?.leaderId ?? -1,
@@ -217,12 +249,12 @@ export class Positions<V, K> {
         await this.cluster.update(new Set(rows.map(([{ topic }]) => topic)))
         continue
       }
-      const leader = await this.cluster.broker(leaderId)
+      const leader = await abortable(this.cluster.broker(leaderId), signal, 'check positions')
       if (!leader.versions.has(OffsetForLeaderEpochRequest.key)) {
         for (const [state] of rows) this.confirm(state)
         continue
       }
-      const answer = await leader.send(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, {
+      const request = {
         replicaId: -1,
         topics: [...Map.groupBy(rows, ([{ topic }]) => topic)].map(([topic, partitions]) => ({
           topic,
@@ -232,7 +264,14 @@ export class Positions<V, K> {
             leaderEpoch: state.fetchEpoch,
           })),
         })),
-      })
+      }
+      const answer = await leader
+        .send(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, request, { signal })
+        .catch((error: unknown) => {
+          // Where nothing comes any more, the next question would wait in vain, too.
+          if (error instanceof KafkaError && error.code === 'ERR_TIMEOUT') leader.destroy(error)
+          throw error
+        })
       const stale = new Set<string>()
       for (const { topic, partitions } of answer.topics) {
         for (const row of partitions) {

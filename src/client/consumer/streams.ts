@@ -47,6 +47,8 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
   protected stopping = false
   /** Messages handed out in this turn. */
   protected count = 0
+  /** The answer that is awaited; who asks before it is there waits in line, as with a generator. */
+  protected asking: Promise<unknown> | null = null
   private readonly signal: AbortSignal | undefined
   private readonly aborted = (): void => this.stop()
 
@@ -131,6 +133,16 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
     return false
   }
 
+  protected inLine<T>(ask: () => Promise<T>): Promise<T> {
+    const answer = this.asking === null ? ask() : this.asking.then(ask, ask)
+    const over = (): void => {
+      if (this.asking === answer) this.asking = null
+    }
+    this.asking = answer
+    answer.then(over, over)
+    return answer
+  }
+
   private tellCount(): void {
     this.source.consumed(this.count)
     this.count = 0
@@ -154,7 +166,13 @@ export class MessageStream<V, K> extends Stream<Message<V, K>, V, K> {
   next(): Promise<IteratorResult<Message<V, K>, undefined>> {
     const { turn, source } = this
     // Nearly always there is a message at hand and nothing to wait for.
-    if (turn !== null && !this.stopping && source.commitItem === null && source.preparer === null) {
+    if (
+      turn !== null &&
+      this.asking === null &&
+      !this.stopping &&
+      source.commitItem === null &&
+      source.preparer === null
+    ) {
       let message: Message<V, K> | null
       try {
         turn.processed()
@@ -168,7 +186,7 @@ export class MessageStream<V, K> extends Stream<Message<V, K>, V, K> {
         return Promise.resolve({ done: false, value: message })
       }
     }
-    return this.nextSlowly()
+    return this.inLine(() => this.nextSlowly())
   }
 
   private async nextSlowly(): Promise<IteratorResult<Message<V, K>, undefined>> {
@@ -181,8 +199,13 @@ export class MessageStream<V, K> extends Stream<Message<V, K>, V, K> {
           await source.commitItem?.(turn.state)
           const message = this.ended || this.stopping ? null : turn.next()
           if (message !== null) {
-            const readable = source.preparer?.prepare(message) ?? true
-            if (readable === false || (readable !== true && !(await readable))) continue
+            try {
+              const readable = source.preparer?.prepare(message) ?? true
+              if (readable === false || (readable !== true && !(await readable))) continue
+            } catch (error) {
+              turn.putBack(message, false)
+              throw error
+            }
             this.count += 1
             return { done: false, value: message }
           }
@@ -231,7 +254,11 @@ export class BatchStream<V, K> extends Stream<MessageBatch<V, K>, V, K> {
   }
 
   /** Says that the batch before is done with, and resolves to the next one as soon as it is there. */
-  async next(): Promise<IteratorResult<MessageBatch<V, K>, undefined>> {
+  next(): Promise<IteratorResult<MessageBatch<V, K>, undefined>> {
+    return this.inLine(() => this.nextBatch())
+  }
+
+  private async nextBatch(): Promise<IteratorResult<MessageBatch<V, K>, undefined>> {
     try {
       for (;;) {
         if (this.turn !== null) {
@@ -244,6 +271,8 @@ export class BatchStream<V, K> extends Stream<MessageBatch<V, K>, V, K> {
             this.count += messages.length
             return { done: false, value: { topic, partition, messages, highWatermark, nextOffset } }
           }
+          // None of them could be read, and somebody has dealt with that.
+          if (!this.ended && !this.stopping) turn.processed()
           await this.endTurn()
         }
         if (!(await this.beginTurn())) return DONE
@@ -260,8 +289,15 @@ export class BatchStream<V, K> extends Stream<MessageBatch<V, K>, V, K> {
     while (messages.length < this.maxMessages && bytes < this.maxBytes) {
       const message = turn.next()
       if (message === null) break
-      const readable = preparer?.prepare(message) ?? true
-      if (readable === false || (readable !== true && !(await readable))) continue
+      try {
+        const readable = preparer?.prepare(message) ?? true
+        if (readable === false || (readable !== true && !(await readable))) continue
+      } catch (error) {
+        // What was gathered before it is handed out first; the error comes with the next turn.
+        turn.putBack(message, messages.length > 0)
+        if (messages.length > 0) break
+        throw error
+      }
       messages.push(message)
       bytes += message.sizeBytes
     }

@@ -23,6 +23,7 @@ export class SubscriptionKeeper {
   private counts = new Map<string, number>()
   private timer: ReturnType<typeof setTimeout> | null = null
   private closed = false
+  private paused = false
 
   constructor(
     cluster: Cluster,
@@ -36,15 +37,43 @@ export class SubscriptionKeeper {
     this.fatal = fatal
   }
 
-  async subscribe(wanted: readonly string[] | RegExp): Promise<void> {
+  /** With a signal that fires nothing is subscribed to. */
+  async subscribe(wanted: readonly string[] | RegExp, signal?: AbortSignal): Promise<void> {
     this.wanted = wanted
     // Brokers that are away, or go away now, are waited for as in any other call.
     await retrying(this.cluster.timeoutMs, () => this.learn(wanted), {
       policy: this.cluster.retry,
+      signal,
       mayRetry: (error) => !this.closed && error.retriable,
     })
+    if (signal?.aborted === true) return
+    this.paused = false
     this.tell()
     this.schedule()
+  }
+
+  /** Nothing is subscribed to any more, until the next `subscribe`. */
+  pause(): void {
+    this.paused = true
+    this.wanted = []
+    this.topics = []
+    if (this.timer !== null) clearTimeout(this.timer)
+    this.timer = null
+  }
+
+  /** The member turned out to be one of a classic group: an expression is matched here from now on. */
+  async fellBack(): Promise<void> {
+    this.protocol = 'classic'
+    const { wanted } = this
+    if (!(wanted instanceof RegExp)) return
+    try {
+      await this.learn(wanted)
+      if (this.wanted === wanted) this.tell()
+      this.schedule()
+    } catch {
+      // Looked at again soon, and told then.
+      this.schedule()
+    }
   }
 
   private async learn(wanted: readonly string[] | RegExp): Promise<void> {
@@ -65,12 +94,12 @@ export class SubscriptionKeeper {
   private async chooseProtocol(): Promise<'classic' | 'consumer'> {
     const { groupProtocol } = this.settings
     if (groupProtocol !== 'auto') return groupProtocol
-    return (await this.membership.speaksConsumerProtocol()) ? 'consumer' : 'classic'
+    return (await this.membership.speaksConsumerProtocol(this.wanted instanceof RegExp)) ? 'consumer' : 'classic'
   }
 
   private tell(): void {
     const { wanted, topics, protocol } = this
-    if (protocol === null || this.closed) return
+    if (protocol === null || this.closed || this.paused) return
     this.counts = this.countPartitions()
     const atBroker = wanted instanceof RegExp && protocol === 'consumer'
     const subscription = atBroker ? { topics: [], pattern: asRe2(wanted) } : { topics, pattern: null }
@@ -91,7 +120,7 @@ export class SubscriptionKeeper {
 
   private schedule(): void {
     if (this.timer !== null) clearTimeout(this.timer)
-    if (this.closed) return
+    if (this.closed || this.paused) return
     const missing = [...this.counts.values()].includes(0)
     const { topicsRefreshMs } = this.settings
     const waitMs = missing ? Math.min(MISSING_REFRESH_MS, topicsRefreshMs) : topicsRefreshMs
@@ -120,8 +149,11 @@ export class SubscriptionKeeper {
       this.counts = this.countPartitions()
       return
     }
-    if (this.wanted instanceof RegExp) {
-      const topics = await this.matching(this.wanted)
+    const { wanted } = this
+    if (wanted instanceof RegExp) {
+      const topics = await this.matching(wanted)
+      // Something else was subscribed to meanwhile.
+      if (this.wanted !== wanted) return
       if (topics.join(',') !== this.topics.join(',')) {
         this.topics = topics
         this.tell()

@@ -4,6 +4,7 @@
  *
  * What must hold: what is handed out counts as processed when `processed` says so, and not when the turn is abandoned before.
  */
+import { CodecUnavailableError } from '../../records/codecs/index.ts'
 import { RecordError } from '../../records/record-error.ts'
 import { KafkaError } from '../errors.ts'
 import type { FetchedChunk } from './fetched-chunk.ts'
@@ -32,9 +33,10 @@ export class Turn<V, K> {
   /** Null when the turn is over; then it has to be ended. Throws ERR_CORRUPT_RECORDS. */
   next(): Message<V, K> | null {
     const { state, chunk } = this
-    if (chunk === undefined || state.version !== this.version || state.revoking || state.paused) return null
+    if (chunk === undefined || state.chunks[0] !== chunk || this.isMoved || state.revoking || state.paused) return null
     const message = this.decode(chunk)
-    if (state.version !== this.version) return null
+    // It cannot be read, and is fetched anew.
+    if (state.chunks[0] !== chunk) return null
     if (message === null || message.offset >= state.until) {
       state.position = message === null ? chunk.nextOffset : state.until
       state.positionEpoch = chunk.nextEpoch
@@ -52,14 +54,28 @@ export class Turn<V, K> {
   processed(): void {
     if (!this.inHand) return
     this.inHand = false
-    if (this.state.version === this.version) this.countProcessed()
+    if (!this.isMoved) this.countProcessed()
   }
 
   /** What was handed out and is not processed is handed out again, to whoever asks next. */
   giveBack(): void {
-    if (!this.inHand || this.state.version !== this.version) return
+    if (!this.inHand || this.isMoved) return
     this.inHand = false
     this.table.moveTo(this.state, { offset: this.state.processed, leaderEpoch: -1 })
+  }
+
+  /** The message that `next` gave last did not reach the application: reading goes on with it. `others`: earlier ones did. */
+  putBack(message: Message<V, K>, others: boolean): void {
+    if (this.isMoved) return
+    this.inHand = others
+    this.state.position = message.offset
+    this.state.positionEpoch = -1
+    this.table.refetch(this.state)
+  }
+
+  /** There was a seek since the turn began. */
+  private get isMoved(): boolean {
+    return this.state.version !== this.version
   }
 
   private countProcessed(): void {
@@ -78,17 +94,21 @@ export class Turn<V, K> {
     try {
       return chunk.next()
     } catch (cause) {
-      // What the caller has gathered before it is handed out first; the next turn begins here.
-      if (this.inHand) {
-        this.table.refetch(this.state)
-        return null
-      }
-      const { topic, partition, position } = this.state
       // Fetched again at the next attempt: it may have been the wire.
-      this.table.moveTo(this.state, { offset: position, leaderEpoch: -1 })
-      const reason = cause instanceof RecordError ? cause.message : String(cause)
-      const what = `${topic}-${partition} at offset ${position}: ${reason}; seek past it to go on without it`
-      throw new KafkaError('ERR_CORRUPT_RECORDS', what, { cause })
+      this.table.refetch(this.state)
+      // What the caller has gathered before it is handed out first; the next turn begins here.
+      if (this.inHand) return null
+      throw this.corrupt(chunk, cause)
     }
+  }
+
+  private corrupt(chunk: FetchedChunk<V, K>, cause: unknown): KafkaError {
+    const { topic, partition, position: offset } = this.state
+    const nextOffset = chunk.offsetAfterUnreadable
+    const reason = cause instanceof RecordError ? cause.message : String(cause)
+    const way = nextOffset === null ? 'seek past it' : `seek to ${nextOffset}`
+    const what = `${topic}-${partition} at offset ${offset}: ${reason}; ${way} to go on without it`
+    const code = cause instanceof CodecUnavailableError ? 'ERR_CODEC_UNAVAILABLE' : 'ERR_CORRUPT_RECORDS'
+    return new KafkaError(code, what, { cause, place: { topic, partition, offset, nextOffset } })
   }
 }

@@ -58,7 +58,7 @@ const LOG = [batch(0, ['a', 'b']), batch(2, ['c'], { codec: CODEC_GZIP }), batch
 
 test('records come in order, from the offset asked for, and the end is known before', () => {
   const chunk = chunkOf(LOG, { fetchOffset: 1 })
-  expect(chunk.end()).toEqual({ offset: 5, leaderEpoch: 3 })
+  expect(chunk.end()).toEqual({ offset: 5, leaderEpoch: 3, isBroken: false })
   const first = chunk.next()!
   expect([first.offset, String(first.value), first.timestamp, first.leaderEpoch]).toEqual([1, 'b', 5, 3])
   expect(first.headers).toEqual([{ key: 'h', value: null }])
@@ -126,7 +126,33 @@ describe('what is wrong', () => {
   test('a length', () => {
     const bad = Buffer.from(LOG[0]!)
     bad.writeInt32BE(3, 8)
-    expect(() => chunkOf([bad]).end()).toThrow('says that it has 15 bytes')
+    const chunk = chunkOf([LOG[2]!, bad], { fetchOffset: 3 })
+    expect(chunk.end()).toEqual({ offset: 5, leaderEpoch: 3, isBroken: true })
+    expect([chunk.next()!.offset, chunk.next()!.offset]).toEqual([3, 4])
+    expect(() => chunk.next()).toThrow('says that it has 15 bytes')
+    expect(chunk.offsetAfterUnreadable).toBeNull()
+  })
+
+  test('a message of a format before magic 2, even a short one; what comes after it can be read', () => {
+    // offset, size, checksum, magic 1, no attributes, timestamp, no key, a value of one byte.
+    const old = Buffer.alloc(35)
+    old.writeBigInt64BE(7n, 0)
+    old.writeInt32BE(old.length - 12, 8)
+    old[16] = 1
+    old.writeInt32BE(-1, 26)
+    old.writeInt32BE(1, 30)
+    const chunk = chunkOf([old, batch(8, ['new'])], { fetchOffset: 7 })
+    expect(chunk.end()).toEqual({ offset: 9, leaderEpoch: 3, isBroken: false })
+    expect(() => chunk.next()).toThrow('old format (magic 1) at offset 7')
+    expect(chunk.offsetAfterUnreadable).toBe(8)
+  })
+
+  test('an unknown codec, and where to go on without it', () => {
+    const bad = batch(4, ['a', 'b'])
+    bad[22] = 7
+    const chunk = chunkOf([bad], { fetchOffset: 4, checkCrcs: false })
+    expect(() => chunk.next()).toThrow('unknown compression codec 7')
+    expect(chunk.offsetAfterUnreadable).toBe(6)
   })
 
   test('a batch that expands to more than allowed', () => {
