@@ -1,86 +1,42 @@
 /**
  * One client, one kind of work, one process: prints what it measured as a line of JSON. Started by ../clients.ts, on Bun and on
- * Node. Every client is used as its own documentation uses it; acks are 'all' everywhere.
+ * Node. Every client is used as its own documentation uses it; acks are 'all' everywhere. Only the client that is measured is
+ * loaded: its memory is its own.
  */
+import { readFileSync } from 'node:fs'
+import {
+  type Adapter,
+  BATCH_RECORDS,
+  type ClientName,
+  CONCURRENCY,
+  CONSUMED_RECORDS,
+  type Measured,
+  RATE_PER_SECOND,
+  RECORD_BYTES,
+  type Sender,
+  WARM_UP_MS,
+  type Work,
+} from './work.ts'
 
-import { Producer as PlatformaticProducer, ProduceAcks } from '@platformatic/kafka'
-import { Kafka, logLevel } from 'kafkajs'
-import { Producer } from '../../src/client/producer/producer.ts'
-import { measureConsume } from './consume.ts'
+const MIB = 1024 * 1024
 
-export const WORKS = ['awaited', 'batched', 'latency', 'consume'] as const
-export type Work = (typeof WORKS)[number]
-export const CLIENTS = ['samsa', 'platformatic', 'kafkajs'] as const
-export type ClientName = (typeof CLIENTS)[number]
-
-export interface Measured {
-  readonly perSecond: number
-  readonly p50Ms: number
-  readonly p99Ms: number
-  readonly rssMiB: number
+const ADAPTERS: Readonly<Record<ClientName, () => Promise<{ readonly adapter: Adapter }>>> = {
+  samsa: () => import('./adapters/samsa.ts'),
+  platformatic: () => import('./adapters/platformatic.ts'),
+  kafkajs: () => import('./adapters/kafkajs.ts'),
+  confluent: () => import('./adapters/confluent.ts'),
+  rdkafka: () => import('./adapters/rdkafka.ts'),
 }
 
-interface Sender {
-  one(value: Buffer): Promise<unknown>
-  many(values: readonly Buffer[]): Promise<unknown>
-  close(): Promise<unknown>
-}
-
-const RECORD_BYTES = 256
-const BATCH_RECORDS = 1_000
-/** Calls of `many` under way. */
-const CONCURRENCY = 5
-const WARM_UP_MS = 1_000
-const RATE_PER_SECOND = 200
-/** Of the topic that `consume` reads. */
-export const CONSUMED_RECORDS = 500_000
-
-/** Fills a topic for `consume`. */
-export async function fill(bootstrap: string, topic: string): Promise<void> {
-  const producer = new Producer({ bootstrap })
-  const value = Buffer.alloc(RECORD_BYTES, 'x')
-  for (let sent = 0; sent < CONSUMED_RECORDS; sent += BATCH_RECORDS) {
-    await producer.send(Array.from({ length: BATCH_RECORDS }, () => ({ topic, value })))
-  }
-  await producer.close()
-}
-
-async function senderOf(client: ClientName, bootstrap: string, topic: string): Promise<Sender> {
-  switch (client) {
-    case 'samsa': {
-      const producer = new Producer({ bootstrap })
-      return {
-        one: (value) => producer.send({ topic, value }),
-        many: (values) => producer.send(values.map((value) => ({ topic, value }))),
-        close: () => producer.close(),
-      }
-    }
-    case 'platformatic': {
-      const producer = new PlatformaticProducer<Buffer, Buffer, Buffer, Buffer>({
-        clientId: 'bench',
-        bootstrapBrokers: [bootstrap],
-        acks: ProduceAcks.ALL,
-      })
-      return {
-        one: (value) => producer.send({ messages: [{ topic, value }] }),
-        many: (values) => producer.send({ messages: values.map((value) => ({ topic, value })) }),
-        close: () => producer.close(),
-      }
-    }
-    case 'kafkajs': {
-      const producer = new Kafka({ brokers: [bootstrap], logLevel: logLevel.NOTHING }).producer()
-      await producer.connect()
-      return {
-        one: (value) => producer.send({ topic, acks: -1, messages: [{ value }] }),
-        many: (values) => producer.send({ topic, acks: -1, messages: values.map((value) => ({ value })) }),
-        close: () => producer.disconnect(),
-      }
-    }
-  }
+/** At the end and at most; the kernel knows the latter. */
+function memory(): { readonly rssMiB: number; readonly peakMiB: number } {
+  const rssMiB = process.memoryUsage.rss() / MIB
+  const peakKiB = /^VmHWM:\s+(\d+) kB$/m.exec(readFileSync('/proc/self/status', 'utf8'))?.[1]
+  return { rssMiB, peakMiB: peakKiB === undefined ? rssMiB : Number(peakKiB) / 1024 }
 }
 
 /** Records per second from the end of the warm-up on, and how long single calls took. */
-async function measure(sender: Sender, work: Work, seconds: number): Promise<Measured> {
+async function measureProduce(sender: Sender, work: Work, seconds: number): Promise<Measured> {
   const value = Buffer.alloc(RECORD_BYTES, 'x')
   const values = Array.from({ length: BATCH_RECORDS }, () => value)
   const latencies: number[] = []
@@ -112,30 +68,38 @@ async function measure(sender: Sender, work: Work, seconds: number): Promise<Mea
   const elapsedSeconds = (performance.now() - startMs) / 1000
   latencies.sort((a, b) => a - b)
   const at = (part: number): number =>
-    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * part))] ?? 0
-  return {
-    perSecond: records / elapsedSeconds,
-    p50Ms: at(0.5),
-    p99Ms: at(0.99),
-    rssMiB: process.memoryUsage().rss / 1024 / 1024,
-  }
+    latencies[Math.min(latencies.length - 1, Math.floor(latencies.length * part))] ?? Number.NaN
+  return { perSecond: records / elapsedSeconds, p50Ms: at(0.5), p99Ms: at(0.99), ...memory() }
 }
 
-async function main(): Promise<void> {
-  const [client, work, bootstrap, topic, seconds] = process.argv.slice(2)
-  if (work === 'consume') {
-    const { perSecond, firstMs } = await measureConsume(client as ClientName, bootstrap!, topic!, CONSUMED_RECORDS)
-    const rssMiB = process.memoryUsage().rss / 1024 / 1024
-    process.stdout.write(`${JSON.stringify({ perSecond, p50Ms: firstMs, p99Ms: firstMs, rssMiB })}\n`)
-    return
-  }
-  const sender = await senderOf(client as ClientName, bootstrap!, topic!)
-  const measured = await measure(sender, work as Work, Number(seconds))
-  process.stdout.write(`${JSON.stringify(measured)}\n`)
+/** Reads all of the topic; the rate counts from the first record on, whose time is the latency. */
+async function measureConsume(adapter: Adapter, bootstrap: string, topic: string): Promise<Measured> {
+  const beganMs = performance.now()
+  let firstMs = 0
+  let endMs = 0
+  let records = 0
+  let bytes = 0
+  await adapter.read(bootstrap, topic, `bench-${process.pid}-${Date.now()}`, (value) => {
+    if (records === 0) firstMs = performance.now()
+    records += 1
+    // What is not looked at may never have been decoded.
+    bytes += value?.length ?? 0
+    if (records < CONSUMED_RECORDS) return false
+    endMs = performance.now()
+    return true
+  })
+  if (bytes === 0) throw new Error('the messages were empty')
+  const untilFirstMs = firstMs - beganMs
+  return { perSecond: (records / (endMs - firstMs)) * 1000, p50Ms: untilFirstMs, p99Ms: untilFirstMs, ...memory() }
+}
+
+const [client, work, bootstrap = '', topic = '', seconds] = process.argv.slice(2)
+const { adapter } = await ADAPTERS[client as ClientName]()
+if (work === 'consume') {
+  process.stdout.write(`${JSON.stringify(await measureConsume(adapter, bootstrap, topic))}\n`)
+} else {
+  const sender = await adapter.sender(bootstrap, topic)
+  process.stdout.write(`${JSON.stringify(await measureProduce(sender, work as Work, Number(seconds)))}\n`)
   await sender.close()
 }
-
-if (process.argv.length > 2 && process.argv[1]?.endsWith('worker.ts') === true) {
-  await main()
-  process.exit(0)
-}
+process.exit(0)

@@ -1,7 +1,7 @@
 /** Reading requests and writing answers, in the versions that clients send most. */
 import { bench, summary } from 'mitata'
 import { decode } from '../../src/protocol/codec.ts'
-import { decodeRequestHeader, encodeRequest, encodeResponseParts } from '../../src/protocol/frame.ts'
+import { encodeRequest, encodeResponseParts } from '../../src/protocol/frame.ts'
 import { ProduceRequest, ProduceResponse } from '../../src/protocol/messages/00-produce.ts'
 import { FetchRequest, FetchResponse } from '../../src/protocol/messages/01-fetch.ts'
 import { MetadataRequest, MetadataResponse } from '../../src/protocol/messages/03-metadata.ts'
@@ -10,6 +10,7 @@ import { OffsetFetchRequest, OffsetFetchResponse } from '../../src/protocol/mess
 import { HeartbeatRequest, HeartbeatResponse } from '../../src/protocol/messages/12-heartbeat.ts'
 import { ApiVersionsRequest, ApiVersionsResponse } from '../../src/protocol/messages/18-api-versions.ts'
 import { Reader } from '../../src/protocol/reader.ts'
+import { decodeRequestHeader } from '../../src/protocol/request-header.ts'
 import type { Input, MessageSchema } from '../../src/protocol/schema.ts'
 
 const TOPIC = 'my-topic-name'

@@ -8,8 +8,9 @@
  */
 import { apiName } from '../protocol/api-keys.ts'
 import { decode } from '../protocol/codec.ts'
-import { decodeRequestHeader, encodeResponseParts } from '../protocol/frame.ts'
+import { encodeResponseParts } from '../protocol/frame.ts'
 import { Reader } from '../protocol/reader.ts'
+import { decodeRequestHeader } from '../protocol/request-header.ts'
 import { UNSUPPORTED_API_VERSIONS_ANSWER } from './api/18-api-versions.ts'
 import type { Api } from './api.ts'
 import type { Exchange } from './exchange.ts'

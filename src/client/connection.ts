@@ -19,7 +19,7 @@ import { Reader } from '../protocol/reader.ts'
 import type { Infer, Input, MessageSchema } from '../protocol/schema.ts'
 import { formatHostPort } from './address.ts'
 import { abortedError, asKafkaError, brokerError, KafkaError } from './errors.ts'
-import { authenticate, type SaslOptions } from './sasl.ts'
+import type { SaslOptions } from './sasl.ts'
 import { openTransport } from './transport/open.ts'
 import type { TlsOptions, Transport } from './transport/transport.ts'
 
@@ -314,6 +314,8 @@ export class Connection {
       const message = isUnknown ? `${what}: it offers ${handshake.mechanisms.join(', ')}` : cause.message
       throw new KafkaError('ERR_AUTHENTICATION', message, { cause })
     }
+    // Only those who authenticate need node:crypto.
+    const { authenticate } = await import('./sasl.ts')
     let lifetimeMs = 0
     try {
       await authenticate(sasl, async (message) => {

@@ -13,7 +13,6 @@ import { ApiKey } from './api-keys.ts'
 import { decode, encode } from './codec.ts'
 import { ProtocolError } from './errors.ts'
 import { GATHER_BUFFER_BYTES, MAX_FRAME_BYTES, MAX_RESPONSE_ARRAY_ELEMENTS, SMALL_PIECE_BYTES } from './limits.ts'
-import { MESSAGES } from './messages/index.ts'
 import type { Reader } from './reader.ts'
 import type { ReceivedChunk } from './received-chunk.ts'
 import { type Infer, type Input, isFlexible, type MessageSchema } from './schema.ts'
@@ -229,24 +228,6 @@ export class FrameReader {
     this.sizeBytesSeen = 0
     this.size = 0
   }
-}
-
-export interface RequestHeader {
-  readonly apiKey: number
-  readonly apiVersion: number
-  readonly correlationId: number
-  readonly clientId: string | null
-}
-
-/** Reads the header; the reader then stands at the body. For a key that Samsa does not know it stops before the tags. */
-export function decodeRequestHeader(reader: Reader): RequestHeader {
-  const apiKey = reader.int16()
-  const apiVersion = reader.int16()
-  const correlationId = reader.int32()
-  const clientId = reader.nullableString()
-  const message = MESSAGES.get(apiKey)
-  if (message !== undefined && isFlexible(message.request, apiVersion)) reader.skipTaggedFields()
-  return { apiKey, apiVersion, correlationId, clientId }
 }
 
 /** ApiVersions answers with the oldest header at every version: the client cannot know yet what the broker speaks. */

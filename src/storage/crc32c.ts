@@ -2,7 +2,7 @@
 // of unhurried producers are smaller than that; larger pieces go to a native library, which is an order of magnitude faster per byte, and
 // large ones to one that is faster still, where it can be had.
 
-import { crc32c as libraryCrc32c } from '@node-rs/crc32'
+import { createRequire } from 'node:module'
 import { compiledCrc32c } from './crc32c-compiled.ts'
 
 const LIBRARY_FROM_BYTES = 384
@@ -33,13 +33,32 @@ function makeTables(): [Int32Array, Int32Array, Int32Array, Int32Array] {
   return tables
 }
 
+type LibraryCrc32c = (bytes: Uint8Array, initial: number) => number
+let library: LibraryCrc32c | null = null
+
+/** Loaded at first use: it takes several megabytes, and a client whose batches are small or compiled sums serve never calls it. */
+function libraryCrc32c(): LibraryCrc32c {
+  if (library === null) {
+    // Outside of Bun, modules have no `require` of their own; a bundler follows this one.
+    const loaded = typeof require === 'function' ? require('@node-rs/crc32') : requireHere('@node-rs/crc32')
+    library = (loaded as typeof import('@node-rs/crc32')).crc32c
+  }
+  return library
+}
+
+const requireHere = createRequire(import.meta.url)
+
 /** CRC-32C of buffer[from..to), continuing from `initial` (the CRC of what came before). */
 export function crc32cOf(buffer: Uint8Array, from: number, to: number, initial = 0): number {
   if (to - from >= COMPILED_FROM_BYTES) {
-    const compiled = compiledCrc32c()
+    const compiled = compiledCrc32c(tableCrc32c)
     if (compiled !== null) return compiled(buffer, from, to, initial)
   }
-  if (to - from >= LIBRARY_FROM_BYTES) return libraryCrc32c(buffer.subarray(from, to), initial)
+  if (to - from >= LIBRARY_FROM_BYTES) return libraryCrc32c()(buffer.subarray(from, to), initial)
+  return tableCrc32c(buffer, from, to, initial)
+}
+
+function tableCrc32c(buffer: Uint8Array, from: number, to: number, initial: number): number {
   let crc = ~initial
   let at = from
   for (const end = to - 3; at < end; at += 4) {

@@ -4,10 +4,11 @@
  */
 import type { Socket, TCPSocketListener } from 'bun'
 import { decode } from '../../src/protocol/codec.ts'
-import { decodeRequestHeader, encodeResponse, FrameReader } from '../../src/protocol/frame.ts'
+import { encodeResponse, FrameReader } from '../../src/protocol/frame.ts'
 import { ApiVersionsRequest, ApiVersionsResponse } from '../../src/protocol/messages/18-api-versions.ts'
 import { MESSAGES } from '../../src/protocol/messages/index.ts'
 import { Reader } from '../../src/protocol/reader.ts'
+import { decodeRequestHeader } from '../../src/protocol/request-header.ts'
 import type { Infer, Input, MessageSchema } from '../../src/protocol/schema.ts'
 
 export interface SeenRequest {

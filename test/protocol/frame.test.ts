@@ -1,7 +1,6 @@
 import { describe, expect, test } from 'bun:test'
 import { ProtocolError } from '../../src/protocol/errors.ts'
 import {
-  decodeRequestHeader,
   decodeResponse,
   encodeRequest,
   encodeResponse,
@@ -14,6 +13,7 @@ import { HeartbeatRequest, HeartbeatResponse } from '../../src/protocol/messages
 import { ApiVersionsRequest, ApiVersionsResponse } from '../../src/protocol/messages/18-api-versions.ts'
 import { Reader } from '../../src/protocol/reader.ts'
 import { ReceivedChunk } from '../../src/protocol/received-chunk.ts'
+import { decodeRequestHeader } from '../../src/protocol/request-header.ts'
 import { Writer } from '../../src/protocol/writer.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
 

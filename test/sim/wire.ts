@@ -6,8 +6,9 @@
 import type { Api, ApiCall, BrokerContext } from '../../src/broker/api.ts'
 import type { Connection } from '../../src/broker/connection.ts'
 import { decode } from '../../src/protocol/codec.ts'
-import { decodeRequestHeader, decodeResponse, encodeRequest, encodeResponse } from '../../src/protocol/frame.ts'
+import { decodeResponse, encodeRequest, encodeResponse } from '../../src/protocol/frame.ts'
 import { Reader } from '../../src/protocol/reader.ts'
+import { decodeRequestHeader } from '../../src/protocol/request-header.ts'
 import type { Infer, Input, MessageSchema } from '../../src/protocol/schema.ts'
 import type { SimProcess } from './process.ts'
 

@@ -1,6 +1,18 @@
 /** MessagePack by msgpackr: compact, and several times as fast as JSON for objects. */
-import { Packr } from 'msgpackr'
+import { createRequire } from 'node:module'
 import type { Serde } from './serde.ts'
+
+type Msgpackr = typeof import('msgpackr')
+let loaded: Msgpackr | null = null
+
+/** Loaded at first use: it takes several megabytes. */
+function msgpackr(): Msgpackr {
+  // Outside of Bun, modules have no `require` of their own; a bundler follows this one.
+  loaded ??= (typeof require === 'function' ? require('msgpackr') : requireHere('msgpackr')) as Msgpackr
+  return loaded
+}
+
+const requireHere = createRequire(import.meta.url)
 
 /** How msgpackr writes. */
 export interface MsgpackOptions {
@@ -13,6 +25,7 @@ export interface MsgpackOptions {
 
 /** Every message stands alone. The type is the caller's promise: nothing checks it. */
 export function msgpackSerde<T>(options: MsgpackOptions = {}): Serde<T> {
+  const { Packr } = msgpackr()
   const writer = new Packr({ useRecords: options.maps !== true })
   const reader = new Packr({ useRecords: true, mapsAsObjects: true })
   return {

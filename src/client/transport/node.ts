@@ -1,6 +1,6 @@
 /** A connection over node:net or node:tls. */
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
-import { type ConnectionOptions, connect as connectTls } from 'node:tls'
+import type { ConnectionOptions } from 'node:tls'
 import type { TlsOptions, Transport, TransportHandlers, TransportTarget } from './transport.ts'
 
 class NodeTransport implements Transport {
@@ -107,14 +107,19 @@ function tlsOptions(tls: TlsOptions, host: string): ConnectionOptions {
   return options
 }
 
-export function openNodeTransport(target: TransportTarget, handlers: TransportHandlers): Promise<Transport> {
+export async function openNodeTransport(target: TransportTarget, handlers: TransportHandlers): Promise<Transport> {
   const { host, port, tls, signal } = target
+  // Loaded by those who encrypt.
+  const connectTls = tls === null ? null : (await import('node:tls')).connect
   return new Promise((resolve, reject) => {
     if (signal.aborted) {
       reject(signal.reason)
       return
     }
-    const socket = tls === null ? connectPlain({ host, port }) : connectTls({ host, port, ...tlsOptions(tls, host) })
+    const socket =
+      tls === null || connectTls === null
+        ? connectPlain({ host, port })
+        : connectTls({ host, port, ...tlsOptions(tls, host) })
     socket.setNoDelay(true)
     const refused = (error: unknown): void => {
       cleanUp()

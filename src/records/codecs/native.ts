@@ -1,5 +1,5 @@
 /**
- * Codecs that the runtime lacks come from packages with native parts, loaded at first use: a program that meets no such
+ * Codecs are loaded at first use. Those that the runtime lacks come from packages with native parts: a program that meets no such
  * batch needs none of them, and one that does learns which package is missing.
  */
 import { createRequire } from 'node:module'
@@ -11,6 +11,15 @@ export class CodecUnavailableError extends Error {
 
 /** Outside of Bun, modules have no `require` of their own. */
 export const requireHere: NodeJS.Require = createRequire(import.meta.url)
+
+type Zlib = typeof import('node:zlib')
+let loadedZlib: Zlib | null = null
+
+/** The runtime's own; several megabytes that a program without compression does not need. */
+export function zlib(): Zlib {
+  loadedZlib ??= process.getBuiltinModule('node:zlib')
+  return loadedZlib
+}
 
 export function loadCodec<Module>(codec: string, packageName: string, load: () => Module): Module {
   try {

@@ -5,9 +5,8 @@
  * limit takes the decoder without a limit (much faster for small batches), and an early end or bytes after the last
  * frame, which the native decoders pass over in silence, are found.
  */
-import * as zlib from 'node:zlib'
 import { corrupt, fromZlib } from './bounded.ts'
-import { CodecUnavailableError } from './native.ts'
+import { CodecUnavailableError, zlib } from './native.ts'
 
 const DEFAULT_LEVEL = 3
 const MAGIC = 0xfd2fb528
@@ -21,11 +20,12 @@ const BLOCK_COMPRESSED = 2
 
 export function compressZstd(data: Buffer, level: number = DEFAULT_LEVEL): Buffer {
   checkRuntime()
-  return zlib.zstdCompressSync(data, { params: { [zlib.constants.ZSTD_c_compressionLevel]: level } })
+  const { constants, zstdCompressSync } = zlib()
+  return zstdCompressSync(data, { params: { [constants.ZSTD_c_compressionLevel]: level } })
 }
 
 function checkRuntime(): void {
-  if (typeof zlib.zstdCompressSync === 'function') return
+  if (typeof zlib().zstdCompressSync === 'function') return
   throw new CodecUnavailableError('zstd needs Bun, or Node 22.15 or later: this runtime has no zstd in node:zlib')
 }
 
@@ -34,7 +34,7 @@ export function decompressZstd(data: Buffer, maxBytes: number): Buffer {
   checkRuntime()
   try {
     if (bound <= maxBytes && typeof Bun !== 'undefined') return Bun.zstdDecompressSync(data)
-    return zlib.zstdDecompressSync(data, { maxOutputLength: maxBytes })
+    return zlib().zstdDecompressSync(data, { maxOutputLength: maxBytes })
   } catch (error) {
     throw fromZlib('zstd', maxBytes, error)
   }
