@@ -100,19 +100,33 @@ function identityOf(directory: string, disk: Disk) {
   )
 }
 
-/** Partition's folder -> id of the data folder that it is in. */
+/**
+ * Partition's folder -> id of the data folder that it is in. A broker that was killed while it moved a log leaves the partition in two: its own
+ * next start says which one is the log, and Kafka would not start at all.
+ */
 function directoryIdsOf(
   identities: readonly { readonly directory: string; readonly directoryId: string | null }[],
   disk: Disk,
 ): Map<string, string> {
   const found = new Map<string, string>()
+  const places = new Map<string, string>()
   for (const { directory, directoryId } of identities) {
-    if (directoryId === null) continue
     for (const name of disk.list(directory)) {
-      if (parsePartitionFolder(name)?.state === 'live') found.set(name, directoryId)
+      if (parsePartitionFolder(name)?.state !== 'live') continue
+      const other = places.get(name)
+      if (other !== undefined) throw inTwoFolders(name, other, directory)
+      places.set(name, directory)
+      if (directoryId !== null) found.set(name, directoryId)
     }
   }
   return found
+}
+
+function inTwoFolders(name: string, first: string, second: string): BrokerStartError {
+  return new BrokerStartError(
+    'DATA_UNUSABLE',
+    `${name} lies in ${first} and in ${second}: the broker ended while it moved it. Start the broker once more and stop it: it keeps the complete one`,
+  )
 }
 
 async function entriesOf(path: string, services: HandBackOptions): Promise<readonly StoreEntry[]> {

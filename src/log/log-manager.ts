@@ -236,7 +236,6 @@ export class LogManager {
       if (!(error instanceof DiskError)) throw error
       const fields = { log: held.log.name, to: directory.path, reason: error.message }
       this.#options.logger.error('A move that had begun before cannot go on; the log stays where it is', fields)
-      directory.suspect(error)
     }
   }
 
@@ -427,7 +426,6 @@ export class LogManager {
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#options.logger.error('A log cannot be moved', { log: name, to: path, reason: error.message })
-      target.suspect(error)
       return ErrorCode.KAFKA_STORAGE_ERROR
     }
   }

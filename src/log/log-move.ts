@@ -84,7 +84,7 @@ export class LogMove {
   #isRenamed = false
   #holdBroken = false
 
-  /** Creates the future folder; throws a DiskError if the disk refuses. */
+  /** Creates the future folder; throws a DiskError if a disk refuses: then there is none, and the log is as before. */
   constructor(options: MoveOptions) {
     const { log, source, target } = options
     this.#options = options
@@ -98,10 +98,19 @@ export class LogMove {
     const hex = uuidHex(target.services.random.uuid())
     this.#folder = `${target.path}/${futureFolderName(log.topic, log.partition, hex)}`
     this.#disk.makeDirectory(this.#folder)
-    // Of an earlier move to where the log is now.
-    this.#disk.remove(`${log.directory}/${MOVED_FILE}`)
+    this.#forgetOrigin()
     log.cleaning?.abort()
     log.moving = this
+  }
+
+  /** The mark of an earlier move to where the log is now. A future folder that stayed behind would be taken for a wish at the next start. */
+  #forgetOrigin(): void {
+    try {
+      this.#disk.remove(`${this.log.directory}/${MOVED_FILE}`)
+    } catch (error) {
+      this.#disk.remove(this.#folder, { recursive: true })
+      throw error
+    }
   }
 
   /** Bytes in the future folder's segments. */

@@ -610,6 +610,10 @@ export class Log {
     this.synced(this.writtenOffset)
   }
 
+  get folderFailed(): (error: DiskError) => void {
+    return this.#services.failed
+  }
+
   syncFailed(error: unknown): void {
     const reason = error instanceof Error ? error.message : String(error)
     this.#services.logger.error('A sync has failed', { log: this.name, reason })

@@ -55,22 +55,30 @@ export class ReplicaMoves {
     while (this.#work !== null) await this.#work
   }
 
-  /** Begins a move; one of the same log to elsewhere ends. Throws a DiskError if the target takes no folder. */
+  /** Begins a move; one of the same log to elsewhere ends. Throws a DiskError if a disk refuses; its folder is suspect then. */
   begin(log: Log, source: ServedDirectory, target: ServedDirectory): void {
     const before = this.#moves.get(log)
     if (before?.target === target) return
     this.cancel(log)
-    const move = new LogMove({
-      log,
-      source,
-      target,
-      pace: this.#pace,
-      sleep: (ms) => this.#sleep(ms),
-      onRelocated: (done, oldFolder) => this.#relocated(done, oldFolder),
-    })
-    this.#moves.set(log, move)
+    this.#moves.set(log, this.#newMove(log, source, target))
     this.#host.logger.info('Moving a log to another data folder', { log: log.name, from: source.path, to: target.path })
     this.#start()
+  }
+
+  #newMove(log: Log, source: ServedDirectory, target: ServedDirectory): LogMove {
+    try {
+      return new LogMove({
+        log,
+        source,
+        target,
+        pace: this.#pace,
+        sleep: (ms) => this.#sleep(ms),
+        onRelocated: (done, oldFolder) => this.#relocated(done, oldFolder),
+      })
+    } catch (error) {
+      if (error instanceof DiskError) refusing(error, source, target).suspect(error)
+      throw error
+    }
   }
 
   #start(): void {
@@ -161,7 +169,7 @@ export class ReplicaMoves {
     if (!(error instanceof DiskError) && !(error instanceof LogDamage)) throw error
     const fields = { log: log.name, from: source.path, to: target.path, reason: error.message }
     this.#host.logger.error('A log cannot be moved; it stays where it is', fields)
-    if (error instanceof DiskError) (error.path.startsWith(`${target.path}/`) ? target : source).suspect(error)
+    if (error instanceof DiskError) refusing(error, source, target).suspect(error)
   }
 
   #tryAgain(log: Log, source: ServedDirectory, target: ServedDirectory): void {
@@ -170,7 +178,6 @@ export class ReplicaMoves {
     } catch (error) {
       if (!(error instanceof DiskError)) throw error
       this.#host.logger.error('A log cannot be moved; it stays where it is', { log: log.name, reason: error.message })
-      target.suspect(error)
     }
   }
 
@@ -181,4 +188,9 @@ export class ReplicaMoves {
       timers.schedule(RETRY_TIMER, clock.now() + ms, resolve)
     })
   }
+}
+
+/** The folder whose device it was. */
+function refusing({ path }: DiskError, source: ServedDirectory, target: ServedDirectory): ServedDirectory {
+  return path === target.path || path.startsWith(`${target.path}/`) ? target : source
 }

@@ -98,7 +98,7 @@ export class Syncer {
   }
 
   async #syncOnce(log: Log, urgent: boolean): Promise<void> {
-    const { cuts } = log
+    const { cuts, directory, folderFailed } = log
     if (!urgent) log.prepareSync()
     const upTo = log.writtenOffset
     const stable = log.lastStableOffset
@@ -110,7 +110,10 @@ export class Syncer {
     }
     if (log.closed) return
     const isCut = cuts !== log.cuts
-    if (failure !== null && !(isCut && isGone(failure))) {
+    if (failure instanceof DiskError && log.directory !== directory && !isOf(log, failure.path)) {
+      // The log has moved meanwhile, with everything synced where it is now: this is about the folder that it has left.
+      if (!isGone(failure)) folderFailed(failure)
+    } else if (failure !== null && !(isCut && isGone(failure))) {
       log.syncFailed(failure)
       return
     }
@@ -122,6 +125,11 @@ export class Syncer {
     if (urgent) this.#wanted.set(log, true)
     else if (log.needsSync && !this.#wanted.has(log)) this.#wanted.set(log, false)
   }
+}
+
+/** Whether the path is one of those that are synced for the log where it is now. */
+function isOf({ directory }: Log, path: string): boolean {
+  return path === directory || path.startsWith(`${directory}/`) || path === parentOf(directory)
 }
 
 /** The file was closed or removed. Any other failure concerns what is left as well: the next sync would not tell of it again. */

@@ -15,6 +15,7 @@ import { parseConfigValue } from './config-values.ts'
 import { refuseCordoned } from './cordoned-directories.ts'
 import { DEVELOPMENT_DEFAULTS } from './development-defaults.ts'
 import type { ImageChange, MetadataImage } from './image.ts'
+import { refusedInternalTopics } from './internal-topics.ts'
 
 /** The properties cannot be used. One line per problem: the key, the value, and what is allowed. */
 export class ConfigurationError extends Error {
@@ -71,7 +72,7 @@ export class BrokerConfig {
     if (problems.length > 0) throw new ConfigurationError(problems)
     this.#static = merged
     this.warnings = warnings
-    const broken = brokenRelations((name) => this.#value(name), RELATED_CONFIGS)
+    const broken = [...brokenRelations((name) => this.#value(name), RELATED_CONFIGS), ...refusedInternalTopics(this)]
     if (broken.length > 0) throw new ConfigurationError(broken)
     const cordoned = refuseCordoned(this, this.list('cordoned.log.dirs'))
     if (cordoned !== null) throw new ConfigurationError([cordoned])

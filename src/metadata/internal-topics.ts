@@ -1,5 +1,7 @@
 /** The topics in which the coordinators keep their state: how many partitions, how many replicas, which configs. */
 import type { BrokerConfig } from './broker-config.ts'
+import { TOPIC_DEFINITIONS } from './config-definitions/index.ts'
+import { parseConfigValue } from './config-values.ts'
 
 export type InternalTopicName = '__consumer_offsets' | '__transaction_state' | '__share_group_state'
 
@@ -13,7 +15,18 @@ export interface InternalTopicSpec {
   readonly configs: readonly { readonly name: string; readonly value: string }[]
 }
 
-function spec(broker: BrokerConfig, prefix: string, configs: Readonly<Record<string, string>>): InternalTopicSpec {
+const SETTINGS_PREFIXES: Readonly<Record<InternalTopicName, string>> = {
+  [OFFSETS_TOPIC]: 'offsets.topic',
+  [TRANSACTION_STATE_TOPIC]: 'transaction.state.log',
+  [SHARE_STATE_TOPIC]: 'share.coordinator.state.topic',
+}
+
+function spec(
+  broker: BrokerConfig,
+  topic: InternalTopicName,
+  configs: Readonly<Record<string, string>>,
+): InternalTopicSpec {
+  const prefix = SETTINGS_PREFIXES[topic]
   return {
     numPartitions: broker.number(`${prefix}.num.partitions`),
     replicationFactor: broker.number(`${prefix}.replication.factor`),
@@ -28,12 +41,12 @@ export const INTERNAL_TOPIC_SPECS: ReadonlyMap<InternalTopicName, (broker: Broke
     [
       OFFSETS_TOPIC,
       (broker: BrokerConfig) =>
-        spec(broker, 'offsets.topic', { 'cleanup.policy': 'compact', 'compression.type': 'producer' }),
+        spec(broker, OFFSETS_TOPIC, { 'cleanup.policy': 'compact', 'compression.type': 'producer' }),
     ],
     [
       TRANSACTION_STATE_TOPIC,
       (broker: BrokerConfig) =>
-        spec(broker, 'transaction.state.log', {
+        spec(broker, TRANSACTION_STATE_TOPIC, {
           'cleanup.policy': 'compact',
           'compression.type': 'uncompressed',
           'min.insync.replicas': String(broker.number('transaction.state.log.min.isr')),
@@ -43,7 +56,7 @@ export const INTERNAL_TOPIC_SPECS: ReadonlyMap<InternalTopicName, (broker: Broke
     [
       SHARE_STATE_TOPIC,
       (broker: BrokerConfig) =>
-        spec(broker, 'share.coordinator.state.topic', {
+        spec(broker, SHARE_STATE_TOPIC, {
           'cleanup.policy': 'delete',
           'compression.type': 'producer',
           'min.insync.replicas': String(broker.number('share.coordinator.state.topic.min.isr')),
@@ -51,3 +64,18 @@ export const INTERNAL_TOPIC_SPECS: ReadonlyMap<InternalTopicName, (broker: Broke
         }),
     ],
   ])
+
+/**
+ * One line per setting with which an internal topic could not be created. Kafka starts all the same, and then has no groups or transactions:
+ * their coordinators are never available, and only its log says why.
+ */
+export function refusedInternalTopics(broker: BrokerConfig): string[] {
+  return [...INTERNAL_TOPIC_SPECS].flatMap(([topic, specOf]) =>
+    specOf(broker).configs.flatMap(({ name, value }) => {
+      const definition = TOPIC_DEFINITIONS.get(name)
+      const parsed = definition === undefined ? null : parseConfigValue(definition, value)
+      if (parsed === null || parsed.ok) return []
+      return [`${SETTINGS_PREFIXES[topic]}.${name}: ${topic} cannot be created with it: ${parsed.reason}`]
+    }),
+  )
+}

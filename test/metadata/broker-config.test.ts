@@ -48,6 +48,16 @@ describe('what the operator gives', () => {
     }
   })
 
+  test('segments too small for an internal topic are refused: its coordinators could never begin', () => {
+    const found = problems({ 'offsets.topic.segment.bytes': '1048575', 'transaction.state.log.segment.bytes': '1024' })
+    expect(found).toEqual([
+      'offsets.topic.segment.bytes: __consumer_offsets cannot be created with it: Invalid value 1048575 for configuration segment.bytes: Value must be at least 1048576',
+      'transaction.state.log.segment.bytes: __transaction_state cannot be created with it: Invalid value 1024 for configuration segment.bytes: Value must be at least 1048576',
+    ])
+    expect(problems({ 'share.coordinator.state.topic.segment.bytes': '1' })).toHaveLength(1)
+    expect(problems({ 'offsets.topic.segment.bytes': '1048576' })).toEqual([])
+  })
+
   test('an impossible value names the key, the value and what is allowed; all problems come at once', () => {
     const found = problems({ 'num.partitions': '0', 'log.retention.ms': 'abc', 'log.cleanup.policy': 'shred' })
     expect(found).toHaveLength(3)

@@ -2,7 +2,7 @@
 // test/programs.
 
 import { afterEach, expect, test } from 'bun:test'
-import { existsSync, mkdtempSync, readdirSync, renameSync, rmSync } from 'node:fs'
+import { cpSync, existsSync, mkdtempSync, readdirSync, renameSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { handBack } from '../../../src/broker/hand-back.ts'
@@ -23,10 +23,11 @@ afterEach(() => {
   for (const folder of folders.splice(0)) rmSync(folder, { recursive: true, force: true })
 })
 
-function start(folder: string): Promise<Broker> {
+function start(folder: string, further: readonly string[] = []): Promise<Broker> {
   return Broker.start({
     listen: { host: '127.0.0.1', port: 0 },
     dataDirectory: folder,
+    furtherDataDirectories: further,
     storage: 'disk',
     durability: 'os',
     nodeId: 1,
@@ -45,11 +46,11 @@ async function adoptedFolder(): Promise<string> {
   return folder
 }
 
-function back(folder: string) {
+function back(folder: string, further: readonly string[] = []) {
   const timers = new RealTimers(realClock)
   const random = new SeededRandom(1)
   return handBack({
-    directories: [folder],
+    directories: [folder, ...further],
     metadataDirectory: folder,
     disk,
     clock: realClock,
@@ -125,4 +126,25 @@ test("a folder that is not Samsa's is refused", async () => {
   folders.push(folder)
   writeGoldenFolder(folder)
   await expect(back(folder)).rejects.toMatchObject({ code: 'DATA_UNUSABLE' })
+})
+
+test('a log that was being moved when the broker was killed is in two folders: refused until a start has decided', async () => {
+  const folder = await adoptedFolder()
+  const other = mkdtempSync(join(tmpdir(), 'samsa-hand-back-'))
+  folders.push(other)
+  await (await start(folder, [other])).stop()
+  const name = readdirSync(folder).find((each) => /^[a-z][\w.-]*-0$/.test(each))!
+  // As between the rename of the copy and the end of the old one.
+  cpSync(join(folder, name), join(other, name), { recursive: true })
+  writeFileSync(join(other, name, 'samsa-moved'), `${folder}\n`)
+  const before = [readdirSync(folder).sort(), readdirSync(other).sort()]
+  await expect(back(folder, [other])).rejects.toMatchObject({
+    code: 'DATA_UNUSABLE',
+    message: expect.stringContaining(`${name} lies in ${folder} and in ${other}`),
+  })
+  expect([readdirSync(folder).sort(), readdirSync(other).sort()]).toEqual(before)
+  await (await start(folder, [other])).stop()
+  expect(await back(folder, [other])).toMatchObject({ topics: 15 })
+  const places = [folder, other].filter((each) => existsSync(join(each, name)))
+  expect(places).toEqual([other])
 })
