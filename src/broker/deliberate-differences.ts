@@ -179,4 +179,10 @@ export const DELIBERATE_DIFFERENCES: readonly DeliberateDifference[] = [
     samsa: 'answers INVALID_REQUEST: a registration ends when its broker stops',
     test: 'test/broker/cluster-admin.test.ts',
   },
+  {
+    situation: 'A broker whose offsets.topic.segment.bytes (or that of another internal topic) no topic may have',
+    kafka: 'starts; the coordinator is never available, and only the log says why',
+    samsa: 'does not start, and says why',
+    test: 'test/metadata/broker-config.test.ts',
+  },
 ]
