@@ -2,15 +2,16 @@
 import { Command } from 'commander'
 import type { Outcome } from '../client/admin/outcome.ts'
 import { CliError } from './errors.ts'
-import { type BootstrapOptions, bootstrapOptions, type FormatOptions, formatOption } from './options.ts'
+import { connectionOptions, type FormatOptions, formatOption } from './options.ts'
 import { print, printJson } from './output.ts'
+import type { ConnectionOptions } from './profile/settings.ts'
 
-export type CommonOptions = BootstrapOptions & FormatOptions
+export type CommonOptions = ConnectionOptions & FormatOptions
 
 /** `examples`: one or several lines, each indented by two. */
 export function adminCommand(name: string, summary: string, examples: string): Command {
   const made = new Command(name).summary(summary).description(`${summary[0]?.toUpperCase()}${summary.slice(1)}.`)
-  for (const option of [...bootstrapOptions(), formatOption()]) made.addOption(option)
+  for (const option of [...connectionOptions(), formatOption()]) made.addOption(option)
   return made.addHelpText('after', `\nExamples:\n${examples}`)
 }
 

@@ -45,10 +45,26 @@ export class LineSplitter {
   }
 }
 
-/** `\n`, `\t`, `\0`, `\e`, `\xHH` and `\\` as people write them on a command line. */
-export function unescapeText(text: string): string {
-  return text.replace(/\\(x[0-9a-fA-F]{2}|.)/g, (_all, code: string) => {
-    if (code.length === 3) return String.fromCharCode(Number.parseInt(code.slice(1), 16))
-    return { n: '\n', r: '\r', t: '\t', 0: '\0', e: '\x1b', '\\': '\\' }[code] ?? `\\${code}`
-  })
+const ESCAPE = /\\(x[0-9a-fA-F]+|\d+|[\s\S])/g
+const NAMED: Readonly<Record<string, string>> = { n: '\n', r: '\r', t: '\t', e: '\x1b' }
+
+/**
+ * `\n`, `\t`, `\r`, `\e`, `\xHH` and `\\` as people write them on a command line, as bytes: \xff is one. As in kcat, digits alone are decimal,
+ * with a zero before them octal, and any other character stands for itself.
+ */
+export function unescapeBytes(text: string): Buffer {
+  const parts: Buffer[] = []
+  let from = 0
+  for (const match of text.matchAll(ESCAPE)) {
+    parts.push(Buffer.from(text.slice(from, match.index)), escaped(match[1] ?? ''))
+    from = match.index + match[0].length
+  }
+  parts.push(Buffer.from(text.slice(from)))
+  return Buffer.concat(parts)
+}
+
+function escaped(code: string): Buffer {
+  if (/^x./.test(code)) return Buffer.from([Number.parseInt(code.slice(1), 16) & 0xff])
+  if (/^\d/.test(code)) return Buffer.from([Number.parseInt(code, code.startsWith('0') ? 8 : 10) & 0xff])
+  return Buffer.from(NAMED[code] ?? code)
 }

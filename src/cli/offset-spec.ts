@@ -1,51 +1,80 @@
 /**
- * Where `samsa consume` begins (and ends), as people write it after -o: beginning, end, an offset, -N for the last N
- * records of each partition, @time for the first record of that time or younger, @time:@time for a stretch.
+ * Places in a partition as people write them: `-o` of `samsa consume`, `--to` of `groups seek`, `--at` of `offsets list`. A stretch is
+ * FROM:UNTIL; its end is not part of it.
  */
-export type OffsetSpec =
+export type OffsetPoint =
   | { readonly kind: 'beginning' }
   | { readonly kind: 'end' }
   | { readonly kind: 'offset'; readonly offset: number }
+  /** So many records before the end. */
   | { readonly kind: 'last'; readonly count: number }
-  | { readonly kind: 'time'; readonly fromMs: number; readonly untilMs: number | null }
+  /** So many after the beginning. */
+  | { readonly kind: 'after'; readonly count: number }
+  | { readonly kind: 'time'; readonly timeMs: number }
 
-const WORDS: { readonly [word: string]: OffsetSpec } = {
+export type OffsetStart = OffsetPoint | { readonly kind: 'stored' }
+
+/** Undefined: not said. */
+export interface OffsetSpec {
+  readonly from?: OffsetStart
+  readonly until?: OffsetPoint
+}
+
+const WORDS: { readonly [word: string]: OffsetPoint } = {
   beginning: { kind: 'beginning' },
   start: { kind: 'beginning' },
   earliest: { kind: 'beginning' },
+  oldest: { kind: 'beginning' },
   end: { kind: 'end' },
   latest: { kind: 'end' },
+  newest: { kind: 'end' },
 }
 
-/** What was meant, or a sentence that says why nothing can be. */
-export function parseOffsetSpec(text: string): OffsetSpec | string {
+const UNITS_MS: { readonly [unit: string]: number } = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 }
+const KNOWN = 'beginning, end, stored, N, -N, +N, @TIME, FROM:UNTIL'
+const KNOWN_TIMES = 'milliseconds since 1970, a date such as 2026-01-31T12:00:00Z, or a time ago such as -2h'
+
+/** What was meant, or a sentence that says why nothing can be. Also kcat's s@TIME and e@TIME. */
+export function parseOffsetSpec(text: string, nowMs: number): OffsetSpec | string {
+  if (text === 'stored') return { from: { kind: 'stored' } }
+  const kcat = /^([se])(@.*)$/.exec(text)
+  if (kcat !== null && !text.includes(':@')) {
+    const point = parseOffsetPoint(kcat[2] ?? '', nowMs)
+    if (typeof point === 'string') return point
+    return kcat[1] === 's' ? { from: point } : { until: point }
+  }
+  const whole = parseOffsetPoint(text, nowMs)
+  if (typeof whole !== 'string') return { from: whole }
+  // Dates have colons of their own: the first one that has something sensible on both sides is it.
+  for (let at = text.indexOf(':'); at >= 0; at = text.indexOf(':', at + 1)) {
+    const [before, after] = [text.slice(0, at), text.slice(at + 1)]
+    const from = before === '' ? WORDS.beginning! : parseOffsetPoint(before.replace(/^s@/, '@'), nowMs)
+    const until = parseOffsetPoint(after, nowMs)
+    if (typeof from !== 'string' && typeof until !== 'string') return { from, until }
+  }
+  return whole
+}
+
+export function parseOffsetPoint(text: string, nowMs: number): OffsetPoint | string {
   const word = WORDS[text]
   if (word !== undefined) return word
-  if (/^-?\d+$/.test(text)) {
-    const number = Number(text)
+  if (/^[-+]?\d+$/.test(text)) {
+    const number = Math.abs(Number(text))
     if (!Number.isSafeInteger(number)) return `'${text}' is too large for an offset`
-    if (text.startsWith('-')) return number === 0 ? { kind: 'end' } : { kind: 'last', count: -number }
+    if (text.startsWith('-')) return number === 0 ? { kind: 'end' } : { kind: 'last', count: number }
+    if (text.startsWith('+')) return { kind: 'after', count: number }
     return { kind: 'offset', offset: number }
   }
-  const times = /^s?@(.+?)(?::@(.+))?$/.exec(text)
-  if (times === null) return `'${text}' is none of beginning, end, N, -N, @TIME, @TIME:@TIME`
-  const fromMs = parseTime(times[1] ?? '')
-  const untilMs = times[2] === undefined ? null : parseTime(times[2])
-  if (fromMs === undefined || untilMs === undefined) {
-    return `'${text}': a time is milliseconds since 1970 or a date such as 2026-01-31T12:00:00Z`
-  }
-  return { kind: 'time', fromMs, untilMs }
+  if (!text.startsWith('@')) return `'${text}' is none of ${KNOWN}`
+  const timeMs = parseTime(text.slice(1), nowMs)
+  return timeMs === undefined ? `'${text}': a time is ${KNOWN_TIMES}` : { kind: 'time', timeMs }
 }
 
-function parseTime(text: string): number | undefined {
+function parseTime(text: string, nowMs: number): number | undefined {
+  const ago = /^-(\d+)(ms|[smhd])$/.exec(text)
+  if (ago !== null) return nowMs - Number(ago[1]) * (UNITS_MS[ago[2] ?? ''] ?? 0)
   const timeMs = /^\d+$/.test(text) ? Number(text) : Date.parse(text)
   return Number.isSafeInteger(timeMs) ? timeMs : undefined
-}
-
-/** Offsets per partition. `until` has only the partitions that end somewhere. */
-export interface OffsetRange {
-  readonly from: Map<number, number>
-  readonly until: Map<number, number>
 }
 
 /** Looks offsets up: -2 the beginning, -1 the end, otherwise a time; the answer is -1 where nothing is that young. */
@@ -54,33 +83,31 @@ export type OffsetLookup = (timestamp: number) => Promise<Map<number, number>>
 const END = -1
 const BEGINNING = -2
 
-export async function resolveOffsets(
-  spec: OffsetSpec,
-  options: { stopAtEnd: boolean },
-  lookUp: OffsetLookup,
-): Promise<OffsetRange> {
-  const [beginning, end] = await Promise.all([lookUp(BEGINNING), lookUp(END)])
-  const partitions = [...end.keys()]
-  const endOf = (partition: number): number => end.get(partition) ?? 0
-  const map = (offsetOf: (partition: number) => number): Map<number, number> =>
-    new Map(partitions.map((partition) => [partition, offsetOf(partition)]))
-  const until = options.stopAtEnd ? map(endOf) : new Map<number, number>()
-  if (spec.kind === 'time') {
-    const firstAt = async (timeMs: number): Promise<Map<number, number>> => {
-      const found = await lookUp(timeMs)
-      return map((partition) => {
-        const offset = found.get(partition) ?? -1
-        return offset < 0 ? endOf(partition) : offset
-      })
-    }
-    const from = await firstAt(spec.fromMs)
-    return { from, until: spec.untilMs === null ? until : await firstAt(spec.untilMs) }
+/** The offset of this point in each partition. What would lie before the beginning is the beginning. */
+export async function resolvePoint(point: OffsetPoint, lookUp: OffsetLookup): Promise<Map<number, number>> {
+  const [beginnings, ends] = await Promise.all([lookUp(BEGINNING), lookUp(END)])
+  const atTime = point.kind === 'time' ? await lookUp(point.timeMs) : null
+  return new Map(
+    [...ends].map(([partition, end]) => {
+      const beginning = beginnings.get(partition) ?? 0
+      return [partition, offsetAt(point, beginning, end, atTime?.get(partition) ?? -1)]
+    }),
+  )
+}
+
+function offsetAt(point: OffsetPoint, beginning: number, end: number, atTime: number): number {
+  switch (point.kind) {
+    case 'beginning':
+      return beginning
+    case 'end':
+      return end
+    case 'offset':
+      return point.offset
+    case 'last':
+      return Math.max(beginning, end - point.count)
+    case 'after':
+      return Math.min(end, beginning + point.count)
+    case 'time':
+      return atTime < 0 ? end : atTime
   }
-  const from = map((partition) => {
-    if (spec.kind === 'beginning') return beginning.get(partition) ?? 0
-    if (spec.kind === 'end') return endOf(partition)
-    if (spec.kind === 'offset') return spec.offset
-    return Math.max(beginning.get(partition) ?? 0, endOf(partition) - spec.count)
-  })
-  return { from, until }
 }

@@ -7,23 +7,20 @@ export interface FormatOptions {
   readonly format: OutputFormat
 }
 
-export interface BootstrapOptions {
-  readonly bootstrap: readonly HostPort[]
-  readonly timeout: number
-}
-
 export function formatOption(): Option {
   return new Option('--format <format>', 'how to print the result').choices(['text', 'json']).default('text')
 }
 
-/** `-b`; Kafka's own tools call it --bootstrap-server. */
-export function bootstrapOptions(): Option[] {
+/** How to reach the cluster. What is not given here comes from elsewhere: profile/settings.ts. */
+export function connectionOptions(): Option[] {
   return [
-    new Option('-b, --bootstrap <host:port>', 'brokers to connect to, comma separated')
-      .env('SAMSA_BOOTSTRAP')
-      .argParser(parseBootstrapOption)
-      .default([{ host: '127.0.0.1', port: 9092 }], '127.0.0.1:9092'),
-    new Option('--timeout <ms>', 'how long to wait for the broker').argParser(positiveInteger).default(30_000),
+    new Option('-b, --bootstrap <host:port,...>', 'brokers to begin with (default: 127.0.0.1:9092)').argParser(
+      parseBootstrapOption,
+    ),
+    new Option('--profile <name>', "a cluster of the profiles file; 'none' for none of them"),
+    new Option('-X, --property <key=value>', 'any setting of a profile; may be repeated').argParser(collect(keyValue)),
+    new Option('--profiles-file <path>', 'file of the profiles').hideHelp(),
+    new Option('--timeout <ms>', 'how long to wait for the broker (default: 30000)').argParser(positiveInteger),
   ]
 }
 

@@ -64,6 +64,10 @@ export class BufferedOutput {
     this.bytes += bytes.byteLength
   }
 
+  get isEmpty(): boolean {
+    return this.bytes === 0
+  }
+
   get isFull(): boolean {
     return this.bytes >= FLUSH_BYTES
   }
@@ -88,22 +92,36 @@ export function table(header: readonly string[], rows: readonly (readonly string
   return [line(header), ...rows.map(line)].join('\n')
 }
 
-/** One line on stderr that keeps changing; nothing at all where nobody watches. */
+const REDRAW_MS = 100
+/** Where it is no terminal, each is a line that stays. */
+const LINE_EVERY_MS = 1_000
+const WIDTH_UNKNOWN = 80
+
+/** One line on stderr that keeps changing, no wider than the terminal; where nobody watches, nothing, or plain lines if they are wanted. */
 export class Progress {
-  private readonly enabled: boolean
-  private lastMs = 0
+  private readonly isWanted: boolean
+  private readonly isTerminal = process.stderr.isTTY === true
+  private lastMs: number
   private shown = false
 
-  constructor(enabled: boolean = process.stderr.isTTY === true) {
-    this.enabled = enabled
+  constructor({ isWanted = process.stderr.isTTY === true }: { readonly isWanted?: boolean } = {}) {
+    this.isWanted = isWanted
+    // The first line that stays comes after a while, the first that changes at once.
+    this.lastMs = this.isTerminal ? 0 : performance.now()
   }
 
   update(text: () => string): void {
+    if (!this.isWanted) return
     const nowMs = performance.now()
-    if (!this.enabled || nowMs - this.lastMs < 100) return
+    if (nowMs - this.lastMs < (this.isTerminal ? REDRAW_MS : LINE_EVERY_MS)) return
     this.lastMs = nowMs
+    if (!this.isTerminal) {
+      process.stderr.write(`${text()}\n`)
+      return
+    }
     this.shown = true
-    process.stderr.write(`\r\x1b[K${text()}`)
+    const width = (process.stderr.columns || WIDTH_UNKNOWN) - 1
+    process.stderr.write(`\r\x1b[K${text().slice(0, width)}`)
   }
 
   clear(): void {

@@ -3,8 +3,9 @@
  * 0 done, 1 failed, 2 bad usage or configuration.
  */
 import { Command, CommanderError } from 'commander'
-import { withBootstrapAlias } from './arguments.ts'
+import { normalized } from './arguments.ts'
 import { CliError, EXIT_FAILURE, EXIT_OK, EXIT_USAGE, OutputClosed } from './errors.ts'
+import { hintFor } from './hints.ts'
 import { wantsColour } from './output.ts'
 import { VERSION } from './version.ts'
 
@@ -47,6 +48,11 @@ const COMMANDS: readonly CommandEntry[] = [
     name: 'acls',
     summary: 'list, create and delete access control lists',
     load: () => import('./commands/acls.ts'),
+  },
+  {
+    name: 'profile',
+    summary: 'name clusters, and choose which one is meant',
+    load: () => import('./commands/profile.ts'),
   },
   { name: 'users', summary: 'list, set and delete SCRAM credentials', load: () => import('./commands/users.ts') },
   { name: 'quotas', summary: 'list, set and delete quotas of clients', load: () => import('./commands/quotas.ts') },
@@ -144,7 +150,8 @@ function describeFailure(error: unknown): string {
   if (!(error instanceof Error)) return String(error)
   const expected = error instanceof CliError || 'code' in error
   if (process.env.SAMSA_DEBUG) return (error.stack ?? error.message).replaceAll('\n', ' | ')
-  return expected ? error.message : `unexpected ${error.name}: ${error.message} (SAMSA_DEBUG=1 shows where)`
+  if (expected) return `${error.message}${hintFor(error)}`
+  return `unexpected ${error.name}: ${error.message} (SAMSA_DEBUG=1 shows where)`
 }
 
 function exitCodeOf(error: unknown): number {
@@ -164,10 +171,10 @@ export async function main(): Promise<void> {
   process.stdout.on('error', (error: NodeJS.ErrnoException) => {
     if (error.code === 'EPIPE') process.exit(EXIT_OK)
   })
-  const argv = process.argv.slice(2)
+  const argv = normalized(process.argv.slice(2))
   try {
     const program = await buildProgram(wantedBy(argv))
-    await program.parseAsync(withBootstrapAlias(argv), { from: 'user' })
+    await program.parseAsync(argv, { from: 'user' })
     process.exitCode ??= EXIT_OK
   } catch (error) {
     process.exit(exitCodeOf(error))

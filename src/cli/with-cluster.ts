@@ -1,12 +1,22 @@
 import { Cluster } from '../client/cluster.ts'
-import type { BootstrapOptions } from './options.ts'
+import { clusterOptions } from './profile/connection.ts'
+import { type ConnectionOptions, type Settings, settingsFor } from './profile/settings.ts'
 
 /** Runs with a connected cluster and closes it, however the run ends. */
-export async function withCluster<T>(options: BootstrapOptions, run: (cluster: Cluster) => Promise<T>): Promise<T> {
-  const { bootstrap, timeout: timeoutMs } = options
-  const cluster = await Cluster.connect({ bootstrap, clientId: 'samsa-cli', timeoutMs })
+export async function withCluster<T>(
+  options: ConnectionOptions,
+  run: (cluster: Cluster, settings: Settings) => Promise<T>,
+): Promise<T> {
+  return withSettings(await settingsFor(options), run)
+}
+
+export async function withSettings<T>(
+  settings: Settings,
+  run: (cluster: Cluster, settings: Settings) => Promise<T>,
+): Promise<T> {
+  const cluster = await Cluster.connect(await clusterOptions(settings))
   try {
-    return await run(cluster)
+    return await run(cluster, settings)
   } finally {
     await cluster.close()
   }

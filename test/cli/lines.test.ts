@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { LineSplitter, unescapeText } from '../../src/cli/lines.ts'
+import { LineSplitter, unescapeBytes } from '../../src/cli/lines.ts'
 
 function split(text: string, delimiter: string, chunkBytes: number): string[] {
   const splitter = new LineSplitter(Buffer.from(delimiter))
@@ -30,6 +30,7 @@ describe('lines', () => {
   })
 })
 
-test('escapes', () => {
-  expect(unescapeText('a\\tb\\n\\x00\\\\n\\0\\q')).toBe('a\tb\n\0\\n\0\\q')
+test('escapes, as bytes', () => {
+  expect(unescapeBytes('a\\tb\\n\\x00\\\\n\\0\\q').toString('latin1')).toBe('a\tb\n\0\\n\0q')
+  expect([...unescapeBytes('\\xff\\101\\012ä')]).toEqual([0xff, 101, 10, 0xc3, 0xa4])
 })

@@ -1,8 +1,8 @@
-import { expect, test } from 'bun:test'
-import { groupText } from '../../src/cli/commands/groups.ts'
-import { recordMaker } from '../../src/cli/commands/produce.ts'
+import { describe, expect, test } from 'bun:test'
 import { describeText } from '../../src/cli/commands/topics.ts'
+import { groupText } from '../../src/cli/group-views.ts'
 import { table } from '../../src/cli/output.ts'
+import { jsonRecords, lineRecords } from '../../src/cli/produce/record-maker.ts'
 
 test('a table pads all columns but the last', () => {
   const text = table(
@@ -97,9 +97,14 @@ test('groups describe --members and --state', () => {
   )
 })
 
+const text = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString())
+
 test('produce: key separator, fixed key, headers and null', () => {
-  const text = (bytes: Uint8Array | null) => (bytes === null ? null : Buffer.from(bytes).toString())
-  const keyed = recordMaker({ keySeparator: ':', null: true, header: [{ key: 'h', value: '1' }] })
+  const header = [
+    { key: 'h', value: Buffer.from('1') },
+    { key: 'n', value: null },
+  ]
+  const keyed = lineRecords({ keySeparator: ':', null: true, header })
   const made = ['k:v:w', 'k:', 'no separator', ':v'].map((line) => keyed(Buffer.from(line)))
   expect(made.map(({ key, value }) => [text(key), text(value)])).toEqual([
     ['k', 'v:w'],
@@ -107,7 +112,44 @@ test('produce: key separator, fixed key, headers and null', () => {
     [null, 'no separator'],
     [null, 'v'],
   ])
-  expect(made[0]?.headers).toEqual([{ key: 'h', value: Buffer.from('1') }])
-  const fixed = recordMaker({ key: 'fixed' })(Buffer.from(''))
+  expect(made[0]?.headers).toEqual(header)
+  const fixed = lineRecords({ key: 'fixed' })(Buffer.from(''))
   expect([text(fixed.key), text(fixed.value)]).toEqual(['fixed', ''])
+})
+
+describe('produce: JSON', () => {
+  const read = (line: string) => {
+    const { key, value, headers } = jsonRecords({ key: 'fallback' })(Buffer.from(line))
+    return [text(key), text(value), headers.map((each) => [each.key, text(each.value)])]
+  }
+
+  test('what consume --format json prints', () => {
+    expect(read('{"key":"k","value":"v","headers":[{"key":"a","value":"1"},{"key":"b","value":null}]}')).toEqual([
+      'k',
+      'v',
+      [
+        ['a', '1'],
+        ['b', null],
+      ],
+    ])
+    expect(read('{"keyBase64":"/w==","value":null}')).toEqual([Buffer.from([0xff]).toString(), null, []])
+  })
+
+  test("kcat's envelope, and values that are JSON themselves", () => {
+    expect(read('{"key":null,"payload":{"a":1},"headers":["a","1","b",null]}')).toEqual([
+      'fallback',
+      '{"a":1}',
+      [
+        ['a', '1'],
+        ['b', null],
+      ],
+    ])
+  })
+
+  test.each(['{', '[]', '"text"', '{"headers":7}', '{"headers":[7]}'])(
+    '%s is refused, with the number of its line',
+    (line) => {
+      expect(() => read(line)).toThrow('line 1')
+    },
+  )
 })

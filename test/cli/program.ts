@@ -17,7 +17,7 @@ export interface RunOptions {
   readonly environment?: Readonly<Record<string, string>>
 }
 
-/** Runs to its end. Nothing of the caller's own environment that begins with SAMSA_ gets through. */
+/** Runs to its end. Nothing of the caller's own environment that begins with SAMSA_ gets through, nor their profiles. */
 export async function samsa(arguments_: readonly string[], options: RunOptions = {}): Promise<Ended> {
   const child = Bun.spawn([...SAMSA, ...arguments_], {
     stdin: options.stdin === undefined ? 'ignore' : new Blob([options.stdin as string]),
@@ -31,7 +31,7 @@ export async function samsa(arguments_: readonly string[], options: RunOptions =
 
 export function environment(more: Readonly<Record<string, string>> = {}): Record<string, string> {
   const own = Object.entries(process.env).filter(([name]) => !name.startsWith('SAMSA_')) as [string, string][]
-  return { ...Object.fromEntries(own), ...more }
+  return { ...Object.fromEntries(own), XDG_CONFIG_HOME: '/nonexistent', ...more }
 }
 
 /** A folder for the time of one run. */

@@ -1,161 +1,140 @@
-/** `samsa consume`: prints the records of a topic, without a group and without leaving a trace. */
+/** `samsa consume`: its options. What it does is in ../consume/run.ts. */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { Cluster, TopicMetadata } from '../../client/cluster.ts'
-import { Consumer } from '../../client/consumer/consumer.ts'
-import type { MessageBatch } from '../../client/consumer/streams.ts'
-import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, listOffsets } from '../../client/offsets.ts'
-import { CliError, usageError } from '../errors.ts'
-import { type OffsetSpec, parseOffsetSpec, resolveOffsets } from '../offset-spec.ts'
-import {
-  type BootstrapOptions,
-  bootstrapOptions,
-  type FormatOptions,
-  formatOption,
-  positiveInteger,
-} from '../options.ts'
-import { BufferedOutput, note } from '../output.ts'
-import { formatPrinter, jsonPrinter, type RecordPrinter } from '../record-format.ts'
-import { withCluster } from '../with-cluster.ts'
-
-interface ConsumeOptions extends BootstrapOptions, FormatOptions {
-  readonly topic: string
-  readonly partition?: readonly number[]
-  readonly offset: OffsetSpec
-  readonly count?: number
-  readonly exit?: boolean
-  readonly keySeparator?: string
-  readonly formatString?: string
-  readonly isolation: 'read_uncommitted' | 'read_committed'
-}
+import type { ConsumeOptions } from '../consume/run.ts'
+import { parseHeaderFilter, parseKeyFilter, parseValueFilter, type RecordFilter } from '../filters.ts'
+import { type OffsetSpec, parseOffsetSpec } from '../offset-spec.ts'
+import { collect, connectionOptions, formatOption, positiveInteger } from '../options.ts'
+import { ISOLATION_LEVELS } from '../profile/properties.ts'
+import { formatPrinter } from '../record-format.ts'
+import { parseUnpack, type Unpacker } from '../unpack.ts'
 
 const HELP = `
-Format strings:
-  %s value   %k key   %t topic   %p partition   %o offset   %T timestamp (ms)   %h headers
-  %S and %K size in bytes of value and key (-1: null)   \\n \\t \\xHH as usual   %% a percent sign
+Format strings (kcat's -f):
+  %s value   %k key   %t topic   %p partition   %o offset   %T timestamp (ms)   %h headers   %% a percent sign
+  %S and %K size in bytes of value and key (-1: null)   %R size of the value as four bytes, big-endian
+  \\n \\t \\r \\e \\xHH and so on; the format alone decides about line ends
+  Here only: %v value   %V its size   %d time (ISO; {ms}, {s})   %e leader epoch   %H number of headers   %i count
+  Modifiers: %k %s %v {hex} {base64} {json} {unpack[>iq]}   numbers {hex} {big64} {big32} {little64} {byte} ...
+
+Where to begin and to stop (-o, may be repeated):
+  beginning  end  N (an offset)  -N (the last N of each partition)  +N (N after the beginning)
+  @TIME (the first record of that time or younger; kcat's s@TIME); a time: milliseconds, 2026-01-31T12:00:00Z, -2h
+  FROM:UNTIL, as in 100:200, @-2h:@-1h or :end; e@TIME is kcat's name for the end
+  stored (what the group of -G or --offsets-of has committed)
+
+Filters: TEXT that must be contained, or /EXPRESSION/ (RE2; flags i, m, s) that must match; all of them must be met. A header: NAME,
+NAME=TEXT or NAME=/EXPRESSION/. All partitions are searched; a terminal shows how far it is, Ctrl-C ends it with a summary.
+
+Topics: several with commas or -t; ^EXPRESSION means all that match.
 
 Examples:
   samsa consume -t orders                               what comes from now on
   samsa consume -t orders -o beginning -e               all there is, then exit
   samsa consume -t orders -o -5 -e                      the last five records of each partition
-  samsa consume -t orders -p 0 -o 1000 -n 10            ten records from offset 1000
+  samsa consume -t orders -p 0 -o 1000 -c 10            ten records from offset 1000
   samsa consume -t orders -o @2026-01-31T12:00:00Z -e   since that time
+  samsa consume -t orders -o @-2h:@-1h                  of one hour
   samsa consume -t orders -f '%p %o %k: %s\\n'           with position and key
-  samsa consume -t orders --format json | jq .value`
+  samsa consume -t orders -f '%d %k{hex} %v{json}\\n'    time, key in hex, value quoted
+  samsa consume -t orders --format json | jq .value
+  samsa consume -t orders -o beginning -e --value-filter '/"total":\\s*[0-9]{4,}/' --header-filter source=web
+  samsa consume -t '^orders\\..*' -o beginning -e --key-filter 4711 --max-scanned 1000000
+  samsa consume -G billing -t orders -o beginning       as a member of a group, which commits
+
+Exit codes: 0 done or interrupted, 1 failed, 2 bad usage.`
 
 export function command(): Command {
-  const made = new Command('consume').description('Print the records of a topic.')
-  for (const option of bootstrapOptions()) made.addOption(option)
-  return made
-    .requiredOption('-t, --topic <topic>', 'topic to read')
+  const made = new Command('consume').description('Print the records of topics.')
+  made.argument('[topic...]', 'topics to read, the same as -t')
+  made.addOption(new Option('-t, --topic <topic>', 'topic to read; may be repeated').argParser(collect(String)))
+  for (const option of connectionOptions()) made.addOption(option)
+  made
     .addOption(new Option('-p, --partition <n,...>', 'only these partitions').argParser(partitionList))
     .addOption(
-      new Option('-o, --offset <where>', 'beginning, end, N, -N (last N), @TIME or @TIME:@TIME')
-        .argParser(offsetOption)
-        .default({ kind: 'end' }, 'end'),
+      new Option('-o, --offset <where>', 'where to begin and to stop; see below (default: end)').argParser(
+        offsetOption,
+      ),
     )
-    .addOption(new Option('-n, --count <n>', 'exit after so many records').argParser(positiveInteger))
+    .option('-G, --group <group>', 'read as a member of this group, and commit')
+    .option('--offsets-of <group>', 'with -o stored: begin where this group is, without joining it')
+    .addOption(new Option('-c, --count <n>', 'exit after so many records').argParser(positiveInteger))
+    .addOption(new Option('-n <n>', 'the same').argParser(positiveInteger).hideHelp())
     .option('-e, --exit', 'exit at the end of what is there now')
-    .option('-f, --format-string <format>', 'how to print a record; see below (default: "%s\\n")')
-    .option('-K, --key-separator <text>', 'print the key and this text before the value')
-    .addOption(
-      new Option('--isolation <level>', 'whether to wait for transactions and hide the aborted ones')
-        .choices(['read_uncommitted', 'read_committed'])
-        .default('read_uncommitted'),
-    )
+  withPrinting(made)
+  withSearch(made)
+  return made
     .addOption(formatOption())
     .addHelpText('after', HELP)
-    .action(run)
-}
-
-async function run(options: ConsumeOptions): Promise<void> {
-  const print = printerFor(options)
-  await withCluster(options, async (cluster) => {
-    const topic = await cluster.topic(options.topic)
-    const range = await rangeToRead(cluster, topic, options)
-    const stopped = new AbortController()
-    const stop = (): void => stopped.abort()
-    process.on('SIGINT', stop)
-    process.on('SIGTERM', stop)
-    await using consumer = new Consumer({
-      cluster,
-      readCommitted: options.isolation === 'read_committed',
-      // What was deleted while it was being read is passed over.
-      offsetReset: 'earliest',
-      onWarning: ({ message }) => void note(`samsa: ${message}`),
+    .action(async (topics: string[], { n, ...options }: ConsumeOptions & { n?: number }) => {
+      const { consume } = await import('../consume/run.ts')
+      await consume(topics, n === undefined ? options : { ...options, count: n })
     })
-    const partitions = [...range.from].map(([partition, offset]) => {
-      const until = range.until?.get(partition)
-      return { topic: options.topic, partition, offset, ...(until === undefined ? {} : { until }) }
-    })
-    await consumer.assign(partitions)
-    const printBatch = recordsHandler(options, print, stop)
-    for await (const batch of consumer.batches({ signal: stopped.signal })) await printBatch(batch)
-  })
 }
 
-/** Prints what a fetch brought with few large writes, and stops the consumer after the wanted number of records. */
-function recordsHandler(
-  options: ConsumeOptions,
-  print: RecordPrinter,
-  stop: () => void,
-): (batch: MessageBatch<Buffer, Buffer>) => Promise<void> {
-  const output = new BufferedOutput()
-  let left = options.count ?? Number.POSITIVE_INFINITY
-  return async ({ partition, messages }) => {
-    for (const record of messages) {
-      if (left === 0) break
-      left -= 1
-      print(output, { topic: options.topic, partition, record })
-      if (output.isFull) await output.flush()
-    }
-    await output.flush()
-    if (left === 0) stop()
-  }
+function withPrinting(made: Command): void {
+  made
+    .addOption(
+      new Option('-f, --format-string <format>', 'how to print a record; see below (default: "%s\\n")').argParser(
+        checkedFormat,
+      ),
+    )
+    .option('-J, --envelope', "kcat's JSON envelope, one line a record")
+    .option('-D, --delimiter <text>', 'what ends a record (default: "\\n")')
+    .option('-K, --key-separator <text>', 'print the key and this text before the value')
+    .option('-Z, --null', 'print NULL for keys and values that are null or empty')
+    .addOption(
+      new Option('-s, --unpack <key=|value=pack>', 'show binary keys or values as numbers: -s value=>iq').argParser(
+        collect(unpackOption),
+      ),
+    )
+    .option('-u, --unbuffered', 'write every record at once')
+    .option('-q, --quiet', 'no remarks on stderr')
 }
 
-async function rangeToRead(cluster: Cluster, topic: TopicMetadata, options: ConsumeOptions) {
-  const all = topic.partitions.map((row) => row.partitionIndex)
-  const partitions = options.partition ?? all
-  const missing = partitions.filter((partition) => !all.includes(partition))
-  if (missing.length > 0) {
-    throw new CliError(`topic '${options.topic}' has no partition ${missing.join(', ')}, only 0 to ${all.length - 1}`)
-  }
-  const readCommitted = options.isolation === 'read_committed'
-  const range = await resolveOffsets(options.offset, { stopAtEnd: options.exit === true }, (timestamp) =>
-    listOffsets(cluster, topic, partitions, timestamp, { readCommitted }),
+function withSearch(made: Command): void {
+  made
+    .addOption(filterOption('--key-filter <text>', 'only records whose key contains it', parseKeyFilter))
+    .addOption(filterOption('--value-filter <text>', 'only records whose value contains it', parseValueFilter))
+    .addOption(filterOption('--header-filter <name=text>', 'only records with such a header', parseHeaderFilter))
+    .addOption(new Option('--max-scanned <n>', 'stop after looking at so many records').argParser(positiveInteger))
+    .option('--progress', 'tell how far it is on stderr, also where that is no terminal')
+    .addOption(
+      new Option(
+        '--isolation <level>',
+        'read_committed: hide what is not committed (default: read_uncommitted)',
+      ).choices(ISOLATION_LEVELS),
+    )
+    .option('--read-committed', 'the same as --isolation read_committed')
+    .option('--rack <rack>', 'where this is, to read from a replica nearby')
+}
+
+function filterOption(flags: string, description: string, parse: (text: string) => RecordFilter | string): Option {
+  return new Option(flags, `${description}, or /EXPRESSION/; may be repeated`).argParser(
+    collect((text: string) => {
+      const filter = parse(text)
+      if (typeof filter === 'string') throw new InvalidArgumentError(filter)
+      return filter
+    }),
   )
-  const [starts, ends] = await Promise.all(
-    [EARLIEST_TIMESTAMP, LATEST_TIMESTAMP].map((end) =>
-      listOffsets(cluster, topic, partitions, end, { readCommitted }),
-    ),
-  )
-  for (const [partition, offset] of range.from) {
-    const end = ends?.get(partition) ?? offset
-    if (offset <= end) continue
-    const held = `the partition holds offsets from ${starts?.get(partition) ?? 0} to before ${end}`
-    throw new CliError(`${options.topic}-${partition} at offset ${offset}: ${held}`)
-  }
-  return range
 }
 
-function printerFor(options: ConsumeOptions): RecordPrinter {
-  const { format, formatString, keySeparator } = options
-  if (format === 'json') {
-    if (formatString !== undefined || keySeparator !== undefined) {
-      throw usageError('--format json does not go with --format-string or --key-separator')
-    }
-    return jsonPrinter
-  }
-  const keyed = keySeparator === undefined ? '%s\\n' : `%k${keySeparator.replaceAll('%', '%%')}%s\\n`
-  const printer = formatPrinter(formatString ?? keyed)
-  if (typeof printer === 'string') throw usageError(printer)
-  return printer
-}
-
-function offsetOption(text: string): OffsetSpec {
-  const spec = parseOffsetSpec(text)
+function offsetOption(text: string, previous: OffsetSpec | undefined): OffsetSpec {
+  const spec = parseOffsetSpec(text, Date.now())
   if (typeof spec === 'string') throw new InvalidArgumentError(spec)
-  return spec
+  return { ...previous, ...spec }
+}
+
+function checkedFormat(text: string): string {
+  const printer = formatPrinter(text)
+  if (typeof printer === 'string') throw new InvalidArgumentError(printer)
+  return text
+}
+
+function unpackOption(text: string): { of: 'key' | 'value' | 'both'; unpacker: Unpacker } {
+  const [, of = 'both', pack = text] = /^(key|value)=(.*)$/.exec(text) ?? []
+  const unpacker = parseUnpack(pack)
+  if (typeof unpacker === 'string') throw new InvalidArgumentError(unpacker)
+  return { of: of as 'key' | 'value' | 'both', unpacker }
 }
 
 function partitionList(text: string): number[] {

@@ -4,7 +4,7 @@ import { deleteRecords } from '../../client/admin/records.ts'
 import { listOffsets } from '../../client/offsets.ts'
 import { adminCommand, type CommonOptions, tellOutcomes } from '../admin-command.ts'
 import { usageError } from '../errors.ts'
-import { type OffsetSpec, parseOffsetSpec, resolveOffsets } from '../offset-spec.ts'
+import { type OffsetPoint, parseOffsetPoint, resolvePoint } from '../offset-spec.ts'
 import { collect, nonNegativeInteger } from '../options.ts'
 import { print, printJson } from '../output.ts'
 import { withCluster } from '../with-cluster.ts'
@@ -33,14 +33,16 @@ function listCommand(): Command {
   samsa offsets list orders --at @2026-01-31T12:00:00Z --format json`,
   )
     .argument('<topic...>', 'names of the topics')
-    .option('--at <where>', 'start, end, -N before the end, @TIME', offsetSpec, { kind: 'end' } as const)
-    .action(async (topics: string[], options: CommonOptions & { at: OffsetSpec }) => {
+    .option('--at <where>', 'start, end, -N before the end, +N after the start, @TIME', offsetPoint, {
+      kind: 'end',
+    } as const)
+    .action(async (topics: string[], options: CommonOptions & { at: OffsetPoint }) => {
       const found = await withCluster(options, async (cluster) => {
         const perTopic = topics.map(async (name) => {
           const topic = await cluster.topic(name)
           const partitions = topic.partitions.map(({ partitionIndex }) => partitionIndex)
           const lookUp = (timestamp: number) => listOffsets(cluster, topic, partitions, timestamp)
-          const { from } = await resolveOffsets(options.at, { stopAtEnd: false }, lookUp)
+          const from = await resolvePoint(options.at, lookUp)
           return partitions.map((partition) => ({ topic: name, partition, offset: from.get(partition) ?? 0 }))
         })
         return (await Promise.all(perTopic)).flat()
@@ -85,11 +87,11 @@ function trimCommand(): Command {
     })
 }
 
-function offsetSpec(text: string): OffsetSpec {
-  const spec = parseOffsetSpec(text)
-  if (typeof spec === 'string') throw new InvalidArgumentError(`${spec}.`)
-  if (spec.kind === 'offset') throw new InvalidArgumentError('An offset is where it is: give start, end, -N or @TIME.')
-  return spec
+function offsetPoint(text: string): OffsetPoint {
+  const point = parseOffsetPoint(text, Date.now())
+  if (typeof point === 'string') throw new InvalidArgumentError(`${point}.`)
+  if (point.kind === 'offset') throw new InvalidArgumentError('An offset is where it is: give start, end, -N or @TIME.')
+  return point
 }
 
 function offsetOrEnd(text: string): number | 'end' {

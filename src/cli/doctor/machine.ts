@@ -11,15 +11,8 @@ import {
   writeSync,
 } from 'node:fs'
 import { dirname, join, resolve } from 'node:path'
-
-export interface Finding {
-  readonly check: string
-  readonly level: 'ok' | 'warning' | 'problem'
-  /** One sentence: what was found. */
-  readonly what: string
-  /** What can be done; null where nothing has to. */
-  readonly advice: string | null
-}
+import { VERSION } from '../version.ts'
+import { type Finding, fine, trouble, warning } from './finding.ts'
 
 const GIB = 1024 ** 3
 /** Below, a busy broker fills the disk before anybody looks. */
@@ -38,11 +31,18 @@ const NETWORK_FILE_SYSTEMS: ReadonlyMap<number, string> = new Map([
   [0xff534d42, 'CIFS'],
   [0xfe534d42, 'SMB'],
 ])
+/** Written once, to have a hint; the I/O lab measures. */
+const SPEED_BYTES = 32 * 1024 * 1024
+const SLOW_BYTES_PER_SECOND = 20 * 1024 * 1024
 const EARLIEST_SANE_MS = Date.UTC(2025, 0)
 
 export async function inspectMachine(dataDirectory: string): Promise<Finding[]> {
   const folder = existing(resolve(dataDirectory))
-  return [clockFinding(), openFilesFinding(), roomFinding(folder), fileSystemFinding(folder), syncFinding(folder)]
+  return [
+    fine('version', `this is samsa ${VERSION} on bun ${Bun.version}, ${process.platform} ${process.arch}`),
+    ...[clockFinding(), openFilesFinding(), roomFinding(folder), fileSystemFinding(folder)],
+    ...deviceFindings(folder),
+  ]
 }
 
 /** The folder itself, or where it will be made. */
@@ -117,31 +117,61 @@ function fileSystemFinding(folder: string): Finding {
 }
 
 /** In a folder of its own, which goes again. */
-function syncFinding(folder: string): Finding {
+function deviceFindings(folder: string): Finding[] {
   let own: string | null = null
   try {
     own = mkdtempSync(join(folder, '.samsa-doctor-'))
-    const file = openSync(join(own, 'sync'), 'w')
-    const times: number[] = []
-    for (let round = 0; round < SYNCS; round++) {
-      writeSync(file, Buffer.alloc(4096))
-      const startMs = performance.now()
-      fsyncSync(file)
-      times.push(performance.now() - startMs)
-    }
-    closeSync(file)
-    const median = times.sort((a, b) => a - b)[Math.floor(SYNCS / 2)]!
-    const isSlow = median > SLOW_SYNC_MS
-    return {
-      check: 'sync',
-      level: isSlow ? 'warning' : 'ok',
-      what: `a sync takes ${median.toFixed(1)} ms`,
-      advice: isSlow ? 'With --durability fsync every acknowledgement waits for one; samsa lab io tells more.' : null,
-    }
+    return [
+      syncFinding(join(own, 'sync')),
+      ...(hasRoomFor(folder, SPEED_BYTES) ? [speedFinding(join(own, 'speed'))] : []),
+    ]
   } catch (error) {
     const reason = error instanceof Error ? error.message : String(error)
-    return { check: 'sync', level: 'problem', what: `${folder} cannot be written: ${reason}`, advice: null }
+    return [
+      trouble(
+        'sync',
+        `${folder} cannot be written: ${reason}`,
+        'Whose folder is it, and is its file system mounted to be written?',
+      ),
+    ]
   } finally {
     if (own !== null) rmSync(own, { recursive: true, force: true })
   }
+}
+
+function hasRoomFor(folder: string, bytes: number): boolean {
+  const { bsize, bavail } = statfsSync(folder)
+  return bsize * bavail > 2 * bytes
+}
+
+function syncFinding(path: string): Finding {
+  const file = openSync(path, 'w')
+  const times: number[] = []
+  for (let round = 0; round < SYNCS; round++) {
+    writeSync(file, Buffer.alloc(4096))
+    const startMs = performance.now()
+    fsyncSync(file)
+    times.push(performance.now() - startMs)
+  }
+  closeSync(file)
+  const median = times.sort((a, b) => a - b)[Math.floor(SYNCS / 2)]!
+  const what = `a sync takes ${median.toFixed(1)} ms`
+  if (median <= SLOW_SYNC_MS) return fine('sync', what)
+  return warning('sync', what, 'With --durability fsync every acknowledgement waits for one; samsa lab io tells more.')
+}
+
+function speedFinding(path: string): Finding {
+  const file = openSync(path, 'w')
+  const startMs = performance.now()
+  for (let written = 0; written < SPEED_BYTES; ) written += writeSync(file, Buffer.alloc(1024 * 1024, written & 0xff))
+  fsyncSync(file)
+  const perSecond = (SPEED_BYTES / (performance.now() - startMs)) * 1000
+  closeSync(file)
+  const what = `the disk takes about ${Math.round(perSecond / 1024 / 1024)} MiB/s`
+  if (perSecond >= SLOW_BYTES_PER_SECOND) return fine('speed', what)
+  return warning(
+    'speed',
+    what,
+    'That is little for a broker; samsa lab io measures it, and finds the best way to write.',
+  )
 }

@@ -1,98 +1,132 @@
 /**
  * Whether brokers can be reached: at the addresses that were given, and then at those that the brokers themselves tell their clients, which is
- * where most first attempts with Kafka end.
+ * where most first attempts with Kafka end. A refusal is looked at until it has a name: no such host, nobody there, TLS or none, the wrong
+ * user.
  */
+import { lookup } from 'node:dns/promises'
 import { formatHostPort, type HostPort } from '../../client/address.ts'
-import { Cluster } from '../../client/cluster.ts'
-import { Connection } from '../../client/connection.ts'
-import type { BootstrapOptions } from '../options.ts'
-import type { Finding } from './machine.ts'
+import type { ClusterOptions } from '../../client/cluster.ts'
+import { Connection, type SecurityOptions } from '../../client/connection.ts'
+import { KafkaError } from '../../client/errors.ts'
+import { type Finding, fine, trouble } from './finding.ts'
 
-const CONNECT_TIMEOUT_MS = 5_000
 const LOOPBACK = /^(localhost|127\.|\[?::1)/
 
-export async function inspectCluster(options: BootstrapOptions): Promise<Finding[]> {
-  const timeoutMs = Math.min(options.timeout, CONNECT_TIMEOUT_MS)
-  const findings: Finding[] = []
-  const reached: HostPort[] = []
-  for (const address of options.bootstrap) {
-    const finding = await tryAddress(address, timeoutMs)
-    if (finding.level === 'ok') reached.push(address)
-    findings.push(finding)
-  }
-  if (reached.length === 0) return findings
-  const cluster = await Cluster.connect({ bootstrap: reached, clientId: 'samsa-cli', timeoutMs })
-  try {
-    const { brokers, controllerId } = await cluster.metadata([])
-    for (const { nodeId, host, port } of brokers)
-      findings.push(await advertised(nodeId, { host, port }, reached, timeoutMs))
-    const isThere = brokers.some(({ nodeId }) => nodeId === controllerId)
-    if (!isThere) {
-      findings.push({
-        check: 'controller',
-        level: 'problem',
-        what: 'the cluster has no controller now',
-        advice: 'Topics cannot be changed until one is elected.',
-      })
-    }
-  } finally {
-    await cluster.close()
-  }
-  return findings
-}
-
-async function tryAddress(address: HostPort, timeoutMs: number): Promise<Finding> {
+export async function tryAddress(address: HostPort, options: ClusterOptions): Promise<Finding> {
   const text = formatHostPort(address)
   const startMs = performance.now()
   try {
-    const connection = await Connection.connect({ ...address, clientId: 'samsa-cli', timeoutMs })
+    const connection = await connect(address, options)
     const { size } = connection.versions
     await connection.close()
     const tookMs = (performance.now() - startMs).toFixed(1)
-    return {
-      check: 'reachable',
-      level: 'ok',
-      what: `${text} answers after ${tookMs} ms and serves ${size} APIs`,
-      advice: null,
-    }
+    return fine('reachable', `${text} answers after ${tookMs} ms and serves ${size} APIs`)
   } catch (error) {
-    const reason = error instanceof Error ? error.message : String(error)
-    return {
-      check: 'reachable',
-      level: 'problem',
-      what: `${text} cannot be used: ${reason}`,
-      advice:
-        'Is a broker running there, does its --listen name an address that this machine reaches, is a firewall between?',
-    }
+    const { reason, advice } = await diagnose(address, options, error)
+    return trouble('reachable', `${text} cannot be used: ${reason}`, advice)
   }
 }
 
-async function advertised(
+function connect(address: HostPort, { clientId, timeoutMs, tls, sasl }: ClusterOptions): Promise<Connection> {
+  return Connection.connect({
+    ...address,
+    clientId: clientId ?? null,
+    ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    ...(tls === undefined ? {} : { tls }),
+    ...(sasl === undefined ? {} : { sasl }),
+  })
+}
+
+interface Diagnosis {
+  readonly reason: string
+  readonly advice: string
+}
+
+const NOBODY_THERE =
+  'Is a broker running there, does its --listen name an address that this machine reaches, is a firewall between?'
+
+async function diagnose(address: HostPort, options: ClusterOptions, error: unknown): Promise<Diagnosis> {
+  const reason = error instanceof Error ? error.message : String(error)
+  const found = await lookup(address.host).catch(() => null)
+  if (found === null) {
+    return {
+      reason: `there is no host '${address.host}'`,
+      advice: 'Is the name right, does this machine ask the right name server?',
+    }
+  }
+  const code = error instanceof KafkaError ? error.code : null
+  if (code === 'ERR_AUTHENTICATION' || code === 'SASL_AUTHENTICATION_FAILED') {
+    return {
+      reason,
+      advice: 'User or password are not what the broker knows: samsa profile show tells which user is in use.',
+    }
+  }
+  if (code === 'UNSUPPORTED_SASL_MECHANISM') {
+    return { reason, advice: 'Choose a mechanism that the broker offers: -X sasl.mechanism=...' }
+  }
+  const isEncrypted = options.tls !== undefined && options.tls !== false
+  if (!isEncrypted && (await answers(address, options, { tls: { rejectUnauthorized: false } }))) {
+    return { reason: 'it speaks TLS, and was spoken to without', advice: 'Set -X security.protocol=SSL (or SASL_SSL).' }
+  }
+  if (isEncrypted && (await answers(address, options, {}))) {
+    return {
+      reason: 'it speaks no TLS',
+      advice: 'Set -X security.protocol=PLAINTEXT (or SASL_PLAINTEXT), or name the port for TLS.',
+    }
+  }
+  if (isEncrypted && (await answers(address, options, { tls: { rejectUnauthorized: false } }))) {
+    return {
+      reason: `its certificate is not trusted: ${reason}`,
+      advice: 'Set -X ssl.ca.location=FILE to the authority that has signed it.',
+    }
+  }
+  if (await speaksHttp(address)) {
+    return {
+      reason: 'an HTTP server listens there',
+      advice: "That may be the broker's HTTP port; clients need the one of --listen.",
+    }
+  }
+  return { reason, advice: NOBODY_THERE }
+}
+
+/** Whether a Kafka broker is there when it is spoken to in this way; who we are does not matter for that. */
+async function answers(address: HostPort, { timeoutMs }: ClusterOptions, security: SecurityOptions): Promise<boolean> {
+  try {
+    const connection = await Connection.connect({
+      ...address,
+      ...security,
+      ...(timeoutMs === undefined ? {} : { timeoutMs }),
+    })
+    await connection.close()
+    return true
+  } catch {
+    return false
+  }
+}
+
+async function speaksHttp({ host, port }: HostPort): Promise<boolean> {
+  try {
+    await fetch(`http://${host.includes(':') ? `[${host}]` : host}:${port}/`, { signal: AbortSignal.timeout(1_000) })
+    return true
+  } catch {
+    return false
+  }
+}
+
+/** Where a broker sends its clients, and whether they get there. */
+export async function advertised(
   nodeId: number,
   address: HostPort,
   dialled: readonly HostPort[],
-  timeoutMs: number,
+  options: ClusterOptions,
 ): Promise<Finding> {
   const text = formatHostPort(address)
-  if (dialled.some(({ host, port }) => host === address.host && port === address.port)) {
-    return { check: 'advertised', level: 'ok', what: `broker ${nodeId} sends its clients to ${text}`, advice: null }
-  }
-  const tried = await tryAddress(address, timeoutMs)
-  if (tried.level === 'ok') {
-    return {
-      check: 'advertised',
-      level: 'ok',
-      what: `broker ${nodeId} sends its clients to ${text}, which answers`,
-      advice: null,
-    }
-  }
-  const isLoopback = LOOPBACK.test(address.host)
-  return {
-    check: 'advertised',
-    level: 'problem',
-    what: `broker ${nodeId} sends its clients to ${text}, which cannot be reached from here`,
-    advice: isLoopback
-      ? 'It advertises a loopback address: clients elsewhere cannot follow. Set its --advertise (advertised.listeners) to what they can reach.'
-      : 'Set its --advertise (advertised.listeners) to an address that clients reach, or make this name resolve here.',
-  }
+  const sends = `broker ${nodeId} sends its clients to ${text}`
+  if (dialled.some(({ host, port }) => host === address.host && port === address.port)) return fine('advertised', sends)
+  const tried = await tryAddress(address, options)
+  if (tried.level === 'ok') return fine('advertised', `${sends}, which answers`)
+  const advice = LOOPBACK.test(address.host)
+    ? 'It advertises a loopback address: clients elsewhere cannot follow. Set its --advertise (advertised.listeners) to what they can reach.'
+    : 'Set its --advertise (advertised.listeners) to an address that clients reach, or make this name resolve here.'
+  return trouble('advertised', `${sends}, which cannot be reached from here (${tried.what})`, advice)
 }

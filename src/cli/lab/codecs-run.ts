@@ -23,13 +23,13 @@ import { renderHtml } from '../../lab/report/html.ts'
 import { renderText } from '../../lab/report/text.ts'
 import type { RecordInput } from '../../records/batch.ts'
 import { CliError, usageError } from '../errors.ts'
-import { unescapeText } from '../lines.ts'
-import type { BootstrapOptions } from '../options.ts'
+import { unescapeBytes } from '../lines.ts'
 import { note, Progress, print, printJson, table, wantsColour } from '../output.ts'
+import type { ConnectionOptions } from '../profile/settings.ts'
 import { selfCommand } from '../self.ts'
 import { withCluster } from '../with-cluster.ts'
 
-export interface CodecsOptions extends BootstrapOptions {
+export interface CodecsOptions extends ConnectionOptions {
   readonly file?: string
   readonly topic?: string
   readonly sample?: SampleName
@@ -146,9 +146,9 @@ async function findRecords(options: CodecsOptions, bytes: number): Promise<Found
 
 function splitOf({ split, delimiter, keySeparator }: CodecsOptions): Split {
   if (split === 'lines') {
-    const end = Buffer.from(unescapeText(delimiter))
+    const end = unescapeBytes(delimiter)
     if (end.length === 0) throw usageError('--delimiter must not be empty')
-    const separator = keySeparator === undefined ? null : Buffer.from(unescapeText(keySeparator))
+    const separator = keySeparator === undefined ? null : unescapeBytes(keySeparator)
     return { kind: 'delimiter', delimiter: end, keySeparator: separator }
   }
   const prefix = LENGTH_PREFIXES.find((name) => name === split)

@@ -1,6 +1,6 @@
 /** `samsa lab codecs`: its options. What it does is in ./codecs-run.ts and src/lab/codecs, loaded once the options are right. */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import { bootstrapOptions, nonNegativeInteger, positiveInteger } from '../options.ts'
+import { connectionOptions, nonNegativeInteger, positiveInteger } from '../options.ts'
 import type { CodecsOptions } from './codecs-run.ts'
 
 const HELP = `
@@ -38,7 +38,7 @@ export function codecsCommand(): Command {
     .option('-f, --file <path>', 'records of this file')
     .option('-t, --topic <topic>', 'records of this topic, from its beginning')
     .addOption(new Option('--sample <kind>', 'made-up records').choices(SAMPLES))
-  for (const option of bootstrapOptions()) made.addOption(option)
+  for (const option of connectionOptions()) made.addOption(option)
   return made
     .addOption(new Option('--split <how>', 'how the file is split; see below').default('lines'))
     .addOption(new Option('-D, --delimiter <text>', 'what ends a line').default('\\n', 'a line feed'))

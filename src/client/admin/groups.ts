@@ -16,6 +16,7 @@ import type { Cluster } from '../cluster.ts'
 import type { Connection } from '../connection.ts'
 import { brokerError, KafkaError } from '../errors.ts'
 import { retrying } from '../retry.ts'
+import { describeOtherKinds } from './group-kinds.ts'
 
 /** A group, as the list of all groups shows it. */
 export interface ListedGroup {
@@ -47,15 +48,29 @@ export interface DescribedMember {
   readonly clientId: string
   /** As the broker writes it: `/127.0.0.1`. */
   readonly clientHost: string
-  /** The partitions that it has. */
+  /** The partitions that it has. Of a streams group: those that its active tasks read. */
   readonly assignment: readonly PartitionsOfTopic[]
+  /** Only in streams groups: the process that the member is a thread of. */
+  readonly processId?: string
+  /** Only in streams groups: `subtopology_partition`. */
+  readonly tasks?: GroupTasks
+}
+
+/** The tasks of a member of a streams group, by what it does with them. */
+export interface GroupTasks {
+  /** It processes them. */
+  readonly active: readonly string[]
+  /** It keeps a copy of their state. */
+  readonly standby: readonly string[]
+  /** It is catching up with their state. */
+  readonly warmup: readonly string[]
 }
 
 /** A consumer group with its members. */
 export interface GroupDescription {
   /** The group's id. */
   readonly groupId: string
-  /** `classic` or `consumer`: the protocol that it speaks. */
+  /** `classic`, `consumer`, `share` or `streams`: the protocol that it speaks. */
   readonly type: string
   /** Kafka's name of its state: `Stable`, `Empty`, `PreparingRebalance`, `Assigning`, ... */
   readonly state: string
@@ -94,8 +109,8 @@ export function describeGroup(cluster: Cluster, groupId: string): Promise<GroupD
   return retrying(cluster.timeoutMs, async () => {
     const connection = await cluster.groupCoordinator(groupId)
     const coordinator = await coordinatorOf(cluster, connection)
-    const modern = await describeModern(connection, groupId)
-    return { ...(modern ?? (await describeClassic(connection, groupId))), coordinator }
+    const described = (await describeModern(connection, groupId)) ?? (await describeOtherKinds(connection, groupId))
+    return { ...(described ?? (await describeClassic(connection, groupId))), coordinator }
   })
 }
 
