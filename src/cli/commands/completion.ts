@@ -1,21 +1,26 @@
-/** `samsa completion`: scripts that complete commands and options in bash, zsh and fish, made from the commands themselves. */
+/** `samsa completion`: scripts that complete commands, options and names in bash, zsh and fish. What is in them: ../completion/. */
 import { Argument, Command } from 'commander'
+import { listGroups } from '../../client/admin/groups.ts'
+import { SHELLS, type Shell, script } from '../completion/scripts.ts'
+import { completionsOf } from '../completion/words.ts'
+import { connectionOptions } from '../options.ts'
 import { print } from '../output.ts'
+import { profilesPath, readProfiles } from '../profile/profiles-file.ts'
+import type { ConnectionOptions } from '../profile/settings.ts'
+import { withCluster } from '../with-cluster.ts'
 
-type Shell = 'bash' | 'zsh' | 'fish'
+const KINDS = ['topics', 'groups', 'profiles'] as const
+type Kind = (typeof KINDS)[number]
 
-/** A command as typed so far, and what may come next. */
-export interface Completions {
-  /** `samsa topics create`. */
-  readonly path: readonly string[]
-  readonly commands: readonly { readonly name: string; readonly summary: string }[]
-  readonly options: readonly { readonly flag: string; readonly summary: string }[]
-}
+/** Whoever presses the tab key does not wait for longer. */
+const NAMES_TIMEOUT_MS = 1_500
+const NAMES_MAX = 10_000
 
 export function command(): Command {
   return new Command('completion')
-    .description('Print a script that completes commands and options.')
-    .addArgument(new Argument('<shell>', 'where it shall work').choices(['bash', 'zsh', 'fish']))
+    .description('Print a script that completes commands, options, and names of topics, groups and profiles.')
+    .addArgument(new Argument('<shell>', 'where it shall work').choices(SHELLS))
+    .addCommand(namesCommand(), { hidden: true })
     .addHelpText(
       'after',
       `
@@ -31,71 +36,24 @@ Examples:
     })
 }
 
-export function completionsOf(program: Command, before: readonly string[] = []): Completions[] {
-  const path = [...before, program.name()]
-  const shown = program.createHelp().visibleCommands(program)
-  const own: Completions = {
-    path,
-    commands: shown.map((child) => ({ name: child.name(), summary: child.summary() || child.description() })),
-    options: program
-      .createHelp()
-      .visibleOptions(program)
-      .flatMap(({ long, description }) => (long === undefined ? [] : [{ flag: long, summary: description }])),
-  }
-  return [
-    own,
-    ...program.commands.filter((child) => shown.includes(child)).flatMap((child) => completionsOf(child, path)),
-  ]
-}
-
-function script(shell: Shell, completions: readonly Completions[]): string {
-  if (shell === 'fish') return fish(completions)
-  const functions = bash(completions)
-  return shell === 'bash'
-    ? `${functions}complete -F _samsa samsa`
-    : `#compdef samsa\nautoload -U +X bashcompinit && bashcompinit\n${functions}complete -F _samsa samsa`
-}
-
-/** The words so far without options make the path; a value of an option is no command, so it does not lengthen it. */
-function bash(completions: readonly Completions[]): string {
-  const cases = completions.map(({ path, commands, options }) => {
-    const names = commands.map(({ name }) => name).join(' ')
-    const flags = options.map(({ flag }) => flag).join(' ')
-    return `    '${path.join(' ')}') commands='${names}'; options='${flags}' ;;`
+/** What the scripts ask for. Silence where nobody answers: there is nothing to complete then. */
+function namesCommand(): Command {
+  const made = new Command('names')
+    .description('Print names that the cluster knows, for the scripts.')
+    .addArgument(new Argument('<kind>', 'names of what').choices(KINDS))
+  for (const option of connectionOptions()) made.addOption(option)
+  return made.action(async (kind: Kind, options: ConnectionOptions) => {
+    const bounded = { ...options, timeout: options.timeout ?? NAMES_TIMEOUT_MS }
+    const names = await namesOf(kind, bounded)
+    if (names.length > 0) await print(names.slice(0, NAMES_MAX).join('\n'))
   })
-  return `_samsa() {
-  local path=samsa commands='' options='' word i
-  _samsa_words "$path"
-  for ((i = 1; i < COMP_CWORD; i++)); do
-    word="\${COMP_WORDS[i]}"
-    if [[ " $commands " == *" $word "* ]]; then path="$path $word"; _samsa_words "$path"; fi
-  done
-  if [[ "\${COMP_WORDS[COMP_CWORD]}" == -* ]]; then commands="$options"; fi
-  COMPREPLY=($(compgen -W "$commands" -- "\${COMP_WORDS[COMP_CWORD]}"))
-}
-_samsa_words() {
-  case "$1" in
-${cases.join('\n')}
-  esac
-}
-`
 }
 
-function fish(completions: readonly Completions[]): string {
-  const lines = ['complete -c samsa -f']
-  for (const { path, commands, options } of completions) {
-    const seen = path.slice(1).map((name) => `__fish_seen_subcommand_from ${name}`)
-    const none =
-      commands.length === 0 ? [] : [`not __fish_seen_subcommand_from ${commands.map(({ name }) => name).join(' ')}`]
-    const condition = [...seen, ...none].join('; and ')
-    const when = condition === '' ? '' : ` -n '${condition}'`
-    for (const { name, summary } of commands) lines.push(`complete -c samsa${when} -a ${name} -d ${quoted(summary)}`)
-    for (const { flag, summary } of options)
-      lines.push(`complete -c samsa${when} -l ${flag.slice(2)} -d ${quoted(summary)}`)
-  }
-  return lines.join('\n')
-}
-
-function quoted(text: string): string {
-  return `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`
+async function namesOf(kind: Kind, options: ConnectionOptions): Promise<string[]> {
+  if (kind === 'profiles') return [...readProfiles(profilesPath(options.profilesFile)).profiles.keys()]
+  return withCluster(options, async (cluster) => {
+    if (kind === 'groups') return (await listGroups(cluster)).map(({ groupId }) => groupId)
+    const { topics } = await cluster.metadata(null)
+    return topics.flatMap(({ name, isInternal }) => (name === null || isInternal ? [] : [name])).sort()
+  })
 }
