@@ -8,12 +8,13 @@ const LONGEST_DELAY_MS = 2 ** 31 - 1
 
 export class RealTimers implements Timers {
   readonly #clock: Clock
-  readonly #pending = new Map<string, ReturnType<typeof setTimeout>>()
+  readonly #pending = new Map<string, ReturnType<typeof setTimeout> | ReturnType<typeof setImmediate>>()
 
   constructor(clock: Clock) {
     this.#clock = clock
   }
 
+  /** What is due now fires before the next input is looked at: whoever is answered in this turn finds it done. */
   schedule(name: string, dueMs: number, fire: () => void): void {
     this.cancel(name)
     const delayMs = Math.max(0, dueMs - this.#clock.now())
@@ -22,11 +23,12 @@ export class RealTimers implements Timers {
       this.#pending.set(name, setTimeout(again, LONGEST_DELAY_MS))
       return
     }
-    const handle = setTimeout(() => {
+    const due = () => {
       if (this.#pending.get(name) !== handle) return
       this.#pending.delete(name)
       fire()
-    }, delayMs)
+    }
+    const handle = delayMs === 0 ? setImmediate(due) : setTimeout(due, delayMs)
     this.#pending.set(name, handle)
   }
 
@@ -34,7 +36,7 @@ export class RealTimers implements Timers {
     const handle = this.#pending.get(name)
     if (handle === undefined) return
     this.#pending.delete(name)
-    clearTimeout(handle)
+    clear(handle)
   }
 
   endOfTurn(fire: () => void): void {
@@ -43,7 +45,12 @@ export class RealTimers implements Timers {
 
   /** Forgets every pending timer, so that the process can end. */
   cancelAll(): void {
-    for (const handle of this.#pending.values()) clearTimeout(handle)
+    for (const handle of this.#pending.values()) clear(handle)
     this.#pending.clear()
   }
+}
+
+function clear(handle: ReturnType<typeof setTimeout> | ReturnType<typeof setImmediate>): void {
+  clearTimeout(handle as ReturnType<typeof setTimeout>)
+  clearImmediate(handle as ReturnType<typeof setImmediate>)
 }

@@ -98,6 +98,18 @@ describe('a broker', () => {
     })
   }
 
+  // Clients send their second heartbeat as soon as the first is answered; a member that comes too early waits for an interval of them.
+  test('has resolved an expression when the heartbeat with it is answered', async () => {
+    const subscription = { subscribedTopicNames: [], subscribedTopicRegex: 'ord.*' }
+    for (let round = 0; round < 20; round++) {
+      const groupId = `expression-${round}`
+      const joined = await beat(connection, { groupId, ...JOIN, ...subscription })
+      expect(joined.assignment?.topicPartitions).toEqual([])
+      const next = await beat(connection, { groupId, memberEpoch: joined.memberEpoch, ...subscription })
+      expect(next.assignment?.topicPartitions).toMatchObject([{ partitions: [0, 1] }])
+    }
+  })
+
   test('tells a member of new partitions at its next heartbeat', async () => {
     const groupId = 'growing'
     await createTopic(connection, 'growth', { partitions: 1 })

@@ -77,4 +77,17 @@ describe('real timers', () => {
     })
     expect(events).toEqual(['microtask', 'end'])
   })
+
+  test('what is due now fires in its order among what was left for the end of the turn, unless it is cancelled', async () => {
+    const timers = new RealTimers(realClock)
+    const events: string[] = []
+    await new Promise<void>((resolve) => {
+      timers.endOfTurn(() => events.push('first'))
+      timers.schedule('due', realClock.now(), () => events.push('due'))
+      timers.schedule('cancelled', realClock.now(), () => events.push('cancelled'))
+      timers.cancel('cancelled')
+      timers.endOfTurn(resolve)
+    })
+    expect(events).toEqual(['first', 'due'])
+  })
 })
