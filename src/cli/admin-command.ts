@@ -22,24 +22,38 @@ export interface Told {
   readonly verb: string
   /** A code that is no failure here, as with --if-exists. */
   readonly tolerated?: number | null
+  /** What text tells of those fields, behind the name. */
+  readonly after?: (fields: Readonly<Record<string, unknown>>) => string
+}
+
+export type NamedOutcome = Outcome & {
+  readonly name: string
+  /** More that JSON tells of it. */
+  readonly fields?: Readonly<Record<string, unknown>>
 }
 
 /** What was done on stdout, one by one; what failed as the command's error. */
 export async function tellOutcomes(
   options: FormatOptions,
-  outcomes: readonly (Outcome & { readonly name: string })[],
-  { kind, verb, tolerated = null }: Told,
+  outcomes: readonly NamedOutcome[],
+  { kind, verb, tolerated = null, after }: Told,
 ): Promise<void> {
   const failed = outcomes.filter(({ error }) => error !== null && error.errorCode !== tolerated)
   if (options.format === 'json') {
-    const rows = outcomes.map(({ name, error }) => {
+    const rows = outcomes.map(({ name, error, fields = {} }) => {
       const skipped = error !== null && error.errorCode === tolerated
-      return { [kind]: name, done: error === null, ...(skipped || error === null ? {} : { error: error.message }) }
+      return {
+        [kind]: name,
+        ...fields,
+        done: error === null,
+        ...(skipped || error === null ? {} : { error: error.message }),
+      }
     })
     await printJson(rows)
   } else {
     const done = outcomes.filter(({ error }) => error === null)
-    if (done.length > 0) await print(done.map(({ name }) => `${verb} ${name}.`).join('\n'))
+    if (done.length > 0)
+      await print(done.map(({ name, fields }) => `${verb} ${name}${after?.(fields ?? {}) ?? ''}.`).join('\n'))
   }
   if (failed.length > 0) throw new CliError(failed.map(({ error }) => error?.message).join('; '))
 }

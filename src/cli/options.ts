@@ -17,10 +17,17 @@ export function connectionOptions(): Option[] {
     new Option('-b, --bootstrap <host:port,...>', 'brokers to begin with (default: 127.0.0.1:9092)').argParser(
       parseBootstrapOption,
     ),
+    ...profileOptions(),
+    new Option('--timeout <ms>', 'how long to wait for the broker (default: 30000)').argParser(positiveInteger),
+  ]
+}
+
+/** For commands that reach a cluster in another way, too. */
+export function profileOptions(): Option[] {
+  return [
     new Option('--profile <name>', "a cluster of the profiles file; 'none' for none of them"),
     new Option('-X, --property <key=value>', 'any setting of a profile; may be repeated').argParser(collect(keyValue)),
     new Option('--profiles-file <path>', 'file of the profiles').hideHelp(),
-    new Option('--timeout <ms>', 'how long to wait for the broker (default: 30000)').argParser(positiveInteger),
   ]
 }
 

@@ -5,79 +5,11 @@ import { samsa } from './program.ts'
 /** Processes are started, and the machine may be busy. */
 setDefaultTimeout(30_000)
 
-const COMMANDS = [
-  ['serve'],
-  ['topics'],
-  ['topics', 'create'],
-  ['topics', 'list'],
-  ['topics', 'describe'],
-  ['topics', 'alter'],
-  ['topics', 'delete'],
-  ['produce'],
-  ['consume'],
-  ['groups'],
-  ['groups', 'list'],
-  ['groups', 'describe'],
-  ['groups', 'seek'],
-  ['groups', 'delete-offsets'],
-  ['groups', 'delete'],
-  ['configs'],
-  ['configs', 'describe'],
-  ['configs', 'set'],
-  ['configs', 'delete'],
-  ['configs', 'list'],
-  ['offsets'],
-  ['offsets', 'list'],
-  ['offsets', 'trim'],
-  ['transactions'],
-  ['transactions', 'list'],
-  ['transactions', 'describe'],
-  ['transactions', 'producers'],
-  ['transactions', 'abort'],
-  ['transactions', 'fence'],
-  ['acls'],
-  ['acls', 'list'],
-  ['acls', 'create'],
-  ['acls', 'delete'],
-  ['users'],
-  ['users', 'list'],
-  ['users', 'set'],
-  ['users', 'delete'],
-  ['quotas'],
-  ['quotas', 'list'],
-  ['quotas', 'set'],
-  ['quotas', 'delete'],
-  ['cluster'],
-  ['cluster', 'info'],
-  ['cluster', 'features'],
-  ['cluster', 'log-dirs'],
-  ['cluster', 'elect'],
-  ['cluster', 'reassignments'],
-  ['doctor'],
-  ['completion'],
-  ['lab'],
-  ['lab', 'io'],
-  ['bench'],
-  ['bench', 'broker'],
-  ['bench', 'compare'],
-  ['version'],
-]
-
 describe('help', () => {
-  test.concurrent.each(COMMANDS.map((words) => [words.join(' '), words] as const))(
-    '%s --help has examples',
-    async (_, words) => {
-      const { exitCode, stdout, stderr } = await samsa([...words, '--help'])
-      expect(exitCode).toBe(0)
-      expect(stdout).toContain(`Usage: samsa ${words.join(' ')}`)
-      expect(stdout).toContain('Examples:\n  ')
-      expect(stderr).toBe('')
-    },
-  )
-
   test('without a command the help lists all of them', async () => {
     const { stdout } = await samsa(['--help'])
-    for (const [name] of COMMANDS) expect(stdout).toContain(`\n  ${name} `)
+    for (const name of ['serve', 'topics', 'profile', 'completion']) expect(stdout).toContain(`\n  ${name} `)
+    expect(stdout).toContain('Examples:\n  ')
   })
 
   test('help of the options that users ask about', async () => {

@@ -25,8 +25,8 @@ export function command(): Command {
   samsa doctor --profile prod --strict
   samsa doctor --no-cluster --data /var/lib/samsa --format json
 
-Looked at: addresses and names, TLS, users, advertised addresses, controller, leaders and replicas, clocks; of this machine open files, room,
-file system, syncs and speed of the disk.
+Looked at: addresses and names, TLS, users, advertised addresses, controller, leaders and replicas, clocks; of this
+machine open files, room, file system, syncs and speed of the disk.
 
 Exit codes: 0 no problem (with --strict: no warning either), 1 something is wrong, 2 bad usage.`,
   )

@@ -1,9 +1,7 @@
 /** `samsa export`: its options. What it does is in ../export/run.ts. */
 import { Command, Option } from 'commander'
-import { formatHostPort } from '../../client/address.ts'
 import type { ExportOptions } from '../export/run.ts'
-import { address, formatOption, nonNegativeInteger } from '../options.ts'
-import { DEFAULT_HTTP } from '../serve/settings.ts'
+import { address, formatOption, nonNegativeInteger, profileOptions } from '../options.ts'
 
 const HELP = `
 Writes DIR/TOPIC-PARTITION/OFFSET.log, the broker's own files up to the high watermark; kafka-dump-log reads them. Every batch's
@@ -21,7 +19,7 @@ Examples:
 Exit codes: 0 exported, 1 failed or incomplete (run it again), 2 bad usage.`
 
 export function command(): Command {
-  return new Command('export')
+  const made = new Command('export')
     .description("Copy a topic's log files from a broker's HTTP port into a folder.")
     .argument('<topic>', 'topic to export')
     .requiredOption('-o, --output <dir>', 'folder to write to; made if it is not there')
@@ -30,10 +28,12 @@ export function command(): Command {
       new Option('--from <offset>', 'begin with the segment that holds this offset').argParser(nonNegativeInteger),
     )
     .addOption(
-      new Option('--http <host:port>', "address of the broker's HTTP port")
-        .argParser(address)
-        .default(DEFAULT_HTTP, formatHostPort(DEFAULT_HTTP)),
+      new Option('--http <host:port>', "address of the broker's HTTP port (default: 127.0.0.1:9080)").argParser(
+        address,
+      ),
     )
+  for (const option of profileOptions()) made.addOption(option)
+  return made
     .addOption(formatOption())
     .addHelpText('after', HELP)
     .action(async (topic: string, options: ExportOptions) =>

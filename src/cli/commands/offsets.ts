@@ -79,11 +79,11 @@ function trimCommand(): Command {
           partitions.map((partition) => ({ topic: name, partition, offset })),
         )
       })
-      const named = deleted.map(({ topic, partition, logStartOffset, error }) => ({
-        name: error === null ? `${topic}-${partition} before ${logStartOffset}` : `${topic}-${partition}`,
-        error,
-      }))
-      await tellOutcomes(options, named, { kind: 'partition', verb: 'Deleted the records of' })
+      const named = deleted.map(({ topic, partition, logStartOffset, error }) => {
+        return { name: `${topic}-${partition}`, error, fields: { logStartOffset } }
+      })
+      const after = ({ logStartOffset }: Readonly<Record<string, unknown>>): string => ` before ${logStartOffset}`
+      await tellOutcomes(options, named, { kind: 'partition', verb: 'Deleted the records of', after })
     })
 }
 

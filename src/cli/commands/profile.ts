@@ -64,8 +64,8 @@ function profileCommand(name: string, summary: string, examples: string): Comman
   return made.addOption(formatOption()).addHelpText('after', `\nExamples:\n${examples}`)
 }
 
-async function changed(options: FormatOptions, name: string, sentence: string): Promise<void> {
-  if (options.format === 'json') await printJson({ profile: name, done: true })
+async function changed(options: FormatOptions, names: readonly string[], sentence: string): Promise<void> {
+  if (options.format === 'json') await printJson(names.map((profile) => ({ profile, done: true })))
   else await print(sentence)
 }
 
@@ -116,7 +116,7 @@ function createCommand(): Command {
       }
       const current = options.use === true || file.profiles.size === 0 ? name : file.current
       writeProfiles({ ...withProfile(file, name, properties), current })
-      await changed(options, name, `Created profile ${name}${current === name ? ', the current one' : ''}.`)
+      await changed(options, [name], `Created profile ${name}${current === name ? ', the current one' : ''}.`)
     })
 }
 
@@ -170,7 +170,7 @@ function useCommand(): Command {
       writeProfiles({ ...file, current: name === 'none' ? null : name })
       await changed(
         options,
-        name,
+        [name],
         name === 'none' ? 'No profile is the current one now.' : `Now using profile ${name}.`,
       )
     })
@@ -196,7 +196,7 @@ function setCommand(): Command {
         ...(options.askPassword === true ? { 'sasl.password': await newSecret('password') } : {}),
       }
       writeProfiles(withProfile(file, name, properties))
-      await changed(options, name, `Changed profile ${name}.`)
+      await changed(options, [name], `Changed profile ${name}.`)
     })
 }
 
@@ -209,7 +209,7 @@ function unsetCommand(): Command {
       const properties = { ...profileNamed(file, name) }
       for (const each of names) delete properties[propertyNamed(each)?.name ?? each]
       writeProfiles(withProfile(file, name, properties))
-      await changed(options, name, `Changed profile ${name}.`)
+      await changed(options, [name], `Changed profile ${name}.`)
     })
 }
 
@@ -223,7 +223,7 @@ function renameCommand(): Command {
       if (file.profiles.has(checkProfileName(newName))) throw new CliError(`profile '${newName}' exists already`)
       const profiles = new Map([...file.profiles].map(([each, held]) => [each === name ? newName : each, held]))
       writeProfiles({ ...file, profiles, current: file.current === name ? newName : file.current })
-      await changed(options, newName, `Renamed profile ${name} to ${newName}.`)
+      await changed(options, [newName], `Renamed profile ${name} to ${newName}.`)
     })
 }
 
@@ -236,7 +236,7 @@ function deleteCommand(): Command {
       const profiles = new Map([...file.profiles].filter(([name]) => !names.includes(name)))
       const current = names.includes(file.current ?? '') ? null : file.current
       writeProfiles({ ...file, profiles, current })
-      for (const name of names) await changed(options, name, `Deleted profile ${name}.`)
+      await changed(options, names, names.map((name) => `Deleted profile ${name}.`).join('\n'))
     })
 }
 

@@ -1,20 +1,21 @@
 /** Runs an export: which partitions and segments, one after the other, with retries, progress and a summary. */
 import { mkdirSync } from 'node:fs'
 import { join, resolve } from 'node:path'
-import type { HostPort } from '../../client/address.ts'
+import { formatHostPort, type HostPort, parseHostPort } from '../../client/address.ts'
 import type { SegmentListing, TopicListing } from '../../http/listing.ts'
-import { CliError } from '../errors.ts'
+import { CliError, usageError } from '../errors.ts'
 import type { FormatOptions } from '../options.ts'
 import { note, Progress, print, printJson, table } from '../output.ts'
+import { type ConnectionOptions, settingsFor } from '../profile/settings.ts'
 import { ExportFailure, HttpLogs } from './http-logs.ts'
 import { Manifest } from './manifest.ts'
 import { exportSegment } from './segment-export.ts'
 
-export interface ExportOptions extends FormatOptions {
+export interface ExportOptions extends FormatOptions, Pick<ConnectionOptions, 'profile' | 'property' | 'profilesFile'> {
   readonly output: string
   readonly partition?: readonly number[]
   readonly from?: number
-  readonly http: HostPort
+  readonly http?: HostPort
 }
 
 interface ExportedPartition {
@@ -35,7 +36,7 @@ const RETRY_AFTER_MS = 500
 
 export async function exportTopic(topic: string, options: ExportOptions): Promise<void> {
   const startedMs = performance.now()
-  const logs = new HttpLogs(options.http, topic)
+  const logs = new HttpLogs(await httpAddress(options), topic)
   try {
     const listing = await logs.topic()
     const exported: ExportedPartition[] = []
@@ -47,6 +48,14 @@ export async function exportTopic(topic: string, options: ExportOptions): Promis
     if (!(error instanceof ExportFailure)) throw error
     throw new CliError(error.mayRetry ? `${error.message}; run it again to continue` : error.message)
   }
+}
+
+async function httpAddress(options: ExportOptions): Promise<HostPort> {
+  const given = options.http === undefined ? undefined : formatHostPort(options.http)
+  const settings = await settingsFor(options, { 'http.address': given })
+  const address = parseHostPort(settings.get('http.address') ?? '')
+  if (typeof address === 'string') throw usageError(`http.address: ${address}`)
+  return address
 }
 
 function wantedPartitions({ topic, partitions }: TopicListing, options: ExportOptions): number[] {

@@ -2,7 +2,7 @@
  * What the commands that talk to a cluster can be told about it: one name for each thing, the same with -X, in a profile and, in capitals, in
  * the environment. The names are those of librdkafka and of Kafka's own clients; other names that people know lead to the same.
  */
-import { parseBootstrap } from '../../client/address.ts'
+import { parseBootstrap, parseHostPort } from '../../client/address.ts'
 import { CODEC_NAMES } from '../../records/codecs/index.ts'
 
 export interface PropertyDefinition {
@@ -124,7 +124,7 @@ export const PROPERTIES: readonly PropertyDefinition[] = [
     summary: "the broker's HTTP port, for export: HOST:PORT",
     standard: '127.0.0.1:9080',
     check: (value) => {
-      const parsed = parseBootstrap(value)
+      const parsed = parseHostPort(value)
       return typeof parsed === 'string' ? parsed : null
     },
   },
