@@ -49,6 +49,20 @@ export type ClientErrorCode =
   | 'ERR_CORRUPT_RECORDS'
   /** The records of this codec cannot be handled here: the message names what is missing. */
   | 'ERR_CODEC_UNAVAILABLE'
+  /** A value is not what its schema asks for: `issues` says where and why. */
+  | 'ERR_VALIDATION'
+  /** None of the schema registry's addresses answered, or it said that it cannot now. */
+  | 'ERR_REGISTRY_UNAVAILABLE'
+  /** The schema registry has no such schema, subject or version. */
+  | 'ERR_SCHEMA_NOT_FOUND'
+  /** The schema registry refuses a schema because of those that the subject has. */
+  | 'ERR_SCHEMA_INCOMPATIBLE'
+  /** A schema that cannot be understood, by the schema registry or here. */
+  | 'ERR_SCHEMA_INVALID'
+  /** The schema registry refuses for another reason: the message and `registryCode` say which. */
+  | 'ERR_REGISTRY'
+  /** An optional package is not installed: the message names it. */
+  | 'ERR_PACKAGE_MISSING'
 
 /** `UNKNOWN(n)`: a code that a newer broker knows and this client does not. */
 export type KafkaErrorCode = ClientErrorCode | keyof typeof ErrorCode | `UNKNOWN(${number})`
@@ -58,7 +72,16 @@ const RETRIABLE_HERE: ReadonlySet<KafkaErrorCode> = new Set([
   'ERR_CONNECTION_CLOSED',
   'ERR_TIMEOUT',
   'ERR_BUFFER_FULL',
+  'ERR_REGISTRY_UNAVAILABLE',
 ] as const)
+
+/** What a schema does not like about a value. */
+export interface ValidationIssue {
+  /** In the schema's or its library's words. */
+  readonly message: string
+  /** Field names and list positions from the value down to the place; empty for the value as a whole. */
+  readonly path: readonly string[]
+}
 
 /** Records that cannot be read. */
 export interface UnreadablePlace {
@@ -74,6 +97,9 @@ export interface KafkaErrorOptions {
   readonly place?: UnreadablePlace
   /** The protocol's number of the error, where a broker gave one. */
   readonly errorCode?: number
+  readonly issues?: readonly ValidationIssue[]
+  /** The schema registry's number of the error, where it gave one. */
+  readonly registryCode?: number
 }
 
 /**
@@ -91,6 +117,10 @@ export class KafkaError extends Error {
   readonly retriable: boolean
   /** Of ERR_CORRUPT_RECORDS, ERR_CODEC_UNAVAILABLE and a consumer's ERR_SERIALIZATION: what cannot be read; else null. */
   readonly place: UnreadablePlace | null
+  /** What a schema does not like about the value; empty where no schema was asked. */
+  readonly issues: readonly ValidationIssue[]
+  /** The schema registry's error number (40403, 42201, 409, ...) or HTTP status where one answered with an error, else 0. */
+  readonly registryCode: number
 
   /** For errors of your own that shall look like the client's, in tests for instance. */
   constructor(code: KafkaErrorCode, message: string, options: KafkaErrorOptions = {}) {
@@ -98,6 +128,8 @@ export class KafkaError extends Error {
     this.code = code
     this.errorCode = options.errorCode ?? 0
     this.place = options.place ?? null
+    this.issues = options.issues ?? []
+    this.registryCode = options.registryCode ?? 0
     this.retriable = this.errorCode === 0 ? RETRIABLE_HERE.has(code) : isRetriable(this.errorCode)
   }
 }
@@ -107,6 +139,12 @@ export function brokerError(errorCode: number, what: string, detail?: string | n
   const name = errorName(errorCode)
   const reason = detail === undefined || detail === null || detail === '' ? name : `${detail} (${name})`
   return new KafkaError(name as KafkaErrorCode, `${what}: ${reason}`, { errorCode })
+}
+
+/** `what` says which value does not fit which schema. */
+export function validationError(what: string, issues: readonly ValidationIssue[], cause?: unknown): KafkaError {
+  const list = issues.map(({ message, path }) => (path.length === 0 ? message : `${path.join('.')}: ${message}`))
+  return new KafkaError('ERR_VALIDATION', `${what}: ${list.join('; ')}`, { issues, cause })
 }
 
 /** The connection is lost or the answer is overdue: asking again, perhaps another broker, may help. */
@@ -132,7 +170,8 @@ const OWN_FOLDERS = ['producer', 'consumer'].map((folder) => join(import.meta.di
  * Several callers may wait for one answer, so each gets an error of its own, with the same code and cause.
  */
 export function fromCallSite(error: KafkaError, origin: Error | null): KafkaError {
-  const copy = new KafkaError(error.code, error.message, { cause: error.cause ?? error, errorCode: error.errorCode })
+  const { code, message, cause = error, errorCode, issues, registryCode } = error
+  const copy = new KafkaError(code, message, { cause, errorCode, issues, registryCode })
   const frames = origin?.stack?.split('\n').slice(1) ?? []
   const own = frames.findIndex((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)))
   if (own >= 0) copy.stack = `${copy.name}: ${copy.message}\n${frames.slice(own).join('\n')}`

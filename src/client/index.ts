@@ -46,7 +46,7 @@ export type {
 } from './admin/transactions.ts'
 export type { CredentialChange, ScramMechanism, UserCredentials } from './admin/users.ts'
 export * from './consumer/index.ts'
-export { KafkaError, type KafkaErrorCode } from './errors.ts'
+export { KafkaError, type KafkaErrorCode, type ValidationIssue } from './errors.ts'
 export type {
   BatchEvent,
   ClientHooks,
@@ -69,7 +69,32 @@ export type { HeadersInput, HeaderValue, ProducerRecord, RecordMetadata } from '
 export type { GroupMetadata, TransactionOffset } from './producer/transactions.ts'
 export type { RetryPolicy } from './retry.ts'
 export type { OAuthBearerOptions, PlainOptions, SaslOptions, ScramOptions } from './sasl.ts'
+export { type AvroSerdeOptions, avroSerde } from './serdes/avro.ts'
+export type { AvroConverter } from './serdes/avro-logical.ts'
 export { bytesSerde, jsonSerde, stringSerde } from './serdes/basic.ts'
+export { type JsonSchemaSerdeOptions, jsonSchemaSerde } from './serdes/json-schema.ts'
 export { type MsgpackOptions, msgpackSerde } from './serdes/msgpack.ts'
+export { type ProtobufCodec, type ProtobufSerdeOptions, protobufSerde } from './serdes/protobuf.ts'
+export type { FetchFunction } from './serdes/registry/http.ts'
+export {
+  type DeleteOptions,
+  type ListOptions,
+  type NormalizeOptions,
+  type RegistryCallOptions,
+  SchemaRegistry,
+  type SchemaRegistryOptions,
+} from './serdes/registry/schema-registry.ts'
+export type * from './serdes/registry/types.ts'
+export type { SchemaDependency, SchemaSerdeOptions } from './serdes/schema-serde.ts'
 export type { Bytes, Deserializer, Serde, SerdeContext, SerdePair, Serializer } from './serdes/serde.ts'
+export type { SubjectContext, SubjectNameStrategy } from './serdes/subjects.ts'
+export {
+  type SchemaInputOf,
+  type SchemaOutputOf,
+  type StandardIssue,
+  type StandardResult,
+  type StandardSchema,
+  type ValidatedSerde,
+  validated,
+} from './serdes/validated.ts'
 export type { TlsOptions } from './transport/transport.ts'

@@ -1,6 +1,6 @@
 /** Bytes to keys and values, and what becomes of a message whose bytes cannot be read. */
 import { KafkaError } from '../errors.ts'
-import type { Deserializer, SerdePair } from '../serdes/serde.ts'
+import type { Deserializer, SerdeContext, SerdePair } from '../serdes/serde.ts'
 import type { Message } from './message.ts'
 
 /** What makes keys and values of bytes; without one, they stay views of the bytes. */
@@ -14,6 +14,36 @@ export type DeserializeErrorHandler = (message: Message, error: KafkaError) => P
 
 /** False when the message cannot be read; it has been dealt with. */
 export type Preparation = boolean | Promise<boolean>
+
+/**
+ * What a record itself is to blame for. Anything else (a schema registry that is down, or refuses the password) would befall the next
+ * record, too: it ends the reading, so that a good record is not put aside.
+ */
+const ABOUT_THE_RECORD: ReadonlySet<string> = new Set([
+  'ERR_SERIALIZATION',
+  'ERR_VALIDATION',
+  'ERR_SCHEMA_NOT_FOUND',
+  'ERR_SCHEMA_INVALID',
+])
+
+/** Headers are decoded only if the deserializer asks for one. */
+class MessageContext implements SerdeContext {
+  readonly field: 'key' | 'value'
+  private readonly message: Pick<Message, 'topic' | 'header'>
+
+  constructor(message: Pick<Message, 'topic' | 'header'>, field: 'key' | 'value') {
+    this.message = message
+    this.field = field
+  }
+
+  get topic(): string {
+    return this.message.topic
+  }
+
+  header(name: string): Buffer | null | undefined {
+    return this.message.header(name)
+  }
+}
 
 export class MessagePreparer<V, K> {
   private readonly serdes: ConsumerSerdes<V, K>
@@ -49,7 +79,7 @@ export class MessagePreparer<V, K> {
     const { key } = this.serdes
     const bytes = key === undefined ? null : message.rawKey
     if (key === undefined || bytes === null) return null
-    const made = key.deserialize(bytes, { topic: message.topic, field: 'key' })
+    const made = key.deserialize(bytes, new MessageContext(message, 'key'))
     if (made instanceof Promise) return made
     message.setKey(made)
     return null
@@ -59,7 +89,7 @@ export class MessagePreparer<V, K> {
     const { value } = this.serdes
     const bytes = value === undefined ? null : message.rawValue
     if (value === undefined || bytes === null) return null
-    const made = value.deserialize(bytes, { topic: message.topic, field: 'value' })
+    const made = value.deserialize(bytes, new MessageContext(message, 'value'))
     if (made instanceof Promise) return made
     message.setValue(made)
     return null
@@ -80,7 +110,11 @@ export class MessagePreparer<V, K> {
     const reason = cause instanceof Error ? cause.message : String(cause)
     const what = `${topic}-${partition} at offset ${offset} cannot be deserialized: ${reason}`
     const place = { topic, partition, offset, nextOffset: offset + 1 }
-    const error = new KafkaError('ERR_SERIALIZATION', what, { cause, place })
+    if (cause instanceof KafkaError && !ABOUT_THE_RECORD.has(cause.code)) {
+      throw new KafkaError(cause.code, what, { cause, place, registryCode: cause.registryCode })
+    }
+    const issues = cause instanceof KafkaError ? cause.issues : []
+    const error = new KafkaError('ERR_SERIALIZATION', what, { cause, place, issues })
     if (this.onError === null) throw error
     await this.onError(message as unknown as Message, error)
     return false

@@ -7,7 +7,7 @@ import type { SecurityOptions } from '../connection.ts'
 import { KafkaError } from '../errors.ts'
 import type { ClientHooks } from '../observe/hooks.ts'
 import { DEFAULT_RETRY, type RetryPolicy } from '../retry.ts'
-import { plainSerializer } from '../serdes/basic.ts'
+import { defaultSerializer } from '../serdes/default-serializer.ts'
 import type { Bytes, SerdePair, Serializer } from '../serdes/serde.ts'
 import type { Compression } from './batch.ts'
 import type { Partitioner } from './partitioners.ts'
@@ -128,11 +128,9 @@ export function resolveOptions<V, K>(options: ProducerOptions<V, K>): ResolvedOp
 export function serializersOf<V, K>(
   options: ProducerOptions<V, K>,
 ): { readonly value: Serializer<V>; readonly key: Serializer<K> } {
-  // Without a serde the type parameters are their defaults, which the plain serializer takes; it refuses anything else.
-  const plain = plainSerializer as unknown
   return {
-    value: options.serdes?.value ?? (plain as Serializer<V>),
-    key: options.serdes?.key ?? (plain as Serializer<K>),
+    value: options.serdes?.value ?? defaultSerializer,
+    key: options.serdes?.key ?? defaultSerializer,
   }
 }
 

@@ -1,5 +1,5 @@
 /** Serdes that need nothing but the runtime. */
-import type { Bytes, Serde, Serializer } from './serde.ts'
+import type { Serde } from './serde.ts'
 
 /** UTF-8 text. */
 export const stringSerde: Serde<string> = {
@@ -23,12 +23,4 @@ export function jsonSerde<T>(): Serde<T> {
     },
     deserialize: (bytes) => JSON.parse(bytes.toString('utf8')) as T,
   }
-}
-
-/** What stands in when no serde is given. */
-export const plainSerializer: Serializer<Bytes> = {
-  serialize: (value) => {
-    if (typeof value === 'string' || value instanceof Uint8Array) return value
-    throw new TypeError(`a ${value === undefined ? 'missing value' : typeof value} needs a serde: see 'serdes'`)
-  },
 }

@@ -3,7 +3,7 @@
  * asked): those that answer at once cost nothing extra. Null never reaches a serde: it is Kafka's tombstone and stays null.
  */
 
-/** What a key or a value is when no serde is given: strings are UTF-8, bytes are taken as they are. */
+/** What a key or a value is when no serde is given: strings are UTF-8, bytes are taken as they are (and objects, see Producer, are MessagePack). */
 export type Bytes = string | Uint8Array
 
 /** What is being serialized. */
@@ -12,6 +12,8 @@ export interface SerdeContext {
   readonly topic: string
   /** The record's key or its value. */
   readonly field: 'key' | 'value'
+  /** When reading: the last header of this name, a view; undefined if there is none. */
+  header?(name: string): Uint8Array | null | undefined
 }
 
 /** Makes bytes of keys or values. */
