@@ -66,7 +66,7 @@ export class ShareService {
     this.shareServices = {
       persister: this.persister,
       latestOffset: (topic, index) => partitions.get(topic, index)?.log?.highWatermark ?? null,
-      forgetDeliveries: (groupId) => this.sharedPartitions.forgetGroup(groupId),
+      forgetDeliveries: (key) => this.sharedPartitions.forget(key),
     }
     this.#stopFollowing = image.onChange((change) => this.#follow(change))
     this.#ledPartitions = new LedPartitions({ nodeId, image, topic: SHARE_STATE_TOPIC, coordinator: this.coordinator })

@@ -8,15 +8,15 @@ import { statesInitialized, statesNotInitialized } from './group/share/offsets.t
 import type { Waiter } from './group/turn.ts'
 import { Gather } from './replies.ts'
 import type { RunInGroup } from './run-in-group.ts'
-import type { SharePersister, StateFailure } from './share-state/persister.ts'
+import type { SharePartitionKey, SharePersister, StateFailure } from './share-state/persister.ts'
 
 /** What share groups need of the rest of the broker. */
 export interface ShareServices {
   readonly persister: SharePersister
   /** Where the next record of a partition will be; null: it cannot be said here. */
   latestOffset(topic: string, partition: number): number | null
-  /** The states of the group's partitions are others from now on. */
-  forgetDeliveries(groupId: string): void
+  /** The state of the share partition is another one from now on. */
+  forgetDeliveries(key: SharePartitionKey): void
 }
 
 /** Topic id -> partition -> start offset. */
@@ -49,7 +49,7 @@ export class ShareStateKeeper {
     const gather = new Gather<StateFailure>(keys.length, (results) => {
       const outcome = firstFailure(results).errorCode === ErrorCode.NONE ? statesInitialized : statesNotInitialized
       const partitions = partitionsOf(offsets)
-      this.#services.forgetDeliveries(groupId)
+      this.#forgetDeliveries(keys)
       this.#run(groupId, NOBODY, (state, turn) => outcome(state, turn, groupId, partitions), { recordsOnly: true })
       done(byPartition(keys, results))
     })
@@ -62,11 +62,16 @@ export class ShareStateKeeper {
   delete(groupId: string, states: PartitionSet, done: (results: StateResults) => void): void {
     const keys = keysOf(groupId, states)
     const gather = new Gather<StateFailure>(keys.length, (results) => {
-      this.#services.forgetDeliveries(groupId)
+      this.#forgetDeliveries(keys)
       done(byPartition(keys, results))
     })
     for (const [index, key] of keys.entries())
       this.#services.persister.delete(key, (result) => gather.put(index, result))
+  }
+
+  /** Of these partitions only: what members have acquired of others stays theirs. */
+  #forgetDeliveries(keys: readonly SharePartitionKey[]): void {
+    for (const key of keys) this.#services.forgetDeliveries(key)
   }
 }
 

@@ -1,5 +1,6 @@
 /** All partitions that share groups read on this broker, by group; and what members and groups that go away mean for them. */
 
+import type { SharePartitionKey } from '../../coordinator/share-state/persister.ts'
 import type { Partition } from '../partition.ts'
 import { type ShareSession, ShareSessions } from './sessions.ts'
 import type { SharedPartitionDependencies } from './shared-partition.ts'
@@ -53,13 +54,13 @@ export class SharedPartitions {
     return shared
   }
 
-  /** Whoever reads on loads the states anew. */
-  forgetGroup(groupId: string): void {
-    for (const shared of [...(this.#byGroup.get(groupId)?.values() ?? [])]) shared.close()
+  /** Whoever reads on loads the state anew. */
+  forget({ groupId, topicId, partition }: SharePartitionKey): void {
+    this.#byGroup.get(groupId)?.get(`${partition}/${topicId}`)?.close()
   }
 
   close(): void {
-    for (const groupId of [...this.#byGroup.keys()]) this.forgetGroup(groupId)
+    for (const group of [...this.#byGroup.values()]) for (const shared of [...group.values()]) shared.close()
   }
 
   #retire(groupId: string): void {
