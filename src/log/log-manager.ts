@@ -216,11 +216,20 @@ export class LogManager {
 
   /**
    * What a killed process had written without a sync can be read from now on, and coordinators decide by it: where acknowledging needs the
-   * device, no power loss may take it back.
+   * device, no power loss may take it back. A log that cannot be synced is not served until a start that can.
    */
   async #syncRecovered(): Promise<void> {
     const unsynced = [...this.all()].filter((log) => log.acknowledgesSynced && log.recoveryPoint < log.writtenOffset)
     await Promise.all(unsynced.map((log) => this.#syncer.soon(log)))
+    for (const log of unsynced) {
+      if (!log.syncBroken) continue
+      this.#options.logger.error('What was found after a stop cannot be synced; the partition is not served', {
+        log: log.name,
+      })
+      // It stays with its folder, whose checkpoint files go on speaking of it.
+      this.#logs.remove(log)
+      this.#logs.noteFailure(log.topic, log.partition, 'a sync has failed')
+    }
   }
 
   /** What is in the folder of a move that did not end is not trusted: it begins anew. */
