@@ -30,6 +30,9 @@ const NOT_NOW: ReadonlySet<number> = new Set([
   ErrorCode.KAFKA_STORAGE_ERROR,
 ])
 
+/** The topic that is deleted and made anew: only its ids tell which one is meant. */
+export const FLEETING = 'fleeting'
+
 /** The broker said no: this session cannot go on. */
 export class Refused extends Error {
   override readonly name = 'Refused'
@@ -109,12 +112,13 @@ export class SimClient {
     batch: Partial<BatchInput>,
     options: { readonly version: number; readonly transactionalId?: string; readonly acks?: number },
   ): Promise<{ readonly baseOffset: number; readonly deliveredAt: number }> {
-    const { topic, index } = split(records[0]!.partition)
+    const { partition } = records[0]!
     const bytes = buildBatch({ ...batch, records: records.map((record) => this.#encoded(record)) })
-    const topicData = [{ name: topic, partitionData: [{ index, records: [bytes] }] }]
+    const partitionData = [{ index: split(partition).index, records: [bytes] }]
+    const topicData = [{ ...naming(partition), partitionData }]
     const { transactionalId = null, acks = -1, version } = options
     const answer = await this.ask(
-      [ProduceRequest, ProduceResponse, version] as const,
+      [ProduceRequest, ProduceResponse, isById(partition) ? BY_ID.produce : version] as const,
       { transactionalId, acks, timeoutMs: 5000, topicData },
       ({ responses }) => responses[0]?.partitionResponses[0]?.errorCode,
     )
@@ -123,9 +127,12 @@ export class SimClient {
     return { baseOffset: row.baseOffset, deliveredAt: answer.deliveredAt }
   }
 
-  #encoded({ value, key, isTombstone }: SentRecord) {
+  #encoded(record: SentRecord) {
+    const { value, key, isTombstone } = record
+    const nowMs = this.world.clock.now()
+    record.sentMs = Math.min(record.sentMs, nowMs)
     return {
-      timestamp: this.world.clock.now(),
+      timestamp: nowMs,
       key: key === null ? null : Buffer.from(key),
       value: isTombstone ? null : Buffer.from(value),
       headers: isTombstone ? [{ key: value, value: null }] : [],
@@ -138,16 +145,17 @@ export class SimClient {
     fetchOffset: number,
     isCommitted: boolean,
   ): Promise<{ records: SeenRecord[]; nextOffset: number; logStart: number } | null> {
-    const { topic, index } = split(partition)
+    const { index } = split(partition)
     const asked = { partition: index, fetchOffset, partitionMaxBytes: 1000 + this.random.below(8000) }
+    const { name: topic = '', topicId } = naming(partition)
     const value = {
       maxWaitMs: 20,
       minBytes: 1,
       maxBytes: 20_000,
       isolationLevel: isCommitted ? 1 : 0,
-      topics: [{ topic, partitions: [asked] }],
+      topics: [{ topic, ...(topicId === undefined ? {} : { topicId }), partitions: [asked] }],
     }
-    const call = [FetchRequest, FetchResponse, 11] as const
+    const call = [FetchRequest, FetchResponse, isById(partition) ? BY_ID.fetch : 11] as const
     try {
       const answer = await this.ask(call, value, ({ responses }) => responses[0]?.partitions[0]?.errorCode)
       const row = answer.value.responses[0]?.partitions[0]
@@ -162,6 +170,12 @@ export class SimClient {
       if (error instanceof Refused && error.code === ErrorCode.OFFSET_OUT_OF_RANGE) return null
       throw error
     }
+  }
+
+  /** The partition by the name that the model knows it by. */
+  nameOf(partition: string): string {
+    const name = this.world.process.context?.image.topicById(topicIdOf(partition))?.name
+    return name === undefined || name === FLEETING ? partition : `${name}-${split(partition).index}`
   }
 
   /** The earliest (-2) or latest (-1) offset. */
@@ -185,6 +199,26 @@ export class SimClient {
     const answer = await this.ask(call, { groups, requireStable: true }, codeOf)
     return answer.value.groups[0]?.topics[0]?.partitions[0]?.committedOffset ?? -1
   }
+}
+
+const BY_ID = { produce: 13, fetch: 13 } as const
+const ID_PREFIX = 'id:'
+
+/** Partitions of topics that are deleted and made anew go by the id of their topic: `id:TOPIC_ID-INDEX`. */
+export function partitionById(topicId: string, index: number): string {
+  return `${ID_PREFIX}${topicId}-${index}`
+}
+
+export function isById(partition: string): boolean {
+  return partition.startsWith(ID_PREFIX)
+}
+
+export function topicIdOf(partition: string): string {
+  return split(partition).topic.slice(ID_PREFIX.length)
+}
+
+function naming(partition: string): { readonly name?: string; readonly topicId?: string } {
+  return isById(partition) ? { topicId: topicIdOf(partition) } : { name: split(partition).topic }
 }
 
 export function split(partition: string): { topic: string; index: number } {

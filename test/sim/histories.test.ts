@@ -26,9 +26,18 @@ test(
     if (SEED !== undefined || COUNT > 1000) console.log(totals)
     if (COUNT < 50) return
     // The simulation is worth its time only if it gets somewhere.
-    for (const name of ['kills', 'powerLosses', 'cleanStops', 'diskFull', 'stormy'])
+    for (const name of ['kills', 'powerLosses', 'cleanStops', 'diskFull', 'stormy', 'recordsDeleted', 'incarnations'])
       expect(totals[name]).toBeGreaterThan(0)
-    for (const name of ['committed', 'aborted', 'handedOut', 'groupCommits', 'seen']) {
+    for (const name of [
+      'committed',
+      'aborted',
+      'handedOut',
+      'groupCommits',
+      'seen',
+      'shared',
+      'sharedAgain',
+      'shareAcknowledged',
+    ]) {
       expect(totals[name]).toBeGreaterThan(COUNT / 4)
     }
   },

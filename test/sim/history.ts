@@ -4,48 +4,42 @@
  * power loss under `os` ends a history: nothing was promised, but what is there must be a beginning of what was there.
  */
 import type { Log } from '../../src/log/log.ts'
-import { ErrorCode } from '../../src/protocol/errors.ts'
-import { CreateTopicsRequest, CreateTopicsResponse } from '../../src/protocol/messages/19-create-topics.ts'
-import { DeleteRecordsRequest, DeleteRecordsResponse } from '../../src/protocol/messages/21-delete-records.ts'
-import {
-  IncrementalAlterConfigsRequest,
-  IncrementalAlterConfigsResponse,
-} from '../../src/protocol/messages/44-incremental-alter-configs.ts'
 import { SeededRandom } from '../../src/storage/random-seeded.ts'
-import { SimClient, split } from './client.ts'
-import { Beliefs, CONSUMER_SESSION_TIMEOUT_MS, runClassicMember, runConsumerMember } from './members.ts'
+import { Cast, COPIER, TRANSACTIONAL } from './cast.ts'
+import { FLEETING, isById, partitionById, SimClient, split, topicIdOf } from './client.ts'
+import type { Beliefs } from './members.ts'
 import { Model, type PartitionView, type SeenRecord } from './model.ts'
-import {
-  type Copying,
-  type Reading,
-  runCopier,
-  runIdempotent,
-  runPlain,
-  runReader,
-  runTransactional,
-} from './producers.ts'
+import type { Reading } from './producers.ts'
+import { stateToKeep } from './restarted.ts'
+import { AGED, AGED_MS, COPIES, ORDERS, PARTITIONS, prepare, SETTINGS, SOURCE, TABLE } from './setup.ts'
+import { drainShares, type SharingSetup } from './share-members.ts'
 import { ConnectionLost } from './wire.ts'
 import { World } from './world.ts'
 
-const ORDERS = ['orders-0', 'orders-1'] as const
-const SOURCE = 'source-0'
-const COPIES = 'copies-0'
-const TABLE = 'table-0'
-const ALL = [...ORDERS, SOURCE, COPIES, TABLE]
-const TRANSACTIONAL = ['writer-0', 'writer-1', 'writer-2']
-const COPIER = 'copier'
-const SEGMENT_BYTES = 3000
 /** Longer than any transaction may be open and any session last. */
 const CALM_MS = 25_000
 /** For what a start leaves to be done. */
 const SETTLE_MS = 100
+const SHARE_CALM_MS = 12_000
 /** What takes more rounds of calm than this hangs. */
 const MOST_ROUNDS = 1000
-const TOPIC_RESOURCE = 2
+/** Of one round in which time has to pass. */
+const ROUND_MS = 20
 const USUAL_STEPS = 600
 /** Of a batch's header. */
 const ATTRIBUTES_AT = 21
 const CONTROL_BIT = 0x20
+
+/** Of these a start that was not told of yet may be forgotten by a kill. */
+const MAY_BE_DELETED: ReadonlySet<string> = new Set([ORDERS[0], TABLE])
+
+interface LogMark {
+  logStartOffset: number
+  highWatermark: number
+  lastStableOffset: number
+  /** How many there had been. */
+  powerLosses: number
+}
 
 export interface HistoryOptions {
   readonly seed: number
@@ -59,33 +53,18 @@ export interface HistoryReport {
   readonly counts: Readonly<Record<string, number>>
 }
 
-const SETTINGS = {
-  'offsets.topic.num.partitions': '2',
-  'transaction.state.log.num.partitions': '2',
-  'transaction.abort.timed.out.transaction.cleanup.interval.ms': '500',
-  'log.cleaner.backoff.ms': '400',
-  'log.cleaner.min.cleanable.ratio': '0.05',
-  'log.retention.check.interval.ms': '1000',
-  'log.segment.delete.delay.ms': '500',
-  'group.consumer.session.timeout.ms': String(CONSUMER_SESSION_TIMEOUT_MS),
-  'group.consumer.min.session.timeout.ms': '1000',
-  'group.consumer.heartbeat.interval.ms': '1000',
-  'group.consumer.min.heartbeat.interval.ms': '1000',
-} as const
-
 export class History {
   readonly world: World
   readonly model = new Model(new Set([TABLE]))
   readonly #options: HistoryOptions
-  readonly #clients: SimClient[] = []
+  readonly #cast: Cast
   readonly #running = new Set<string>()
-  readonly #readings: Reading[] = []
-  readonly #beliefs: Beliefs[] = []
-  readonly #copying: Copying
   /** What the logs' ends were, by log; they never go back. */
-  readonly #marks = new Map<string, { highWatermark: number; lastStableOffset: number }>()
+  readonly #marks = new Map<string, LogMark>()
   #isEnding = false
   readonly #losesPower: boolean
+  /** The disk fails now and then. */
+  readonly #isStormy: boolean
 
   constructor(options: HistoryOptions) {
     this.#options = options
@@ -97,11 +76,13 @@ export class History {
       seed,
       durability: random.next() < 0.5 ? 'fsync' : 'os',
       writeMode: random.next() < 0.3 ? 'direct' : 'buffered',
-      settings: new Map(Object.entries(SETTINGS)),
+      settings: SETTINGS,
       weather: { writeFails: share(), syncFails: share() / 4, otherFails: share() / 4 },
     })
     this.#losesPower = random.next() < 0.6
-    this.#copying = { source: SOURCE, target: COPIES, isNew: random.next() < 0.5, committed: 0 }
+    this.#isStormy = isStormy
+    const locksHold = () => !isStormy
+    this.#cast = new Cast({ seed, model: this.model, locksHold })
   }
 
   async run(): Promise<HistoryReport> {
@@ -134,9 +115,14 @@ export class History {
       records: this.model.records.size,
       committed: this.model.transactions.filter(({ outcome }) => outcome === 'committed').length,
       aborted: this.model.transactions.filter(({ outcome }) => outcome === 'aborted').length,
-      handedOut: this.#beliefs.reduce((sum, { handedOut }) => sum + handedOut, 0),
-      groupCommits: this.#beliefs.reduce((sum, { committed }) => sum + committed.size, 0),
-      seen: this.#readings.reduce((sum, { seen }) => sum + seen.length, 0),
+      recordsDeleted: [...this.model.deletedTo.values()].filter((offset) => offset > 0).length,
+      incarnations: this.#cast.incarnations.count - 1,
+      shared: this.#cast.sharing?.ledger.handedOut ?? 0,
+      sharedAgain: this.#cast.sharing?.ledger.repeated ?? 0,
+      shareAcknowledged: this.#cast.sharing?.ledger.acknowledged ?? 0,
+      handedOut: this.#cast.beliefs.reduce((sum, { handedOut }) => sum + handedOut, 0),
+      groupCommits: this.#cast.beliefs.reduce((sum, { committed }) => sum + committed.size, 0),
+      seen: this.#cast.readings.reduce((sum, { seen }) => sum + seen.length, 0),
       stormy: world.settings.weather.writeFails + world.settings.weather.syncFails > 0 ? 1 : 0,
     }
     return { seed: this.#options.seed, problems, lines: world.lines, counts }
@@ -145,7 +131,7 @@ export class History {
   // ---- the beginning ------------------------------------------------------------------------------------------
 
   /** Runs what one client asks for to its end, while nothing else happens. */
-  async #alone<T>(task: (client: SimClient) => Promise<T>): Promise<T> {
+  async #alone<T>(task: (client: SimClient) => Promise<T>, roundMs = 1): Promise<T> {
     const client = this.#client('alone')
     const ended: { outcome: { readonly value: T } | { readonly error: unknown } | null } = { outcome: null }
     const attempt = (): void => {
@@ -161,7 +147,7 @@ export class History {
     }
     attempt()
     for (let round = 0; round < MOST_ROUNDS; round++) {
-      await this.world.calmDown(1)
+      await this.world.calmDown(roundMs)
       const { outcome } = ended
       if (outcome === null) continue
       if ('value' in outcome) return outcome.value
@@ -177,104 +163,20 @@ export class History {
   }
 
   async #createTopics(): Promise<void> {
-    const small = { 'internal.segment.bytes': String(SEGMENT_BYTES) }
-    const policy = this.#options.seed % 2 === 0 ? 'compact' : 'compact,delete'
-    const configs: Record<string, Record<string, string>> = {
-      orders: small,
-      source: small,
-      copies: small,
-      table: { ...small, 'cleanup.policy': policy, 'delete.retention.ms': '2000', 'retention.ms': '60000' },
-    }
-    const topics = Object.entries(configs).map(([name, config]) => ({
-      name,
-      numPartitions: ALL.filter((partition) => split(partition).topic === name).length,
-      replicationFactor: 1,
-      assignments: [],
-      configs: Object.entries(config).map(([key, value]) => ({ name: key, value })),
-    }))
-    await this.#alone((client) =>
-      client.ask(
-        [CreateTopicsRequest, CreateTopicsResponse, 5] as const,
-        { topics, timeoutMs: 1000, validateOnly: false },
-        (answer) => answer.topics.find(({ errorCode }) => errorCode !== ErrorCode.NONE)?.errorCode,
-      ),
-    )
-    await this.#alone((client) => client.findCoordinator(0, 'classic'))
-    await this.#alone((client) => client.findCoordinator(1, COPIER))
-    const resources = ['__consumer_offsets', '__transaction_state'].map((resourceName) => ({
-      resourceType: TOPIC_RESOURCE,
-      resourceName,
-      configs: [{ name: 'internal.segment.bytes', configOperation: 0, value: String(SEGMENT_BYTES) }],
-    }))
-    await this.#alone((client) =>
-      client.ask(
-        [IncrementalAlterConfigsRequest, IncrementalAlterConfigsResponse, 1] as const,
-        { resources, validateOnly: false },
-        ({ responses }) => responses.find(({ errorCode }) => errorCode !== ErrorCode.NONE)?.errorCode,
-      ),
-    )
+    const all = (task: (client: SimClient) => Promise<unknown>) => this.#alone(task)
+    const { isSharingCommitted, standbys } = this.#cast
+    await prepare(all, { seed: this.#options.seed, isSharingCommitted, standbys })
   }
 
   #startClients(): void {
-    const run = (name: string, task: (client: SimClient) => Promise<void>): void => {
+    this.#cast.start((name, task) => {
       const client = this.#client(name)
-      this.#clients.push(client)
       this.#running.add(name)
       task(client).then(
         () => this.#running.delete(name),
         (error: unknown) => this.world.report(`${name}: ${error instanceof Error ? error.stack : error}`),
       )
-    }
-    const partitions = [...ORDERS, SOURCE]
-    for (const [index, name] of TRANSACTIONAL.entries()) {
-      run(name, (client) => runTransactional(client, { isNew: index % 2 === 0, partitions, keyed: TABLE }))
-    }
-    run('idempotent', (client) => runIdempotent(client, partitions, TABLE))
-    run('plain', (client) => runPlain(client, ORDERS, TABLE))
-    run(COPIER, (client) => runCopier(client, this.#copying))
-    for (const partition of [ORDERS[0], COPIES, TABLE]) this.#addReader(run, partition, true)
-    for (const partition of [ORDERS[1], TABLE]) this.#addReader(run, partition, false)
-    const classic = new Beliefs('classic', this.model.problems)
-    const modern = new Beliefs('modern', this.model.problems)
-    this.#beliefs.push(classic, modern)
-    for (const index of [0, 1]) run(`classic-${index}`, (client) => runClassicMember(client, classic, ORDERS))
-    for (const index of [0, 1, 2]) {
-      run(`modern-${index}`, (client) => runConsumerMember(client, modern, ['orders', 'source']))
-    }
-    run('deleter', (client) => this.#deleteRecords(client))
-  }
-
-  #addReader(
-    run: (name: string, task: (client: SimClient) => Promise<void>) => void,
-    partition: string,
-    isCommitted: boolean,
-  ): void {
-    const reading: Reading = { partition, isCommitted, seen: [], position: 0 }
-    this.#readings.push(reading)
-    run(`reader of ${partition} ${isCommitted}`, (client) => runReader(client, reading))
-  }
-
-  /** Now and then the oldest records are given up. */
-  async #deleteRecords(client: SimClient): Promise<void> {
-    while (!client.isEnding()) {
-      for (let pause = 0; pause < 10 && !client.isEnding(); pause++) await client.rest()
-      // Where only compaction removes records, nobody else may.
-      const partition = client.chance(0.5) || this.#options.seed % 2 === 0 ? ORDERS[0] : TABLE
-      const { topic, index } = split(partition)
-      const call = [DeleteRecordsRequest, DeleteRecordsResponse, 2] as const
-      try {
-        const end = await client.offsetAt(partition, -1)
-        const offset = Math.floor(end * client.random.next() * 0.5)
-        const topics = [{ name: topic, partitions: [{ partitionIndex: index, offset }] }]
-        const answer = await client.ask(call, { topics, timeoutMs: 1000 }, (deleted) => {
-          return deleted.topics[0]?.partitions[0]?.errorCode
-        })
-        const lowWatermark = answer.value.topics[0]!.partitions[0]!.lowWatermark
-        this.model.deletedTo.set(partition, Math.max(lowWatermark, this.model.deletedTo.get(partition) ?? 0))
-      } catch (error) {
-        if (!(error instanceof ConnectionLost)) throw error
-      }
-    }
+    })
   }
 
   // ---- what goes wrong ----------------------------------------------------------------------------------------
@@ -336,8 +238,10 @@ export class History {
   // ---- invariants ---------------------------------------------------------------------------------------------
 
   #checkLogs(): void {
-    for (const { topic, index, log } of this.world.process.context?.partitions.all() ?? []) {
-      if (log !== null) this.#checkLog(`${topic}-${index}`, log)
+    for (const { topic, topicId, index, log } of this.world.process.context?.partitions.all() ?? []) {
+      if (log === null) continue
+      // Of a topic that was made anew nothing is as it was before.
+      this.#checkLog(topic === FLEETING ? partitionById(topicId, index) : `${topic}-${index}`, log)
     }
   }
 
@@ -352,16 +256,36 @@ export class History {
     const offsets = () =>
       JSON.stringify({ logStartOffset, lastStableOffset, highWatermark, writtenOffset, logEndOffset })
     if (!isOrdered) this.world.report(`${name}: offsets out of order: ${offsets()}`)
+    const { powerLosses } = this.world.counts
     const mark = this.#marks.get(name)
     if (mark === undefined) {
-      this.#marks.set(name, { highWatermark, lastStableOffset })
+      this.#marks.set(name, { logStartOffset, highWatermark, lastStableOffset, powerLosses })
       return
     }
-    if (highWatermark < mark.highWatermark || lastStableOffset < mark.lastStableOffset) {
+    if (name === AGED) this.#checkAge(mark.logStartOffset, logStartOffset)
+    // Retention need not be on the device: a power loss may bring back what it removed, open transactions included.
+    const isBack = logStartOffset < mark.logStartOffset
+    if (isBack && mark.powerLosses === powerLosses && !MAY_BE_DELETED.has(name)) {
+      this.world.report(`${name}: the start went back from ${mark.logStartOffset} to ${offsets()}`)
+    }
+    if (highWatermark < mark.highWatermark || (lastStableOffset < mark.lastStableOffset && !isBack)) {
       this.world.report(`${name}: an end went back from ${JSON.stringify(mark)} to ${offsets()}`)
     }
+    mark.powerLosses = powerLosses
+    mark.logStartOffset = logStartOffset
     mark.highWatermark = highWatermark
     mark.lastStableOffset = lastStableOffset
+  }
+
+  /** Retention takes nothing that is younger than it may. */
+  #checkAge(from: number, to: number): void {
+    if (to <= from) return
+    this.model.removedTo.set(AGED, Math.max(to, this.model.removedTo.get(AGED) ?? 0))
+    const nowMs = this.world.clock.now()
+    for (const { partition, offset, value, sentMs } of this.model.records.values()) {
+      if (partition !== AGED || offset === null || offset < from || offset >= to || nowMs - sentMs > AGED_MS) continue
+      this.world.report(`${AGED}: ${value} at ${offset} was removed after ${nowMs - sentMs} ms`)
+    }
   }
 
   // ---- the end ------------------------------------------------------------------------------------------------
@@ -371,28 +295,77 @@ export class History {
     this.#isEnding = true
     world.note('the end begins')
     await world.calmDown(CALM_MS)
-    // After a sync that failed, or a log that could not be opened, only a restart finds out what there is.
+    // After a sync that failed, or a log that could not be opened, only a restart finds out what there is. What a disk did not take that nobody
+    // waited for, such as the end of positions in a deleted topic, is written by then, too.
     const isBroken = [...world.process.context!.partitions.all()].some(({ log }) => log === null || log.syncBroken)
-    if (isBroken) await world.kill()
-    if (isBroken) await world.calmDown(CALM_MS)
+    if (isBroken || this.#isStormy) {
+      await world.kill()
+      await world.calmDown(CALM_MS)
+    }
     await world.settle()
     if (this.#running.size > 0) {
       world.report(`${[...this.#running].join(', ')} wait for ever; under way: ${world.describeWires()}`)
     }
     this.#checkLogs()
+    await this.#drainShares()
     await this.#checkPromises('when all is quiet')
     await world.calmDown(SETTLE_MS)
-    const before = this.#state()
+    const before = stateToKeep(world.process.context!)
     await world.kill()
     await world.calmDown(SETTLE_MS)
-    this.#compare(before, this.#state(), 'a kill')
+    this.#compare(before, stateToKeep(world.process.context!), 'a kill')
     await this.#checkPromises('after a kill')
     await world.restartCleanly()
     await world.calmDown(SETTLE_MS)
-    this.#compare(before, this.#state(), 'a clean stop')
+    this.#compare(before, stateToKeep(world.process.context!), 'a clean stop')
+    await this.#drainShares()
     if (world.settings.durability === 'fsync') {
       await world.losePower()
       await this.#checkPromises('after a power loss')
+      await this.#drainShares()
+    }
+  }
+
+  /** A group that has read everything reads nothing again, whatever happens to its broker. */
+  async #drainShares(): Promise<void> {
+    const { sharing } = this.#cast
+    if (sharing === null) return
+    const { image } = this.world.process.context!
+    const partitions = sharing.topics.flatMap((name) => {
+      const topic = image.topic(name)
+      return topic?.partitions.map((_partition, index) => partitionById(topic.topicId, index)) ?? []
+    })
+    await this.#alone((client) => drainShares(client, sharing, new Set(partitions)), ROUND_MS)
+    // What the coordinators write when nobody asks them is written then.
+    await this.world.calmDown(SHARE_CALM_MS)
+  }
+
+  #checkShares({ ledger, isCommitted }: SharingSetup, views: ReadonlyMap<string, PartitionView>): void {
+    const { image } = this.world.process.context!
+    for (const [partition, { all, committed }] of views) {
+      const { topic, index } = split(partition)
+      if (topic !== 'orders' && partition !== SOURCE && !isById(partition)) continue
+      const shared = isById(partition) ? partition : partitionById(image.topic(topic)!.topicId, index)
+      ledger.checkAllSeen(
+        shared,
+        (isCommitted ? committed : all).map(({ offset }) => offset),
+      )
+    }
+  }
+
+  /** Of the topic that comes and goes there is only what belongs to the one that is there now. */
+  async #checkFleeting(views: Map<string, PartitionView>): Promise<void> {
+    const topicId = this.world.process.context!.image.topic(FLEETING)!.topicId
+    const partition = `${FLEETING}-0`
+    views.set(partitionById(topicId, 0), await this.#view(partition))
+    const { incarnations, beliefs } = this.#cast
+    const problem = incarnations.problemWith(await this.#position(incarnations.group, partition))
+    if (problem !== null) this.model.problems.push(problem)
+    for (const { group, tried } of beliefs) {
+      if (!tried.has(partitionById(topicId, 0)) && [...tried.keys()].every(isById)) {
+        const position = await this.#position(group, partition)
+        if (position >= 0) this.model.problems.push(`${group} is at ${position} in a topic where it never was`)
+      }
     }
   }
 
@@ -400,14 +373,18 @@ export class History {
     const { world, model } = this
     const views = new Map<string, PartitionView>()
     const positions = new Map<string, number>()
-    for (const partition of ALL) views.set(partition, await this.#view(partition))
+    for (const partition of PARTITIONS) views.set(partition, await this.#view(partition))
     for (const name of TRANSACTIONAL) positions.set(`group-${name}`, await this.#position(`group-${name}`, ORDERS[0]))
     positions.set(`group-${COPIER}`, await this.#position(`group-${COPIER}`, SOURCE))
     const known = model.problems.length
+    await this.#checkFleeting(views)
     model.check(views, positions)
+    const { sharing } = this.#cast
+    if (sharing !== null) this.#checkShares(sharing, views)
+    if (views.get(AGED)!.all.length > 0) model.problems.push(`${AGED} keeps what is too old`)
     this.#checkCopies(views, positions.get(`group-${COPIER}`)!)
-    for (const reading of this.#readings) this.#checkReading(reading, views.get(reading.partition)!)
-    for (const beliefs of this.#beliefs) await this.#checkGroup(beliefs)
+    for (const reading of this.#cast.readings) this.#checkReading(reading, views.get(reading.partition)!)
+    for (const beliefs of this.#cast.beliefs) await this.#checkGroup(beliefs)
     for (let index = known; index < model.problems.length; index++) model.problems[index] += ` (${when})`
     for (const { topic, index, log } of world.process.context!.partitions.all()) {
       if (log !== null && log.lastStableOffset < log.highWatermark) {
@@ -430,7 +407,7 @@ export class History {
 
   /** Exactly once and in order, up to the committed position. */
   #checkCopies(views: ReadonlyMap<string, PartitionView>, position: number): void {
-    const { committed } = this.#copying
+    const { committed } = this.#cast.copying
     if (Math.max(0, position) < committed) this.model.problems.push(`the copier is at ${position}, was at ${committed}`)
     const source = views.get(SOURCE)!.committed.filter(({ offset }) => offset < position)
     const copies = views.get(COPIES)!.committed.map(({ value }) => value.slice(0, value.lastIndexOf('/')))
@@ -456,56 +433,20 @@ export class History {
       problems.push(`${partition}: a reader saw [${text(then)}], now there is [${text(now)}]`)
   }
 
-  async #checkGroup({ group, committed }: Beliefs): Promise<void> {
-    for (const [owned, least] of committed) {
-      const { topic, index } = split(owned)
-      const topicId = topic.slice(topic.indexOf(':') + 1)
-      const name = this.world.process.context!.image.topicById(topicId)?.name ?? topic
-      const partition = `${name}-${index}`
-      const position = await this.#position(group, partition)
+  async #checkGroup({ group, committed, tried }: Beliefs): Promise<void> {
+    const { image } = this.world.process.context!
+    for (const owned of tried.keys()) {
+      const { index } = split(owned)
+      const topic = isById(owned) ? image.topicById(topicIdOf(owned))?.name : split(owned).topic
+      // Its topic is gone; or was, at a time that the name does not tell.
+      if (topic === undefined || owned === `${FLEETING}-0`) continue
+      const position = await this.#position(group, `${topic}-${index}`)
+      const least = committed.get(owned) ?? -1
       if (position < least) this.model.problems.push(`${group} is at ${position}, ${least} was acknowledged`)
+      if (position >= 0 && !tried.get(owned)!.has(position)) {
+        this.model.problems.push(`${group} is at ${position} in ${owned}, where nobody brought it`)
+      }
     }
-  }
-
-  /** Everything that a restart must find again. */
-  #state(): Map<string, string> {
-    const state = new Map<string, string>()
-    const { partitions, groups, transactions } = this.world.process.context!
-    for (const { topic, index, log } of partitions.all()) {
-      if (log === null) continue
-      const { logStartOffset, highWatermark, lastStableOffset } = log
-      // Compaction forgets those of which nothing is left.
-      const aborted = log.config.cleanupPolicy.compact ? [] : log.abortedTransactions(logStartOffset, highWatermark)
-      // Of whom nothing is left in the log, a start after a kill need not know.
-      const isKnown = (producerId: number) =>
-        (log.producers.get(producerId)?.batches.at(-1)?.lastOffset ?? 0) >= logStartOffset
-      const producers = log
-        .activeProducers()
-        .filter(({ producerId }) => isKnown(producerId))
-        .sort((one, other) => one.producerId - other.producerId)
-      state.set(`${topic}-${index}`, Bun.inspect({ logStartOffset, highWatermark, lastStableOffset, aborted }))
-      state.set(`producers of ${topic}-${index}`, Bun.inspect(producers, { depth: 9 }))
-    }
-    for (const index of [0, 1]) {
-      const ids = [...(transactions.shard(index)?.transactions.values() ?? [])]
-        .map(({ partitions, ...entry }) => {
-          // Not in the log, or in another order of its fields after a load.
-          const kept = Object.entries({ ...entry, lastProducerEpoch: -1 }).sort(([one], [other]) =>
-            one < other ? -1 : 1,
-          )
-          return { transactionalId: entry.transactionalId, kept, partitions: [...partitions] }
-        })
-        .sort((one, other) => (one.transactionalId < other.transactionalId ? -1 : 1))
-      state.set(`transactional ids ${index}`, Bun.inspect(ids, { depth: 9 }))
-      const durable = groups.shard(index)?.durable
-      state.set(`positions ${index}`, Bun.inspect(sortedPositions(durable?.offsets ?? new Map()), { depth: 9 }))
-      const epochs = [...(durable?.consumerGroups.values() ?? [])].map(({ epoch, assignmentEpoch }) => [
-        epoch,
-        assignmentEpoch,
-      ])
-      state.set(`group epochs ${index}`, Bun.inspect(epochs))
-    }
-    return state
   }
 
   #compare(before: ReadonlyMap<string, string>, after: ReadonlyMap<string, string>, what: string): void {
@@ -515,14 +456,6 @@ export class History {
       }
     }
   }
-}
-
-function sortedPositions(offsets: ReadonlyMap<string, ReadonlyMap<string, ReadonlyMap<number, unknown>>>): unknown {
-  const sorted = <Value>(map: ReadonlyMap<string, Value>) => [...map].sort(([one], [other]) => (one < other ? -1 : 1))
-  return sorted(offsets).map(([group, topics]) => [
-    group,
-    sorted(topics).map(([topic, partitions]) => [topic, [...partitions].sort(([one], [other]) => one - other)]),
-  ])
 }
 
 async function readWhole(

@@ -13,7 +13,7 @@ import {
   ConsumerGroupHeartbeatRequest,
   ConsumerGroupHeartbeatResponse,
 } from '../../src/protocol/messages/68-consumer-group-heartbeat.ts'
-import { Refused, type SimClient, split } from './client.ts'
+import { isById, partitionById, Refused, type SimClient, split, topicIdOf } from './client.ts'
 import { ConnectionLost } from './wire.ts'
 
 const SESSION_TIMEOUT_MS = 10_000
@@ -32,6 +32,8 @@ export class Beliefs {
   readonly #beliefs = new Map<object, Belief>()
   /** Position of each partition: numbers that only grow, and what was acknowledged of them. */
   readonly committed = new Map<string, number>()
+  /** All that was tried to commit. */
+  readonly tried = new Map<string, Set<number>>()
   #epoch = -1
   nextOffset = 1
   handedOut = 0
@@ -79,14 +81,19 @@ interface Membership {
 }
 
 /** Commits a position of a partition of its own that nobody has committed before; numbers only grow. */
-async function commit(client: SimClient, beliefs: Beliefs, { memberId, generation }: Membership): Promise<number> {
+export async function commit(
+  client: SimClient,
+  beliefs: Beliefs,
+  { memberId, generation }: Membership,
+): Promise<number> {
   const owned = beliefs.owned(client)
   const owns = owned[client.random.below(owned.length)]
   if (owns === undefined) return ErrorCode.NONE
   const offset = beliefs.nextOffset++
+  beliefs.tried.set(owns, (beliefs.tried.get(owns) ?? new Set()).add(offset))
   const { topic, index } = split(owns)
   const partitions = [{ partitionIndex: index, committedOffset: offset, committedMetadata: '' }]
-  const name = topic.includes(':') ? { topicId: topic.slice(topic.indexOf(':') + 1) } : { name: topic }
+  const name = isById(owns) ? { topicId: topicIdOf(owns) } : { name: topic }
   const request = {
     groupId: beliefs.group,
     memberId,
@@ -273,7 +280,7 @@ async function consumerSession(
     saysEverything = false
     if (assignment !== null) {
       const own = assignment.topicPartitions.flatMap(({ topicId, partitions }) =>
-        partitions.map((index) => `id:${topicId}-${index}`),
+        partitions.map((index) => partitionById(topicId, index)),
       )
       beliefs.believe(client, own, world.clock.now(), untilMs)
       saysEverything = true
@@ -301,9 +308,8 @@ async function heartbeat(
 function topicPartitionsOf(names: readonly string[]): { topicId: string; partitions: number[] }[] {
   const byTopic = new Map<string, number[]>()
   for (const name of names) {
-    const { topic, index } = split(name)
-    const topicId = topic.slice(topic.indexOf(':') + 1)
-    byTopic.set(topicId, [...(byTopic.get(topicId) ?? []), index])
+    const topicId = topicIdOf(name)
+    byTopic.set(topicId, [...(byTopic.get(topicId) ?? []), split(name).index])
   }
   return [...byTopic].map(([topicId, partitions]) => ({ topicId, partitions }))
 }

@@ -16,6 +16,8 @@ export interface SentRecord {
   /** Once it was acknowledged or seen. */
   offset: number | null
   isAcknowledged: boolean
+  /** When it was sent first; Infinity: not yet. */
+  sentMs: number
 }
 
 export class ModelTransaction {
@@ -54,6 +56,8 @@ export class Model {
   /** Highest offset below which records were deleted on request, acknowledged. */
   readonly deletedTo = new Map<string, number>()
   readonly compacted: ReadonlySet<string>
+  /** What retention has removed. Who repeats a batch of it may have it written again: nothing is left to tell that it was there. */
+  readonly removedTo = new Map<string, number>()
   #count = 0
 
   constructor(compacted: ReadonlySet<string>) {
@@ -78,7 +82,8 @@ export class Model {
   ): SentRecord {
     const { transaction = null, key = null, isTombstone = false, copyOf } = options
     const value = copyOf === undefined ? `v${this.#count++}` : `${copyOf}/${this.#count++}`
-    const record = { value, partition, key, transaction, isTombstone, offset: null, isAcknowledged: false }
+    const unsent = { offset: null, isAcknowledged: false, sentMs: Number.POSITIVE_INFINITY }
+    const record = { value, partition, key, transaction, isTombstone, ...unsent }
     this.records.set(value, record)
     transaction?.records.push(record)
     return record
@@ -87,12 +92,16 @@ export class Model {
   acknowledge(records: readonly SentRecord[], baseOffset: number): void {
     for (const [index, record] of records.entries()) {
       const offset = baseOffset + index
-      if (record.offset !== null && record.offset !== offset) {
+      if (record.offset !== null && record.offset !== offset && !this.#isRemoved(record)) {
         this.problems.push(`${record.value} was seen at ${record.offset} and acknowledged at ${offset}`)
       }
       record.offset = offset
       record.isAcknowledged = true
     }
+  }
+
+  #isRemoved({ partition, offset }: SentRecord): boolean {
+    return offset !== null && offset < (this.removedTo.get(partition) ?? 0)
   }
 
   /** A reader saw it, while transactions go on. */
@@ -104,7 +113,7 @@ export class Model {
     }
     if (record.partition !== partition)
       this.problems.push(`${value} was written to ${record.partition}, not ${partition}`)
-    if (record.offset !== null && record.offset !== offset) {
+    if (record.offset !== null && record.offset !== offset && !this.#isRemoved(record)) {
       this.problems.push(`${partition}: ${value} was at ${record.offset}, and is seen at ${offset}`)
     }
     record.offset = offset

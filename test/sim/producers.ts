@@ -35,7 +35,7 @@ export interface Tenure {
 }
 
 /** One session of a transactional producer, in the old protocol or in that of transaction version 2. */
-class Session {
+export class Session {
   readonly client: SimClient
   readonly transactionalId: string
   readonly isNew: boolean
@@ -120,7 +120,8 @@ class Session {
     this.#sequences.set(partition, baseSequence + records.length)
   }
 
-  async commitPosition(group: string, partition: string, offset: number): Promise<void> {
+  /** Returns when the request arrived. */
+  async commitPosition(group: string, partition: string, offset: number): Promise<number> {
     const { transactionalId, client } = this
     const { topic, index } = split(partition)
     await client.findCoordinator(0, group)
@@ -136,6 +137,7 @@ class Session {
     const call = [TxnOffsetCommitRequest, TxnOffsetCommitResponse, this.isNew ? 5 : 3] as const
     const answer = await client.ask(call, value, ({ topics }) => topics[0]?.partitions[0]?.errorCode)
     this.#succeeded('TxnOffsetCommit', answer.deliveredAt)
+    return answer.deliveredAt
   }
 
   /** Ends the transaction and tells the model what is known of it then. */
@@ -162,7 +164,7 @@ class Session {
 }
 
 /** Runs sessions until the history ends; what one cannot cope with ends it, and the next one takes over. */
-async function sessions(client: SimClient, run: () => Promise<void>): Promise<void> {
+export async function sessions(client: SimClient, run: () => Promise<void>): Promise<void> {
   while (!client.isEnding()) {
     try {
       await run()
@@ -255,28 +257,46 @@ function randomRecords(
   })
 }
 
+export interface Producer {
+  readonly producerId: number
+  readonly producerEpoch: number
+}
+
+export async function openIdempotent(client: SimClient): Promise<Producer> {
+  const call = [InitProducerIdRequest, InitProducerIdResponse, 4] as const
+  const value = { transactionalId: null, transactionTimeoutMs: 1000 }
+  const given = await client.ask(call, value, ({ errorCode }) => errorCode)
+  return { producerId: given.value.producerId, producerEpoch: given.value.producerEpoch }
+}
+
+/** Repeats the batch until an answer is heard. */
+export async function writeUntilKnown(
+  client: SimClient,
+  records: readonly SentRecord[],
+  batch: Producer & { readonly baseSequence: number },
+): Promise<void> {
+  for (;;) {
+    try {
+      await client.produce(records, batch, { version: 9 })
+      return
+    } catch (error) {
+      if (!(error instanceof ConnectionLost)) throw error
+      await client.rest()
+    }
+  }
+}
+
 /** No transactions: each batch exactly once, whatever becomes of the first attempts. */
 export async function runIdempotent(client: SimClient, partitions: readonly string[], keyed: string): Promise<void> {
   await sessions(client, async () => {
-    const call = [InitProducerIdRequest, InitProducerIdResponse, 4] as const
-    const value = { transactionalId: null, transactionTimeoutMs: 1000 }
-    const given = await client.ask(call, value, ({ errorCode }) => errorCode)
-    const { producerId, producerEpoch } = given.value
+    const producer = await openIdempotent(client)
     const sequences = new Map<string, number>()
     while (!client.isEnding()) {
       const toKeyed = client.chance(0.3)
       const partition = toKeyed ? keyed : partitions[client.random.below(partitions.length)]!
       const records = randomRecords(client, partition, toKeyed, null)
       const baseSequence = sequences.get(partition) ?? 0
-      for (let isWritten = false; !isWritten; ) {
-        try {
-          await client.produce(records, { producerId, producerEpoch, baseSequence }, { version: 9 })
-          isWritten = true
-        } catch (error) {
-          if (!(error instanceof ConnectionLost)) throw error
-          await client.rest()
-        }
-      }
+      await writeUntilKnown(client, records, { ...producer, baseSequence })
       sequences.set(partition, baseSequence + records.length)
       if (client.chance(0.5)) await client.rest()
     }

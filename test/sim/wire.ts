@@ -26,13 +26,15 @@ interface Message {
   readonly frame: Buffer
   readonly resolve: (answer: { readonly value: unknown; readonly deliveredAt: number }) => void
   readonly reject: (error: Error) => void
+  /** Called whether anybody waits for the answer or not. */
+  readonly answered: (value: never) => void
   call: SimCall | null
   deliveredAt: number
 }
 
 export interface WireHost {
   readonly process: SimProcess
-  /** Counts what the simulation has done so far. */
+  /** Counts requests that have arrived: later ones have higher numbers. */
   readonly now: number
   /** Something happened that never may. */
   report(problem: string): void
@@ -42,6 +44,8 @@ export class Wire {
   readonly #host: WireHost
   readonly #clientId: string
   readonly #process: SimProcess
+  /** What the broker knows this connection by. */
+  readonly #connection = { clientHost: '/sim', principal: 'User:ANONYMOUS', peer: 'sim' } as unknown as Connection
   #queue: Message[] = []
   #executing: Message[] = []
   /** Nobody listens any more; what was sent may still arrive. */
@@ -81,19 +85,24 @@ export class Wire {
     return `${this.#clientId}${this.isAbandoned ? ' (gone)' : ''}: executing ${names(this.#executing)}, waiting ${names(this.#queue)}`
   }
 
-  /** Resolves with the answer and when its request arrived, or rejects with ConnectionLost. */
+  /**
+   * Resolves with the answer and when its request arrived, or rejects with ConnectionLost. `answered` hears of the answer when the broker gives
+   * it, even if its client has left.
+   */
   ask<Request extends MessageSchema, Response extends MessageSchema>(
     request: Request,
     response: Response,
     version: number,
     value: Input<Request>,
+    answered: (value: Infer<Response>) => void = () => {},
   ): Promise<{ readonly value: Infer<Response>; readonly deliveredAt: number }> {
     if (this.isBroken) return Promise.reject(new ConnectionLost('the connection is gone'))
     const frame = Buffer.concat(encodeRequest(request, version, 1, this.#clientId, value)).subarray(SIZE_BYTES)
     return new Promise((resolve, reject) => {
       const take = (answer: { readonly value: unknown; readonly deliveredAt: number }) =>
         resolve(answer as { readonly value: Infer<Response>; readonly deliveredAt: number })
-      this.#queue.push({ request, response, version, frame, resolve: take, reject, call: null, deliveredAt: -1 })
+      const waiting = { request, response, version, frame, resolve: take, reject, answered }
+      this.#queue.push({ ...waiting, call: null, deliveredAt: -1 })
     })
   }
 
@@ -104,7 +113,8 @@ export class Wire {
     const api = broker.apis.find(({ key }) => key === message.request.key)!
     message.deliveredAt = this.#host.now
     this.#executing.push(message)
-    const call = new SimCall(broker, api, message.version, (outcome) => this.#ended(message, outcome))
+    const ended = (outcome: Outcome) => this.#ended(message, outcome)
+    const call = new SimCall(broker, this.#connection, { api, apiVersion: message.version }, ended)
     message.call = call
     const reader = new Reader([Buffer.from(message.frame)])
     call.readHeader(reader)
@@ -115,23 +125,39 @@ export class Wire {
     // Whatever a dead process says, nobody hears it; its wires are cut.
     if (this.#process.isDead) return
     const index = this.#executing.indexOf(message)
-    if (index < 0) return
-    this.#executing.splice(index, 1)
-    if (outcome.kind === 'failed') {
-      const { error } = outcome
-      const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
-      this.#host.report(`${message.request.name} failed inside the broker: ${reason}`)
-    }
-    if (outcome.kind !== 'answered') {
+    if (index >= 0) this.#executing.splice(index, 1)
+    else if (outcome.kind !== 'answered') return
+    if (outcome.kind === 'answered') this.#answer(message, outcome)
+    else {
+      if (outcome.kind === 'failed') this.#reportFailure(message, outcome.error)
       message.reject(new ConnectionLost('the broker closed the connection'))
-      return
     }
+    this.#closeIfDone()
+  }
+
+  #reportFailure({ request }: Message, error: unknown): void {
+    const reason = error instanceof Error ? (error.stack ?? error.message) : String(error)
+    this.#host.report(`${request.name} failed inside the broker: ${reason}`)
+  }
+
+  #answer(message: Message, outcome: Answered): void {
     const bytes = encodeResponse(message.response, message.request.key, message.version, 1, outcome.response as never)
     const reader = new Reader([Buffer.from(Buffer.concat(bytes).subarray(SIZE_BYTES))])
     reader.int32()
     const value = decodeResponse(message.response, message.version, reader)
     outcome.release()
+    message.answered(value as never)
     message.resolve({ value, deliveredAt: message.deliveredAt })
+  }
+
+  /** The broker learns that the connection is gone when everything that was sent on it has been executed. */
+  #closeIfDone(): void {
+    if (!this.isAbandoned || this.#executing.length + this.#queue.length > 0) return
+    this.#close()
+  }
+
+  #close(): void {
+    if (!this.#process.isDead) this.#process.context?.sharedPartitions.sessions.connectionClosed(this.#connection)
   }
 
   /** The client goes away. What it has sent is on its way all the same, unless it is dropped. */
@@ -144,6 +170,7 @@ export class Wire {
       this.#executing = []
     }
     for (const message of lost) message.reject(new ConnectionLost('the client has left'))
+    this.#closeIfDone()
   }
 
   /** The broker is gone. */
@@ -152,18 +179,22 @@ export class Wire {
     this.#executing = []
     this.#queue = []
     for (const message of lost) message.reject(new ConnectionLost('the broker is gone'))
+    this.#close()
   }
 }
 
-type Outcome =
-  | { readonly kind: 'answered'; readonly response: unknown; readonly release: () => void }
-  | { readonly kind: 'failed'; readonly error: unknown }
-  | { readonly kind: 'refused' }
+interface Answered {
+  readonly kind: 'answered'
+  readonly response: unknown
+  readonly release: () => void
+}
+
+type Outcome = Answered | { readonly kind: 'failed'; readonly error: unknown } | { readonly kind: 'refused' }
 
 /** What a connection's exchange is, without the connection. */
 class SimCall implements ApiCall {
   readonly broker: BrokerContext
-  readonly connection = { clientHost: '/sim', principal: 'User:ANONYMOUS', peer: 'sim' } as unknown as Connection
+  readonly connection: Connection
   readonly clientHost = '/sim'
   readonly principal = 'User:ANONYMOUS'
   readonly correlationId = 1
@@ -177,8 +208,14 @@ class SimCall implements ApiCall {
   #onAbandoned: (() => void) | null = null
   #isDone = false
 
-  constructor(broker: BrokerContext, api: Api, apiVersion: number, end: (outcome: Outcome) => void) {
+  constructor(
+    broker: BrokerContext,
+    connection: Connection,
+    { api, apiVersion }: { readonly api: Api; readonly apiVersion: number },
+    end: (outcome: Outcome) => void,
+  ) {
     this.broker = broker
+    this.connection = connection
     this.api = api
     this.apiVersion = apiVersion
     this.nowMs = broker.clock.now()

@@ -18,6 +18,10 @@ const START_MS = 1_700_000_000_000
 /** A start that takes more steps than this hangs. */
 const START_STEPS_MAX = 20_000
 const LINES_KEPT = 4000
+/** Requests that arrive at a time. */
+const DELIVERIES_MAX = 3
+/** Of those who rest, at a time. */
+const WAKES_MAX = 5
 
 /** Time passes as it is asked for, so that slices of background work end. */
 class TickingClock extends ManualClock {
@@ -52,6 +56,7 @@ export class World implements WireHost {
   weather: DiskWeather = CALM
   #wires: Wire[] = []
   #resting: (() => void)[] = []
+  #delivered = 0
 
   constructor(settings: WorldSettings) {
     this.settings = settings
@@ -62,7 +67,7 @@ export class World implements WireHost {
   }
 
   get now(): number {
-    return this.counts.steps
+    return this.#delivered
   }
 
   report(problem: string): void {
@@ -226,15 +231,18 @@ export class World implements WireHost {
     return this.#resting.length > 0
   }
 
-  wakeOne(): void {
-    const [wake] = this.#resting.splice(this.random.below(this.#resting.length), 1)
-    wake?.()
+  wakeSome(): void {
+    for (let count = 1 + this.random.below(WAKES_MAX); count > 0; count--) {
+      const [wake] = this.#resting.splice(this.random.below(this.#resting.length), 1)
+      wake?.()
+    }
   }
 
   deliverOne(): boolean {
     this.#wires = this.#wires.filter((wire) => !wire.isAbandoned || wire.waitingCount > 0 || wire.executingCount > 0)
     const ready = this.#wires.filter((wire) => wire.canDeliver)
     const wire = ready[this.random.below(ready.length)]
+    if (wire !== undefined) this.#delivered++
     wire?.deliver()
     return wire !== undefined
   }
@@ -258,9 +266,9 @@ export class World implements WireHost {
     this.counts.steps++
     const dice = this.random.next()
     const { disk } = this.process
-    if (dice < 0.55) this.deliverOne()
+    if (dice < 0.55) for (let count = this.random.below(DELIVERIES_MAX); count >= 0; count--) this.deliverOne()
     else if (dice < 0.7 && disk.operationsInTheAir > 0) disk.landOne()
-    else if (dice < 0.8 && this.hasResting) this.wakeOne()
+    else if (dice < 0.8 && this.hasResting) this.wakeSome()
     else if (dice < 0.86) await this.pass(1 + this.random.below(30))
     else if (dice < 0.87) await this.pass(200 + this.random.below(2000))
     else if (dice < 0.875) await this.pass(5000 + this.random.below(10_000))
