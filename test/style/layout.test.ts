@@ -12,7 +12,7 @@ const ROOTS = ['index.ts', 'index.node.ts']
 /** From top to bottom. A folder may import from its own and from the folders below its level. */
 const LEVELS: readonly (readonly string[])[] = [
   ['cli'],
-  ['http', 'lab', 'client', 'broker'],
+  ['http', 'lab', 'kafkajs', 'client', 'broker'],
   ['coordinator', 'security'],
   ['log', 'metadata'],
   ['records', 'protocol'],
@@ -23,6 +23,7 @@ const LEVELS: readonly (readonly string[])[] = [
 const WITHIN_LEVEL: Readonly<Record<string, readonly string[]>> = {
   http: ['lab', 'client', 'broker'],
   lab: ['client', 'broker'],
+  kafkajs: ['client'],
   log: ['metadata'],
   records: ['protocol'],
 }
