@@ -72,7 +72,9 @@ export class BrokerConfig {
     if (problems.length > 0) throw new ConfigurationError(problems)
     this.#static = merged
     this.warnings = warnings
-    const broken = [...brokenRelations((name) => this.#value(name), RELATED_CONFIGS), ...refusedInternalTopics(this)]
+    // Kafka's defaults fit each other: only what was given can break a relation.
+    const touched = RELATED_CONFIGS.filter(({ lower, upper }) => merged.has(lower) || merged.has(upper))
+    const broken = [...brokenRelations((name) => this.#value(name), touched), ...refusedInternalTopics(this, merged)]
     if (broken.length > 0) throw new ConfigurationError(broken)
     const cordoned = refuseCordoned(this, this.list('cordoned.log.dirs'))
     if (cordoned !== null) throw new ConfigurationError([cordoned])

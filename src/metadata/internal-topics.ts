@@ -66,16 +66,15 @@ export const INTERNAL_TOPIC_SPECS: ReadonlyMap<InternalTopicName, (broker: Broke
   ])
 
 /**
- * One line per setting with which an internal topic could not be created. Kafka starts all the same, and then has no groups or transactions:
- * their coordinators are never available, and only its log says why.
+ * One line per setting that was given and with which an internal topic could not be created. Kafka starts all the same, and then has no groups or
+ * transactions: their coordinators are never available, and only its log says why.
  */
-export function refusedInternalTopics(broker: BrokerConfig): string[] {
-  return [...INTERNAL_TOPIC_SPECS].flatMap(([topic, specOf]) =>
-    specOf(broker).configs.flatMap(({ name, value }) => {
-      const definition = TOPIC_DEFINITIONS.get(name)
-      const parsed = definition === undefined ? null : parseConfigValue(definition, value)
-      if (parsed === null || parsed.ok) return []
-      return [`${SETTINGS_PREFIXES[topic]}.${name}: ${topic} cannot be created with it: ${parsed.reason}`]
-    }),
-  )
+export function refusedInternalTopics(broker: BrokerConfig, given: ReadonlyMap<string, string>): string[] {
+  return [...INTERNAL_TOPIC_SPECS.keys()].flatMap((topic) => {
+    const setting = `${SETTINGS_PREFIXES[topic]}.segment.bytes`
+    const definition = TOPIC_DEFINITIONS.get('segment.bytes')
+    if (!given.has(setting) || definition === undefined) return []
+    const parsed = parseConfigValue(definition, String(broker.number(setting)))
+    return parsed.ok ? [] : [`${setting}: ${topic} cannot be created with it: ${parsed.reason}`]
+  })
 }
