@@ -470,15 +470,26 @@ describe('serdes', () => {
     expect(logs[0]!.values).toEqual(['1', '2', '3', '4'])
   })
 
-  test('a serializer that fails, and an object without one', async () => {
+  test('without a serializer, text and bytes are sent as they are and objects as MessagePack', async () => {
+    const seen = collectRecords()
+    const producer = producerWith<Order | string | Uint8Array, number>()
+    const order = { item: 'tea', count: 1 }
+    await producer.send([order, 'text', new Uint8Array([7])].map((value) => ({ topic, key: 5, value })))
+    const context = { topic, field: 'value' } as const
+    expect(msgpackSerde<Order>().deserialize(seen.records[0]!.value!, context)).toEqual(order)
+    expect(seen.records.slice(1).map(({ value }) => value!.toString('hex'))).toEqual(['74657874', '07'])
+    expect(seen.records.map(({ key }) => key!.toString('hex'))).toEqual(['05', '05', '05'])
+  })
+
+  test('a serializer that fails, and what cannot be sent', async () => {
     serveLogs(fake, 2)
     const failing = producerWith<number>({ serdes: { value: { serialize: () => Promise.reject(new Error('no')) } } })
     const failure = await failureOf(failing.send({ topic, value: 1 }))
     expect([failure.code, (failure.cause as Error).message]).toEqual(['ERR_SERIALIZATION', 'no'])
-    const plain = producerWith<Order>()
-    const second = await failureOf(plain.send({ topic, value: { item: 'tea', count: 1 } }))
+    const plain = producerWith<unknown>()
+    const second = await failureOf(plain.send({ topic, value: undefined }))
     expect(second.code).toBe('ERR_SERIALIZATION')
-    expect(second.message).toContain('needs a serde')
+    expect(second.message).toContain('a missing value cannot be sent')
   })
 })
 

@@ -48,8 +48,8 @@ function text(schema: string | object): string {
 
 function serdeFor(each: Case, registry: SchemaRegistry): Serde<unknown> {
   const references = (each.references ?? []).map((one) => ({ ...one, schema: text(one.schema) }))
-  const { longs = 'number', message } = each
-  const common = { registry, references, longs }
+  const { message } = each
+  const common = { registry, references, ...(each.longs === undefined ? {} : { longs: each.longs }) }
   if (each.type === 'JSON') return jsonSchemaSerde({ ...common, schema: each.schema })
   if (each.type === 'AVRO')
     return avroSerde({ ...common, schema: each.schema, logicalTypes: each.logicalTypes ?? false })
