@@ -1,6 +1,7 @@
 // The consumer against a real Kafka: what test/client/consumer runs against Samsa, unchanged.
 import { afterAll, beforeAll, expect, test } from 'bun:test'
 import { join } from 'node:path'
+import { EDGE_SCENARIOS } from '../client/consumer/edge-scenarios.ts'
 import { SCENARIOS } from '../client/consumer/scenarios.ts'
 import { SHARE_SCENARIOS } from '../client/consumer/share-scenarios.ts'
 import type { BrokerTarget } from '../support/broker-target.ts'
@@ -43,7 +44,7 @@ interopDescribe('a consumer against a real Kafka', ['java'], () => {
 
   test.skipIf(nodeProgram() === null)('all of it on Node', () => runOnNode(kafka), SCENARIO_TIMEOUT_MS)
 
-  for (const { name, run } of [...SCENARIOS, ...SHARE_SCENARIOS]) {
+  for (const { name, run } of [...SCENARIOS, ...EDGE_SCENARIOS, ...SHARE_SCENARIOS]) {
     interopTest(name, ['java'], () => run(kafka), { timeoutMs: SCENARIO_TIMEOUT_MS, concurrent: true })
   }
 })

@@ -41,8 +41,6 @@ export interface FetchOwner<V, K> {
 
 /** From this version on, Fetch names topics by id. */
 const FIRST_FETCH_BY_ID = 13
-/** Beyond the long poll itself. */
-const ANSWER_TIMEOUT_MS = 30_000
 /** The long poll while partitions wait for memory: they shall not wait for others that have nothing to say. */
 const SHORT_WAIT_MS = 20
 const CLOSE_SESSION_MS = 1_000
@@ -178,7 +176,7 @@ export class BrokerFetcher<V, K> {
         }),
         rackId: rack ?? '',
       },
-      { timeoutMs: maxWaitMs + ANSWER_TIMEOUT_MS, ...(byIds ? {} : { maxVersion: FIRST_FETCH_BY_ID - 1 }) },
+      { timeoutMs: maxWaitMs + this.cluster.timeoutMs, ...(byIds ? {} : { maxVersion: FIRST_FETCH_BY_ID - 1 }) },
     )
     if (this.stopped) return
     this.takeAnswer(answer, asked, byIds)

@@ -7,6 +7,7 @@
  * application was done with it. A partition that is given up is committed first, and nothing of it is handed out after.
  */
 import { channel } from 'node:diagnostics_channel'
+import { ErrorCode } from '../../protocol/errors.ts'
 import { Cluster } from '../cluster.ts'
 import { asKafkaError, brokerError, KafkaError } from '../errors.ts'
 import { Observer } from '../observe/hooks.ts'
@@ -50,6 +51,12 @@ const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
 const FAREWELL_MS_MIN = 5_000
 /** For connections to end that nobody waits for any more. */
 const TEARDOWN_MS = 5_000
+/** The partition is somebody else's, or was deleted. */
+const NOTHING_TO_COMMIT_TO = new Set<number>([
+  ErrorCode.ILLEGAL_GENERATION,
+  ErrorCode.UNKNOWN_TOPIC_OR_PARTITION,
+  ErrorCode.UNKNOWN_TOPIC_ID,
+])
 const rebalanceChannel = channel('samsa:consumer:rebalance')
 const commitChannel = channel('samsa:consumer:commit')
 const errorChannel = channel('samsa:consumer:error')
@@ -528,14 +535,22 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     }
   }
 
-  /** A partition that is taken away meanwhile is no reason to stop: whoever has it next reads it again. */
+  /**
+   * A partition that is taken away meanwhile is no reason to stop: whoever has it next reads it again. Nor are brokers that are away,
+   * however long: reading waits for them, too.
+   */
   private async commitOne(state: PartitionState<V, K>): Promise<void> {
-    try {
-      await this.commitStates([state])
-    } catch (error) {
-      const failure = asKafkaError(error, 'ERR_INVALID_STATE', 'commit')
-      if (!state.revoking && this.closed === null && failure.code !== 'ILLEGAL_GENERATION') throw error
-      this.warn(failure)
+    for (;;) {
+      try {
+        await this.commitStates([state])
+        return
+      } catch (error) {
+        const failure = asKafkaError(error, 'ERR_INVALID_STATE', 'commit')
+        const isOver = state.revoking || this.closed !== null || NOTHING_TO_COMMIT_TO.has(failure.errorCode)
+        if (!isOver && !failure.retriable) throw error
+        this.warn(failure)
+        if (isOver) return
+      }
     }
   }
 

@@ -105,7 +105,7 @@ export class Fetcher<V, K> implements FetchOwner<V, K> {
     const free = this.settings.fetch.bufferBytes - this.table.bufferedBytes - this.reservedBytes
     const granted = Math.min(bytes, free)
     // With nothing buffered even a tiny limit lets one answer through: its first batch may be larger anyway.
-    const least = Math.min(ANSWER_BYTES_MIN, this.settings.fetch.bufferBytes)
+    const least = Math.min(ANSWER_BYTES_MIN, this.settings.fetch.bufferBytes, bytes)
     if (granted < least) return 0
     this.reservedBytes += granted
     return granted

@@ -29,6 +29,8 @@ export type { AssignorName, CommitMode, ConsumerSettings, FetchOptions, GroupOpt
 export type { BatchHandler, HandlerContext, MessageHandler, RunOptions } from './runner.ts'
 export type { Acknowledgement } from './share/acknowledgements.ts'
 export {
+  type ShareBatch,
+  type ShareBatchOptions,
   ShareConsumer,
   type ShareConsumerOptions,
   type ShareHandler,

@@ -4,7 +4,7 @@
  */
 import type { Socket } from 'bun'
 import { OutQueue } from '../out-queue.ts'
-import type { Transport, TransportHandlers, TransportTarget } from './transport.ts'
+import { KEEP_ALIVE_MS, type Transport, type TransportHandlers, type TransportTarget } from './transport.ts'
 
 class BunTransport implements Transport {
   socket: Socket | null = null
@@ -92,6 +92,7 @@ export async function openBunTransport(target: TransportTarget, handlers: Transp
   })
   try {
     transport.socket = await Promise.race([opened, given])
+    transport.socket.setKeepAlive(true, KEEP_ALIVE_MS)
     return transport
   } catch (error) {
     // It may still come up: nobody waits for it any more.

@@ -1,7 +1,13 @@
 /** A connection over node:net or node:tls. */
 import { connect as connectPlain, isIP, type Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import type { TlsOptions, Transport, TransportHandlers, TransportTarget } from './transport.ts'
+import {
+  KEEP_ALIVE_MS,
+  type TlsOptions,
+  type Transport,
+  type TransportHandlers,
+  type TransportTarget,
+} from './transport.ts'
 
 class NodeTransport implements Transport {
   private readonly socket: Socket
@@ -121,6 +127,7 @@ export async function openNodeTransport(target: TransportTarget, handlers: Trans
         ? connectPlain({ host, port })
         : connectTls({ host, port, ...tlsOptions(tls, host) })
     socket.setNoDelay(true)
+    socket.setKeepAlive(true, KEEP_ALIVE_MS)
     const refused = (error: unknown): void => {
       cleanUp()
       socket.on('error', () => undefined)

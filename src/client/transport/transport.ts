@@ -5,6 +5,13 @@
  * What must hold: views handed to `write` are sent in order and must not change until `whenFlushed` resolves or the
  * transport has closed. `closed` is called exactly once, after everything else.
  */
+
+/**
+ * A peer that vanished without a word (its host died, a cable was pulled) is asked for after so long a silence, milliseconds: a request
+ * that may wait for minutes, as a JoinGroup does, would not notice.
+ */
+export const KEEP_ALIVE_MS = 20_000
+
 export interface TransportHandlers {
   /** A chunk of its own: it may be kept. */
   data(chunk: Buffer): void

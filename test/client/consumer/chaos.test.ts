@@ -12,7 +12,7 @@ import { Consumer } from '../../../src/client/consumer/consumer.ts'
 import type { ConsumerSettings } from '../../../src/client/consumer/options.ts'
 import { Random } from '../../support/random.ts'
 import { startSamsaWith } from '../../support/samsa-process.ts'
-import { CuttingProxy } from './cutting-proxy.ts'
+import { FaultyProxy } from '../faulty-proxy.ts'
 import { produce, uniqueName, until, withTopic } from './scenarios.ts'
 
 const TIMEOUT_MS = 200_000
@@ -85,9 +85,9 @@ describe.each(PROTOCOLS)('a %s group', (groupProtocol) => {
     async () => {
       const random = new Random(groupProtocol.length)
       let cutting = true
-      const proxy = await CuttingProxy.listen(() => {
-        if (!cutting) return null
-        return random.chance(0.3) ? 1 + random.below(300) : 1 + random.below(3_000)
+      const proxy = await FaultyProxy.listen(() => {
+        if (!cutting) return {}
+        return { cutAfterBytes: random.chance(0.3) ? 1 + random.below(300) : 1 + random.below(3_000) }
       })
       const broker = await EmbeddedBroker.start({
         config: { ...SHORT_SESSIONS, 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` },

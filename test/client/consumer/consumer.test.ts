@@ -1,6 +1,7 @@
 /** The consumer against Samsa in this process; test/programs/consumer-client.test.ts runs the same against a real Kafka. */
 import { afterAll, beforeAll, describe, test } from 'bun:test'
 import { EmbeddedBroker } from '../../../src/broker/embedded/broker.ts'
+import { EDGE_SCENARIOS } from './edge-scenarios.ts'
 import { SCENARIOS } from './scenarios.ts'
 
 const TIMEOUT_MS = 200_000
@@ -18,6 +19,6 @@ describe('a consumer against Samsa', () => {
   })
   afterAll(() => broker.stop())
 
-  for (const { name, run } of SCENARIOS.filter(({ slow }) => slow !== true))
+  for (const { name, run } of [...SCENARIOS, ...EDGE_SCENARIOS].filter(({ slow }) => slow !== true))
     test.concurrent(name, () => run(broker), TIMEOUT_MS)
 })

@@ -50,6 +50,7 @@ async function fetcherWith(room: () => number): Promise<ShareFetcher<Buffer, Buf
       take: () => undefined,
       moved: () => undefined,
       refused: () => undefined,
+      unreadable: () => undefined,
       fatal: (error) => {
         throw error
       },

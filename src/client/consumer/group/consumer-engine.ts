@@ -29,6 +29,8 @@ export interface ConsumerEngineOptions {
 type Phase = 'idle' | 'joining' | 'stable' | 'reconciling' | 'lost' | 'parked' | 'leaving' | 'left' | 'failed'
 
 const NEVER = Number.POSITIVE_INFINITY
+/** Beyond that the broker's interval is the shorter one. */
+const IDLE_DOUBLINGS_MAX = 16
 const JOIN_EPOCH = 0
 const LEAVE_EPOCH = -1
 /** A static member says that it will be back. */
@@ -67,6 +69,8 @@ export class ConsumerEngine implements GroupEngine {
   private target: readonly Assigned[] = []
   private readonly names = new Map<string, string>()
   private readonly ids = new Map<string, string>()
+  /** The id of the topic that a name stood for when its partitions were taken. */
+  private readonly ownedIds = new Map<string, string>()
   private request: { readonly attempt: number; readonly sentMs: number } | null = null
   /**
    * A heartbeat said what is owned and its answer is not in. Until then nothing may be taken: the broker may have given to others what
@@ -86,6 +90,8 @@ export class ConsumerEngine implements GroupEngine {
   private saySubscription = false
   private sayOwned = false
   private heartbeatAtMs = NEVER
+  /** Answers in a row that left this member without partitions. */
+  private idleBeats = 0
   private leaseUntilMs = NEVER
   private actions: GroupAction[] = []
 
@@ -213,7 +219,7 @@ export class ConsumerEngine implements GroupEngine {
   private ownedById(): Assigned[] {
     const rows = new Map<string, number[]>()
     for (const { topic, partition } of this.ownedSet.toSorted()) {
-      const topicId = this.ids.get(topic)
+      const topicId = this.ownedIds.get(topic)
       if (topicId === undefined) continue
       const row = rows.get(topicId)
       if (row === undefined) rows.set(topicId, [partition])
@@ -245,9 +251,18 @@ export class ConsumerEngine implements GroupEngine {
     const joined = this.phase === 'joining'
     if (joined) this.phase = 'stable'
     if (answer.assignment !== null) this.target = answer.assignment.topicPartitions
+    this.beatEarlyWhileIdle(sentMs)
     if (answer.assignment !== null || (waited && this.phase === 'reconciling')) this.reconcile(nowMs)
     else if (joined) this.actions.push({ type: 'assign', partitions: [] })
     if (this.request === null && this.beats && this.heartbeatAtMs <= nowMs) this.beat(nowMs)
+  }
+
+  /** A group that has just begun, or that waits for others to give something up, has something to give soon, and only tells who asks. */
+  private beatEarlyWhileIdle(sentMs: number): void {
+    this.idleBeats = this.target.length > 0 || this.ownedSet.size > 0 ? 0 : this.idleBeats + 1
+    if (this.idleBeats === 0) return
+    const waitMs = this.options.retryBackoffMs * 2 ** Math.min(this.idleBeats, IDLE_DOUBLINGS_MAX)
+    this.heartbeatAtMs = Math.min(this.heartbeatAtMs, sentMs + waitMs)
   }
 
   private unanswered(attempt: number, nowMs: number): void {
@@ -328,7 +343,7 @@ export class ConsumerEngine implements GroupEngine {
         return topic === undefined ? [] : partitions.map((partition) => ({ topic, partition }))
       }),
     )
-    const surplus = this.ownedSet.without(wanted)
+    const surplus = this.owned().filter((each) => !wanted.has(each) || this.isReplaced(each))
     if (surplus.length > 0) {
       this.phase = 'reconciling'
       this.revoke(surplus, false)
@@ -339,12 +354,21 @@ export class ConsumerEngine implements GroupEngine {
       this.phase = 'reconciling'
       return
     }
-    for (const partition of added) this.ownedSet.add(partition)
+    for (const partition of added) {
+      this.ownedSet.add(partition)
+      this.ownedIds.set(partition.topic, this.ids.get(partition.topic) ?? '')
+    }
     this.phase = 'stable'
     this.actions.push({ type: 'assign', partitions: added })
     if (this.ownedSet.equals(this.saidOwned)) return
     this.sayOwned = true
     this.beatSoon(nowMs)
+  }
+
+  /** What is owned is of a topic that was deleted; another one has its name now. */
+  private isReplaced({ topic }: TopicPartition): boolean {
+    const isTarget = (topicId: string | undefined): boolean => this.target.some((row) => row.topicId === topicId)
+    return !isTarget(this.ownedIds.get(topic)) && isTarget(this.ids.get(topic))
   }
 
   private revoked(round: number, nowMs: number): void {

@@ -10,6 +10,8 @@ import { Cluster } from '../../cluster.ts'
 import { asKafkaError, KafkaError } from '../../errors.ts'
 import { clientMetrics } from '../../observe/metrics.ts'
 import { bootstrapOf } from '../../producer/options.ts'
+import { abortable, within } from '../abortable.ts'
+import type { CallOptions } from '../consumer-options.ts'
 import { CoordinatorLink } from '../coordinator-link.ts'
 import { type ConsumerSerdes, type DeserializeErrorHandler, MessagePreparer } from '../deserialize.ts'
 import type { Message } from '../message.ts'
@@ -31,7 +33,10 @@ interface OwnOptions<V, K> {
   readonly serdes?: ConsumerSerdes<V, K>
   /** When it is done, the message is rejected: nobody gets it again. Without it the reading ends. */
   readonly onDeserializeError?: DeserializeErrorHandler
-  /** Told when a broker did not take an acknowledgement, usually because it came too late: others get the record. */
+  /**
+   * Told when a broker did not take an acknowledgement, usually because it came too late: others get the record. And when records cannot
+   * be read (ERR_CORRUPT_RECORDS): they are rejected, as by Java's clients, or nobody would get past them.
+   */
   readonly onWarning?: (error: KafkaError) => void
   /** Records taken and not handed out yet. Default 500. */
   readonly maxRecords?: number
@@ -47,6 +52,24 @@ interface OwnOptions<V, K> {
   readonly maxDecompressedBytes?: number
   /** Where this member is, for the group's assignor. Default: not said. */
   readonly rack?: string
+  /** How long `close` may take, for handlers that are under way and for what brokers are to hear. Default 30,000 ms. */
+  readonly closeTimeoutMs?: number
+}
+
+/** Messages of one partition that were taken together, in order. */
+export interface ShareBatch<V, K> {
+  /** The topic that they are from. */
+  readonly topic: string
+  /** The partition that they are from. */
+  readonly partition: number
+  /** At least one. */
+  readonly messages: readonly Message<V, K>[]
+}
+
+/** How large the batches of a loop are, and how it ends. */
+export interface ShareBatchOptions extends CallOptions {
+  /** Default: all that wait and follow each other. */
+  readonly maxMessages?: number
 }
 
 /** `bootstrap` makes connections of the consumer's own; a `cluster` is shared and stays open. */
@@ -72,11 +95,14 @@ export interface ShareRunOptions<V, K> {
   readonly eachMessage: ShareHandler<V, K>
   /** Handlers at once. Default 1. */
   readonly concurrency?: number
-  /** Ends the run after the handlers that are under way. */
+  /** Ends the run after the handlers that are under way. They hear of it by the signal in their context. */
   readonly signal?: AbortSignal | undefined
 }
 
 const MIB = 1024 * 1024
+const CLOSE_TIMEOUT_MS = 30_000
+/** For each of the goodbyes, where nobody answers. */
+const FAREWELL_MS = 5_000
 
 /**
  * Takes records as a member of a share group (KIP-932): many members read the same partitions, and each record is acknowledged by itself.
@@ -97,7 +123,7 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   private queue: Message<V, K>[] = []
   /** Handed out or waiting, and not acknowledged: which broker is to hear of them. */
   private readonly open = new Map<Message<V, K>, ShareFetcher<V, K>>()
-  private waiters: { readonly resolve: () => void; readonly reject: (error: unknown) => void }[] = []
+  private readonly waiters = new Set<() => void>()
   private failure: KafkaError | null = null
   private closed: Promise<void> | null = null
   private readonly closing = new AbortController()
@@ -122,10 +148,11 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   }
 
   /** Joins the group for these topics; replaces an earlier subscription. Throws the error of a topic that cannot be looked up. */
-  async subscribe(topics: string | readonly string[]): Promise<void> {
+  async subscribe(topics: string | readonly string[], options: CallOptions = {}): Promise<void> {
     this.assertOpen('subscribe')
+    const { signal } = options
     const names = typeof topics === 'string' ? [topics] : [...topics]
-    if (names.length > 0) await this.cluster.metadata(names)
+    if (names.length > 0) await abortable(this.cluster.metadata(names, { signal }), signal, 'subscribe')
     this.membership.subscribe(names)
   }
 
@@ -135,24 +162,32 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   }
 
   /** Ends with the signal or with `close`; what is in hand then is released, unless it was acknowledged. */
-  async *messages(options: { readonly signal?: AbortSignal } = {}): AsyncGenerator<Message<V, K>, undefined> {
+  async *messages(options: CallOptions = {}): AsyncGenerator<Message<V, K>, undefined> {
+    for await (const { messages } of this.batches({ ...options, maxMessages: 1 })) yield messages[0]!
+  }
+
+  /**
+   * The same by what was taken together of one partition. Asking for the next batch accepts what of this one was not acknowledged;
+   * leaving the loop releases it.
+   */
+  async *batches(options: ShareBatchOptions = {}): AsyncGenerator<ShareBatch<V, K>, undefined> {
     this.assertOpen('consume')
+    const { maxMessages = Number.POSITIVE_INFINITY } = options
     const signal = AbortSignal.any([this.closing.signal, ...(options.signal === undefined ? [] : [options.signal])])
-    const implicit = this.options.acknowledgement !== 'explicit'
     clientMetrics.add('kafka_consumers_streams')
     try {
       for (;;) {
-        const message = await this.next(signal)
-        if (message === null) return
-        clientMetrics.add('kafka_consumed_messages')
-        let done = false
+        const messages = await this.nextFew(signal, maxMessages)
+        if (messages.length === 0) return
+        clientMetrics.add('kafka_consumed_messages', messages.length)
+        const { topic, partition } = messages[0]!
+        let rest: Acknowledgement = 'release'
         try {
-          yield message
-          done = true
+          yield { topic, partition, messages }
+          rest = 'accept'
         } finally {
-          if (!done && this.open.has(message) && implicit) this.acknowledge(message, 'release')
+          if (this.options.acknowledgement !== 'explicit') this.acknowledgeOpen(messages, rest)
         }
-        if (implicit && this.open.has(message)) this.acknowledge(message, 'accept')
       }
     } finally {
       clientMetrics.add('kafka_consumers_streams', -1)
@@ -185,13 +220,17 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   }
 
   /** Resolves when brokers have heard all that was acknowledged so far. */
-  async commit(): Promise<void> {
-    await Promise.all([...this.fetchers.values()].map((fetcher) => fetcher.flush()))
+  async commit(options: CallOptions = {}): Promise<void> {
+    const heard = Promise.all([...this.fetchers.values()].map((fetcher) => fetcher.flush()))
+    await abortable(heard, options.signal, 'commit')
   }
 
-  /** Waits for handlers, says what became of their messages, releases the rest and leaves the group. */
-  close(): Promise<void> {
-    this.closed ??= this.shutDown()
+  /**
+   * Waits for handlers, says what became of their messages, releases the rest and leaves the group. Ends in bounded time, even where no
+   * broker answers: `timeoutMs` in place of the option `closeTimeoutMs`.
+   */
+  close(options: { readonly timeoutMs?: number } = {}): Promise<void> {
+    this.closed ??= this.shutDown(options.timeoutMs ?? this.options.closeTimeoutMs ?? CLOSE_TIMEOUT_MS)
     return this.closed
   }
 
@@ -200,15 +239,15 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     return this.close()
   }
 
-  private async shutDown(): Promise<void> {
+  private async shutDown(timeoutMs: number): Promise<void> {
     this.closing.abort()
     this.wakeWaiters()
-    await Promise.all(this.runs)
-    for (const message of [...this.open.keys()]) this.acknowledge(message, 'release')
+    await within(timeoutMs, Promise.all(this.runs))
+    this.acknowledgeOpen([...this.open.keys()], 'release')
     await Promise.all([...this.fetchers.values()].map((fetcher) => fetcher.stop()))
-    await this.membership.leave()
-    await this.link.close()
-    if (this.options.cluster === undefined) await this.cluster.close()
+    await within(FAREWELL_MS, this.membership.leave())
+    await within(FAREWELL_MS, this.link.close())
+    if (this.options.cluster === undefined) await within(FAREWELL_MS, this.cluster.close())
     clientMetrics.add('kafka_consumers', -1)
   }
 
@@ -220,9 +259,9 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
         clientMetrics.add('kafka_consumed_messages')
         try {
           const said = await eachMessage(message, { signal: stopped })
-          if (this.open.has(message)) this.acknowledge(message, said ?? 'accept')
+          this.acknowledgeOpen([message], said ?? 'accept')
         } catch (error) {
-          if (this.open.has(message)) this.acknowledge(message, 'release')
+          this.acknowledgeOpen([message], 'release')
           stop.abort()
           this.wakeWaiters()
           throw error
@@ -237,36 +276,56 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     if (failed !== undefined) throw failed.reason
   }
 
+  private acknowledgeOpen(messages: readonly Message<V, K>[], what: Acknowledgement): void {
+    for (const message of messages) if (this.open.has(message)) this.acknowledge(message, what)
+  }
+
   private async next(signal: AbortSignal): Promise<Message<V, K> | null> {
-    for (;;) {
+    return (await this.nextFew(signal, 1))[0] ?? null
+  }
+
+  /** Of one partition, as many as wait and follow each other; none when there is nothing more to wait for. */
+  private async nextFew(signal: AbortSignal, most: number): Promise<Message<V, K>[]> {
+    const taken: Message<V, K>[] = []
+    while (taken.length === 0) {
       if (this.failure !== null) throw this.failure
-      if (signal.aborted) return null
-      const message = this.queue.shift()
-      if (message === undefined) {
+      if (signal.aborted) return []
+      if (this.queue.length === 0) {
         await this.nextChange(signal)
         continue
       }
+      const { topic, partition } = this.queue[0]!
+      const other = this.queue.findIndex((each) => each.topic !== topic || each.partition !== partition)
+      const next = this.queue.splice(0, Math.min(most, other < 0 ? this.queue.length : other))
       if (this.queue.length === 0) for (const fetcher of this.fetchers.values()) fetcher.wake()
-      const readable = (await this.preparer?.prepare(message)) ?? true
-      if (readable) return message
-      this.acknowledge(message, 'reject')
+      try {
+        for (const message of next) {
+          const readable = (await this.preparer?.prepare(message)) ?? true
+          if (readable) taken.push(message)
+          else this.acknowledgeOpen([message], 'reject')
+        }
+      } catch (error) {
+        this.acknowledgeOpen(next, 'release')
+        throw error
+      }
     }
+    return taken
   }
 
   private nextChange(signal: AbortSignal): Promise<void> {
-    return new Promise((resolve, reject) => {
-      const aborted = (): void => resolve()
-      signal.addEventListener('abort', aborted, { once: true })
+    return new Promise((resolve) => {
       const done = (): void => {
-        signal.removeEventListener('abort', aborted)
+        signal.removeEventListener('abort', done)
+        this.waiters.delete(done)
         resolve()
       }
-      this.waiters.push({ resolve: done, reject })
+      signal.addEventListener('abort', done, { once: true })
+      this.waiters.add(done)
     })
   }
 
   private wakeWaiters(): void {
-    for (const { resolve } of this.waiters.splice(0)) resolve()
+    for (const wake of [...this.waiters]) wake()
   }
 
   private assigned(partitions: readonly TopicPartition[]): void {
@@ -310,6 +369,7 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
       },
       moved: () => this.lookUpLeaders(),
       refused: (_partition, error) => this.options.onWarning?.(error),
+      unreadable: (error) => this.options.onWarning?.(error),
       fatal: (error) => this.fail(error),
     }
     const fetcher: ShareFetcher<V, K> = new ShareFetcher(nodeId, this.cluster, settings, owner)

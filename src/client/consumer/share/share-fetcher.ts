@@ -13,6 +13,7 @@ import type { Cluster } from '../../cluster.ts'
 import type { Connection } from '../../connection.ts'
 import { asKafkaError, brokerError, KafkaError } from '../../errors.ts'
 import { backoffMs, sleep } from '../../retry.ts'
+import { within } from '../abortable.ts'
 import { FetchedChunk } from '../fetched-chunk.ts'
 import type { Message } from '../message.ts'
 import { partitionKey, type TopicPartition } from '../topic-partition.ts'
@@ -39,6 +40,8 @@ export interface ShareFetchOwner<V, K> {
   moved(nodeId: number): void
   /** The broker did not take what was said of these. */
   refused(partition: TopicPartition, error: KafkaError): void
+  /** Records that nobody can read; they are rejected. */
+  unreadable(error: KafkaError): void
   fatal(error: KafkaError): void
 }
 
@@ -46,7 +49,6 @@ type FetchAnswer = Infer<typeof ShareFetchResponse>
 type PartitionAnswer = FetchAnswer['responses'][number]['partitions'][number]
 
 const FINAL_EPOCH = -1
-const ANSWER_TIMEOUT_MS = 30_000
 const CLOSE_TIMEOUT_MS = 5_000
 /** So many records may stand in one acquisition batch. */
 const BATCH_SIZE = 500
@@ -114,8 +116,10 @@ export class ShareFetcher<V, K> {
   async stop(): Promise<void> {
     this.stopped = true
     this.wake()
-    await this.ended
+    await within(this.settings.maxWaitMs + CLOSE_TIMEOUT_MS, this.ended)
     const { connection } = this
+    // An answer that is still awaited will not come any more.
+    if (connection !== null && connection.inFlight > 0) connection.destroy(new KafkaError('ERR_CLOSED', 'closed'))
     if (connection !== null && connection.closedBy === null && this.epoch > 0) {
       await this.acknowledge(connection, false, FINAL_EPOCH, CLOSE_TIMEOUT_MS).catch(() => undefined)
     }
@@ -233,7 +237,7 @@ export class ShareFetcher<V, K> {
           }),
         ),
       },
-      { timeoutMs: maxWaitMs + ANSWER_TIMEOUT_MS },
+      { timeoutMs: maxWaitMs + this.cluster.timeoutMs },
     )
     if (this.lostSession(answer.errorCode, answer.errorMessage)) return
     this.held = wanted
@@ -273,12 +277,20 @@ export class ShareFetcher<V, K> {
       maxDecompressedBytes: this.settings.maxDecompressedBytes,
     })
     const byOffset = new Map<number, Message<V, K>>()
-    for (let message = chunk.next(); message !== null; message = chunk.next()) byOffset.set(message.offset, message)
+    let unreadable: { readonly from: number; readonly to: number } | null = null
+    try {
+      for (let message = chunk.next(); message !== null; message = chunk.next()) byOffset.set(message.offset, message)
+    } catch (cause) {
+      unreadable = this.tellUnreadable(partition, chunk, cause)
+    }
     const messages: Message<V, K>[] = []
     for (const { firstOffset, lastOffset, deliveryCount } of row.acquiredRecords) {
       for (let offset = firstOffset; offset <= lastOffset; offset++) {
         const message = byOffset.get(offset)
-        if (message === undefined) this.acknowledgements(partition).setGap(offset)
+        if (message === undefined && unreadable !== null && offset >= unreadable.from) {
+          // What comes after it is for another try.
+          this.acknowledgements(partition).set(offset, offset < unreadable.to ? 'reject' : 'release')
+        } else if (message === undefined) this.acknowledgements(partition).setGap(offset)
         else {
           message.deliveryCount = deliveryCount
           messages.push(message)
@@ -286,6 +298,18 @@ export class ShareFetcher<V, K> {
       }
     }
     this.owner.take(messages, lockMs)
+  }
+
+  private tellUnreadable(
+    { topic, partition }: TopicPartition,
+    { nextOffset: offset, offsetAfterUnreadable: nextOffset }: FetchedChunk<V, K>,
+    cause: unknown,
+  ): { from: number; to: number } {
+    const reason = cause instanceof Error ? cause.message : String(cause)
+    const place = { topic, partition, offset, nextOffset }
+    const what = `${topic}-${partition} at offset ${offset}: ${reason}`
+    this.owner.unreadable(new KafkaError('ERR_CORRUPT_RECORDS', what, { cause, place }))
+    return { from: offset, to: nextOffset ?? offset + 1 }
   }
 
   private async acknowledge(

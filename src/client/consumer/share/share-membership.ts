@@ -31,6 +31,9 @@ export class ShareMembership {
   private topics: readonly string[] = []
   private epoch = 0
   private saySubscription = true
+  private hasPartitions = false
+  /** Heartbeats in a row whose answers left this member without partitions. */
+  private idleBeats = 0
   private readonly stopped = new AbortController()
   private wakeUp = new AbortController()
   private running: Promise<void> | null = null
@@ -105,6 +108,7 @@ export class ShareMembership {
     )
     if (answer.errorCode === ErrorCode.UNKNOWN_MEMBER_ID || answer.errorCode === ErrorCode.FENCED_MEMBER_EPOCH) {
       this.epoch = 0
+      this.hasPartitions = false
       this.hooks.assigned([])
       return 0
     }
@@ -112,7 +116,10 @@ export class ShareMembership {
       throw brokerError(answer.errorCode, `share group '${this.groupId}'`, answer.errorMessage)
     this.epoch = answer.memberEpoch
     if (answer.assignment !== null) await this.take(answer.assignment.topicPartitions)
-    return answer.heartbeatIntervalMs
+    // A group that has just begun may need a moment to have something to give.
+    this.idleBeats = this.hasPartitions || this.topics.length === 0 ? 0 : this.idleBeats + 1
+    if (this.idleBeats === 0) return answer.heartbeatIntervalMs
+    return Math.min(answer.heartbeatIntervalMs, this.cluster.retry.backoffMs * 2 ** this.idleBeats)
   }
 
   private async take(rows: readonly { topicId: string; partitions: readonly number[] }[]): Promise<void> {
@@ -124,6 +131,7 @@ export class ShareMembership {
     })
     // A topic that no broker has told of yet: the whole assignment is asked for again.
     if (rows.some(({ topicId }) => this.cluster.topicName(topicId) === undefined)) this.saySubscription = true
+    this.hasPartitions = partitions.length > 0
     this.hooks.assigned(partitions)
   }
 }
