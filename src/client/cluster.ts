@@ -13,6 +13,7 @@ import { MetadataRequest, MetadataResponse } from '../protocol/messages/03-metad
 import { FindCoordinatorRequest, FindCoordinatorResponse } from '../protocol/messages/10-find-coordinator.ts'
 import { type Infer, ZERO_UUID } from '../protocol/schema.ts'
 import { formatHostPort, type HostPort } from './address.ts'
+import { unlessAborted } from './call.ts'
 import { Connection, type RequestObserver, type SecurityOptions } from './connection.ts'
 import { brokerError, isConnectionLoss, KafkaError } from './errors.ts'
 import { backoffMs, DEFAULT_RETRY, type RetryPolicy, retrying, sleep } from './retry.ts'
@@ -48,6 +49,8 @@ export interface TopicOptions {
 export type CoordinatorKind = 'group' | 'transaction'
 
 const CREATION_WAIT_MS = 5_000
+/** Of `topic` calls of one turn. */
+const TOPICS_PER_REQUEST = 1_000
 const DEFAULT_TIMEOUT_MS = 30_000
 const DEFAULT_METADATA_MAX_AGE_MS = 300_000
 const RECONNECT: RetryPolicy = { backoffMs: 50, backoffMaxMs: 1_000 }
@@ -81,6 +84,11 @@ export class Cluster {
   /** Where nobody answered in time: other addresses are tried before it. */
   private silent: string | null = null
   private closed = false
+  /** Ends what is still connecting. */
+  private readonly ending = new AbortController()
+  /** Grows with everything that is learnt about topics. */
+  generation = 0
+  private asking = new Map<boolean, { readonly names: Set<string>; readonly answer: Promise<Metadata> }>()
   private updates: { readonly names: Set<string>; readonly done: Promise<void> } | null = null
 
   /** Connects at the first use; `connect` does so at once. */
@@ -92,10 +100,10 @@ export class Cluster {
   }
 
   /** Resolves when one of the bootstrap brokers answered. */
-  static async connect(options: ClusterOptions): Promise<Cluster> {
+  static async connect(options: ClusterOptions, signal?: AbortSignal): Promise<Cluster> {
     const cluster = new Cluster(options)
     try {
-      await cluster.any()
+      await (signal === undefined ? cluster.any() : unlessAborted(cluster.any(), signal, 'connect'))
     } catch (error) {
       await cluster.close()
       throw error
@@ -172,7 +180,7 @@ export class Cluster {
     const startMs = performance.now()
     const deadlineMs = startMs + this.timeoutMs
     for (let attempt = 0; ; attempt++) {
-      const topic = (await this.metadata([name], options)).topics[0]
+      const topic = await this.askTogether(name, options)
       if (topic === undefined) throw new KafkaError('ERR_BAD_RESPONSE', `no metadata for topic '${name}'`)
       const unknown = topic.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
       if (unknown && options.create !== true) {
@@ -184,6 +192,27 @@ export class Cluster {
       if (!isRetriable(errorCode) || performance.now() > untilMs) throw brokerError(errorCode, `topic '${name}'`)
       await sleep(backoffMs(this.retry, attempt), options.signal)
     }
+  }
+
+  /** One request for all topics that are asked for in this turn: programs with many begin with all of them at once. */
+  private async askTogether(
+    name: string,
+    { create = false, signal }: TopicOptions,
+  ): Promise<TopicMetadata | undefined> {
+    let asking = this.asking.get(create)
+    if (asking === undefined || asking.names.size >= TOPICS_PER_REQUEST) {
+      const names = new Set<string>()
+      const answer = Promise.resolve().then(() => {
+        if (this.asking.get(create)?.names === names) this.asking.delete(create)
+        return this.metadata([...names], { create })
+      })
+      asking = { names, answer }
+      this.asking.set(create, asking)
+    }
+    asking.names.add(name)
+    const { answer } = asking
+    const { topics } = await (signal === undefined ? answer : unlessAborted(answer, signal, `ask for topic '${name}'`))
+    return topics.find((topic) => topic.name === name)
   }
 
   /** What is known of a topic, whatever its age; undefined before its first `topic` or `metadata`. */
@@ -285,6 +314,7 @@ export class Cluster {
 
   async close(): Promise<void> {
     this.closed = true
+    this.ending.abort(new KafkaError('ERR_CLOSED', 'this client is closed'))
     const opening = [...this.connections.values(), this.seeding].map((promise) => promise?.catch(() => null))
     const open = new Set([this.seed, ...(await Promise.all(opening))])
     this.connections.clear()
@@ -359,6 +389,7 @@ export class Cluster {
   private remember(topic: TopicMetadata): TopicMetadata {
     const { name } = topic
     if (name === null) return topic
+    this.generation += 1
     if (topic.errorCode !== 0) {
       const gone = topic.errorCode === ErrorCode.UNKNOWN_TOPIC_OR_PARTITION
       if (gone) this.topics.delete(name)
@@ -383,7 +414,7 @@ export class Cluster {
     const refusals = this.refusals.get(text)
     if (refusals !== undefined) {
       const waitMs = refusals.notBeforeMs - performance.now()
-      if (waitMs > 0) await sleep(waitMs)
+      if (waitMs > 0) await sleep(waitMs, this.ending.signal).catch(() => undefined)
     }
     if (this.closed) throw new KafkaError('ERR_CLOSED', `no connection to ${text}: this client is closed`)
     const { tls, sasl, observer, connectTimeoutMs } = this.options
@@ -398,11 +429,13 @@ export class Cluster {
         ...(tls === undefined ? {} : { tls }),
         ...(sasl === undefined ? {} : { sasl }),
         observer,
+        signal: this.ending.signal,
       })
       this.refusals.delete(text)
       if (!this.closed) return connection
       await connection.close()
     } catch (error) {
+      if (this.closed) throw new KafkaError('ERR_CLOSED', `no connection to ${text}: this client is closed`)
       const count = (refusals?.count ?? 0) + 1
       this.refusals.set(text, { count, notBeforeMs: performance.now() + backoffMs(RECONNECT, count - 1) })
       throw error

@@ -18,7 +18,7 @@ import { SaslAuthenticateRequest, SaslAuthenticateResponse } from '../protocol/m
 import { Reader } from '../protocol/reader.ts'
 import type { Infer, Input, MessageSchema } from '../protocol/schema.ts'
 import { formatHostPort } from './address.ts'
-import { abortedError, asKafkaError, brokerError, KafkaError } from './errors.ts'
+import { abortedError, brokerError, KafkaError } from './errors.ts'
 import type { SaslOptions } from './sasl.ts'
 import { openTransport } from './transport/open.ts'
 import type { TlsOptions, Transport } from './transport/transport.ts'
@@ -87,6 +87,24 @@ const SOFTWARE = { clientSoftwareName: 'samsa', clientSoftwareVersion: '0.1.0' }
 /** The part of a session's life after which it is renewed, spread so that not all connections do it at once. */
 const RENEW_AFTER = 0.85
 const RENEW_SPREAD = 0.1
+/** What OpenSSL calls the ways in which a certificate is not good enough: no repetition helps. */
+const CERTIFICATE_ERRORS: ReadonlySet<unknown> = new Set([
+  'ERR_TLS_CERT_ALTNAME_INVALID',
+  'HOSTNAME_MISMATCH',
+  'CERT_HAS_EXPIRED',
+  'CERT_NOT_YET_VALID',
+  'CERT_REVOKED',
+  'CERT_UNTRUSTED',
+  'CERT_REJECTED',
+  'CERT_SIGNATURE_FAILURE',
+  'DEPTH_ZERO_SELF_SIGNED_CERT',
+  'SELF_SIGNED_CERT_IN_CHAIN',
+  'UNABLE_TO_GET_ISSUER_CERT',
+  'UNABLE_TO_GET_ISSUER_CERT_LOCALLY',
+  'UNABLE_TO_VERIFY_LEAF_SIGNATURE',
+  'INVALID_CA',
+  'INVALID_PURPOSE',
+])
 /** Node's timers take no more. */
 const TIMER_MS_MAX = 0x7fffffff
 
@@ -147,13 +165,20 @@ export class Connection {
 
   static async connect(options: ConnectOptions): Promise<Connection> {
     const connection = new Connection(options)
+    const { signal } = options
     await connection.open()
+    const aborted = (): void => {
+      if (signal !== undefined) connection.fail(abortedError(`connect to ${connection.address}`, signal))
+    }
+    signal?.addEventListener('abort', aborted, { once: true })
     try {
       if (options.negotiate !== false) await connection.negotiate()
       if (options.sasl !== undefined) await connection.authenticate(options.sasl)
     } catch (error) {
       connection.fail(new KafkaError('ERR_CONNECTION_CLOSED', 'closed after failed negotiation', { cause: error }))
       throw error
+    } finally {
+      signal?.removeEventListener('abort', aborted)
     }
     return connection
   }
@@ -272,7 +297,9 @@ export class Connection {
       if (signal?.aborted === true) throw abortedError(`connect to ${this.address}`, signal)
       const inTime = cause instanceof Error && !gaveUp.signal.aborted
       const reason = inTime ? cause.message : `no answer within ${timeoutMs} ms`
-      throw new KafkaError('ERR_CONNECT', `no connection to ${this.address}: ${reason}`, { cause })
+      const code =
+        inTime && CERTIFICATE_ERRORS.has((cause as NodeJS.ErrnoException).code) ? 'ERR_AUTHENTICATION' : 'ERR_CONNECT'
+      throw new KafkaError(code, `no connection to ${this.address}: ${reason}`, { cause })
     } finally {
       clearTimeout(timer)
     }
@@ -318,12 +345,15 @@ export class Connection {
     const { authenticate } = await import('./sasl.ts')
     let lifetimeMs = 0
     try {
-      await authenticate(sasl, async (message) => {
+      const conversation = authenticate(sasl, async (message) => {
         const answer = await this.sendNow(SaslAuthenticateRequest, SaslAuthenticateResponse, { authBytes: message })
         if (answer.errorCode !== 0) throw brokerError(answer.errorCode, what, answer.errorMessage)
         lifetimeMs = answer.sessionLifetimeMs
         return answer.authBytes
-      })
+      }).then(() => true)
+      // Whoever makes tokens may hang, while all requests wait.
+      const isDone = await within(this.timeoutMs, conversation)
+      if (isDone === undefined) throw new KafkaError('ERR_TIMEOUT', `${what}: not done within ${this.timeoutMs} ms`)
     } catch (cause) {
       if (cause instanceof KafkaError && cause.retriable) throw cause
       const reason = cause instanceof Error ? cause.message : String(cause)
@@ -337,7 +367,12 @@ export class Connection {
       () => {
         this.renewTimer = null
         this.renewal = this.authenticate(sasl)
-          .catch((error: unknown) => this.fail(asKafkaError(error, 'ERR_AUTHENTICATION', 'renew the session')))
+          .catch((cause: unknown) => {
+            // Who was let in before may be let in again by a new connection: nothing that waits here has been refused.
+            const reason = cause instanceof Error ? cause.message : String(cause)
+            const message = `the session at ${this.address} could not be renewed: ${reason}`
+            this.fail(new KafkaError('ERR_CONNECTION_CLOSED', message, { cause }))
+          })
           .finally(() => {
             this.renewal = null
           })

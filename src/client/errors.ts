@@ -162,8 +162,8 @@ export function abortedError(what: string, signal: AbortSignal): KafkaError {
   return new KafkaError('ERR_ABORTED', `${what}: aborted by its caller`, { cause: signal.reason })
 }
 
-/** Frames of the client itself, on top of the caller's. */
-const OWN_FOLDERS = ['producer', 'consumer'].map((folder) => join(import.meta.dirname, folder, sep))
+/** Of the frames on top of the caller's. */
+const OWN_FOLDER = join(import.meta.dirname, sep)
 
 /**
  * The same error as seen from where the caller asked: answers arrive on an empty stack, `origin` was made in the call.
@@ -173,7 +173,7 @@ export function fromCallSite(error: KafkaError, origin: Error | null): KafkaErro
   const { code, message, cause = error, errorCode, issues, registryCode } = error
   const copy = new KafkaError(code, message, { cause, errorCode, issues, registryCode })
   const frames = origin?.stack?.split('\n').slice(1) ?? []
-  const own = frames.findIndex((frame) => !OWN_FOLDERS.some((folder) => frame.includes(folder)))
+  const own = frames.findIndex((frame) => !frame.includes(OWN_FOLDER))
   if (own >= 0) copy.stack = `${copy.name}: ${copy.message}\n${frames.slice(own).join('\n')}`
   return copy
 }

@@ -71,7 +71,10 @@ async function scram(options: ScramOptions, exchange: SaslExchange): Promise<voi
   const nonce = randomBytes(NONCE_BYTES).toString('base64')
   const clientFirst = `n=${saslName(options.username)},r=${nonce}`
   const serverFirst = (await exchange(Buffer.from(`n,,${clientFirst}`))).toString()
-  const { r: joined, s: salt, i: count } = attributes(serverFirst)
+  const { r: joined, s: salt, i: count, e: reason, m: extension } = attributes(serverFirst)
+  if (reason !== undefined) throw refused(`the broker answered '${reason}'`)
+  // RFC 5802 5.1: an extension that must be understood.
+  if (extension !== undefined) throw refused('the broker asks for an extension of SCRAM that there is not')
   const iterations = Number(count)
   if (joined === undefined || salt === undefined || !joined.startsWith(nonce) || joined.length === nonce.length) {
     throw refused('the broker did not follow SCRAM')

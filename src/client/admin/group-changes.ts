@@ -1,5 +1,5 @@
 /** Groups that are idle: their offsets set or deleted, members taken out, groups deleted. Asked of each group's coordinator. */
-import { isRetriable } from '../../protocol/errors.ts'
+import { ErrorCode } from '../../protocol/errors.ts'
 import { OffsetCommitRequest, OffsetCommitResponse } from '../../protocol/messages/08-offset-commit.ts'
 import { LeaveGroupRequest, LeaveGroupResponse } from '../../protocol/messages/13-leave-group.ts'
 import { DeleteGroupsRequest, DeleteGroupsResponse } from '../../protocol/messages/42-delete-groups.ts'
@@ -12,6 +12,13 @@ import { errorOf, type Outcome, throwIfFailed } from './outcome.ts'
 
 /** From this version on, OffsetCommit names topics by id. */
 const LAST_COMMIT_BY_NAME = 9
+/** About the coordinator or the group as a whole: the commit is tried again. What else is wrong with a partition is answered. */
+const PASSING: ReadonlySet<number> = new Set([
+  ErrorCode.COORDINATOR_LOAD_IN_PROGRESS,
+  ErrorCode.COORDINATOR_NOT_AVAILABLE,
+  ErrorCode.NOT_COORDINATOR,
+  ErrorCode.REBALANCE_IN_PROGRESS,
+])
 
 /** One outcome per group. A group with members is refused. */
 export function deleteGroups(
@@ -74,9 +81,9 @@ export function alterOffsets(
       },
       { maxVersion: LAST_COMMIT_BY_NAME },
     )
-    // Such an error is about the coordinator, so every row has it.
-    const first = answer.topics[0]?.partitions[0]
-    if (first !== undefined && isRetriable(first.errorCode)) throwIfFailed(first, `set offsets of group '${groupId}'`)
+    const rows = answer.topics.flatMap(({ partitions }) => partitions)
+    const passing = rows.find(({ errorCode }) => PASSING.has(errorCode))
+    if (passing !== undefined) throwIfFailed(passing, `set offsets of group '${groupId}'`)
     return offsets.map(({ topic, partition }) => {
       const rows = answer.topics.find(({ name }) => name === topic)?.partitions
       const row = rows?.find(({ partitionIndex }) => partitionIndex === partition)

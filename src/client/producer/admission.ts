@@ -5,7 +5,7 @@
  */
 import { KafkaError } from '../errors.ts'
 import type { Delivery } from './deliveries.ts'
-import type { EncodedRecord } from './record.ts'
+import { type EncodedRecord, ownedRecord, sizeOfRecord } from './record.ts'
 
 export interface WaitingRecord {
   readonly record: EncodedRecord
@@ -49,10 +49,9 @@ export class WaitingBudget {
 /** Answered records are taken off the front so many at a time. */
 const COMPACT_FROM = 1024
 
-/** Objects and promises beside the record's own bytes. */
-const OVERHEAD_BYTES = 200
-
 export class AdmissionQueue {
+  /** What keeps them waiting, as far as it is known. */
+  lastError: KafkaError | null = null
   private records: WaitingRecord[] = []
   private head = 0
   private readonly budget: WaitingBudget
@@ -85,11 +84,10 @@ export class AdmissionQueue {
 
   /** The bytes of the record are copied: the caller may change its buffers. Null if too much waits already. */
   push(record: EncodedRecord, delivery: Delivery | null): WaitingRecord | null {
-    const bytes = OVERHEAD_BYTES + (record.key?.length ?? 0) + (record.value?.length ?? 0)
+    const bytes = sizeOfRecord(record)
     if (!this.budget.take(bytes)) return null
-    const own: EncodedRecord = { ...record, key: copyOf(record.key), value: copyOf(record.value) }
     const deadlineMs = performance.now() + this.waitMs
-    const waiting = { record: own, delivery, origin: new Error(), deadlineMs, bytes }
+    const waiting = { record: ownedRecord(record), delivery, origin: new Error(), deadlineMs, bytes }
     this.records.push(waiting)
     this.timer ??= setTimeout(() => this.expire(), this.waitMs)
     return waiting
@@ -129,10 +127,17 @@ export class AdmissionQueue {
     this.timer = null
     const nowMs = performance.now()
     for (const waiting of this.remove(({ deadlineMs }) => deadlineMs <= nowMs)) {
-      this.gaveUp(waiting, new KafkaError(this.code, `${this.why} after ${this.waitMs} ms`))
+      this.gaveUp(waiting, this.tooLate())
     }
     const next = this.records[this.head]
     if (next !== undefined) this.timer = setTimeout(() => this.expire(), Math.ceil(next.deadlineMs - nowMs))
+  }
+
+  private tooLate(): KafkaError {
+    const { lastError } = this
+    const last = lastError === null ? '' : `; at last: ${lastError.message}`
+    const cause = lastError === null ? {} : { cause: lastError }
+    return new KafkaError(this.code, `${this.why} after ${this.waitMs} ms${last}`, cause)
   }
 
   private stopTimerIfEmpty(): void {
@@ -140,8 +145,4 @@ export class AdmissionQueue {
     clearTimeout(this.timer)
     this.timer = null
   }
-}
-
-function copyOf<T extends string | Uint8Array | null>(bytes: T): T | Buffer {
-  return bytes instanceof Uint8Array ? Buffer.from(bytes) : bytes
 }

@@ -23,7 +23,7 @@ import type { KafkaError } from '../errors.ts'
 import type { Bytes } from '../serdes/serde.ts'
 import type { Delivery } from './deliveries.ts'
 import type { ProducerMemory } from './memory.ts'
-import type { HeadersInput, HeaderValue } from './record.ts'
+import { type HeadersInput, type HeaderValue, isHeaderList } from './record.ts'
 
 /** The last offset delta and the count are 32-bit numbers; far below that a batch is merely slow to handle. */
 const RECORDS_MAX = 1_000_000
@@ -62,6 +62,8 @@ export class Batch {
   identity: ProducerIdentity = ANONYMOUS
   /** How often it was sent. */
   attempts = 0
+  /** An answer to it was lost: a broker may have it, or get it still. */
+  mayBeStored = false
   /** Why it has to be sent again. */
   lastError: KafkaError | null = null
   /** Its place among the batches of its partition, from the first time it left; the parts of a split batch lie in between. */
@@ -299,10 +301,6 @@ export function encodeHeaders(headers: HeadersInput | undefined): EncodedHeaders
   if (isHeaderList(headers)) for (const { key, value } of headers) add(key, value)
   else for (const [name, value] of Object.entries(headers)) add(name, value)
   return entries.length === 0 ? null : { sizeBytes: sizeOfVarint(entries.length) + bytes, entries }
-}
-
-export function isHeaderList(headers: HeadersInput): headers is readonly { key: string; value: HeaderValue }[] {
-  return Array.isArray(headers)
 }
 
 /** An upper bound of what a record takes in a batch. */

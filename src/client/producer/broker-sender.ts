@@ -86,11 +86,12 @@ export class BrokerSender {
         (connection) => {
           this.connection = connection
         },
-        () => {
+        (cause: unknown) => {
+          const error = asKafkaError(cause, 'ERR_CONNECT', `connect to broker ${this.nodeId}`)
           const lanes = this.ready
           this.ready = []
           // The broker may be gone for good: others may lead its partitions by now.
-          for (const lane of lanes) this.dispatcher.later(lane)
+          for (const lane of lanes) this.dispatcher.later(lane, error)
         },
       )
       .finally(() => {

@@ -39,7 +39,7 @@ export interface DispatcherContext {
   /** Whether the brokers are told of partitions by the first batch itself (KIP-890). */
   readonly usesTransactionV2: boolean
   /** A batch is done: there may be room. `error` if it failed, `unheard` if nobody waited for one of its records. */
-  settled(error: KafkaError | null, unheard: boolean): void
+  settled(error: KafkaError | null, unheard: boolean, mayBeStored: boolean): void
 }
 
 const SWEEPS_PER_TIMEOUT = 20
@@ -57,8 +57,8 @@ export class Dispatcher {
   private readonly backoffTimers = new Set<ReturnType<typeof setTimeout>>()
   private identityPending = false
   private stopped = false
-  /** What fails a batch that comes back after the end: a cluster that others use answers on. */
-  private ended: KafkaError | null = null
+  /** What fails a batch that comes back without success: the transaction is aborted, or all is over. */
+  private givenUp: KafkaError | null = null
 
   constructor(context: DispatcherContext) {
     this.context = context
@@ -99,8 +99,22 @@ export class Dispatcher {
     this.forgetEmptyLanes()
   }
 
+  /**
+   * Fails what waits, and what is under way if it does not succeed now: nothing is sent again. Resolves when nothing is under way any more,
+   * at the latest when the requests' time is up.
+   */
+  async giveUp(error: KafkaError): Promise<void> {
+    this.givenUp = error
+    this.failWaiting(error)
+    try {
+      await this.quiesce()
+    } finally {
+      if (this.givenUp === error) this.givenUp = null
+    }
+  }
+
   /** Resolves when nothing is under way any more. */
-  async quiesce(): Promise<void> {
+  private async quiesce(): Promise<void> {
     const waiting: Promise<void>[] = []
     for (const lane of this.lanes) for (const batch of lane.inFlight) waiting.push(batch.whenDone())
     await Promise.all(waiting)
@@ -118,7 +132,8 @@ export class Dispatcher {
   async quiesceStopped(error: KafkaError): Promise<void> {
     // The rejections of the connections' requests are handled in microtasks of their own.
     await new Promise((resolve) => setImmediate(resolve))
-    this.ended = error
+    // A cluster that others use answers on.
+    this.givenUp = error
     this.failWaiting(error)
   }
 
@@ -170,14 +185,16 @@ export class Dispatcher {
   /** The answer to these batches is lost; whether they are stored is unknown. */
   lost(batches: readonly { lane: Lane; batch: Batch }[], error: KafkaError, nodeId: number): void {
     for (const { lane, batch } of batches) {
+      batch.mayBeStored = true
       if (isConnectionLoss(error)) this.again(lane, batch, error, nodeId)
       else this.settleFailed(lane, batch, error)
     }
   }
 
-  /** Puts the lane aside until leaders are known again. */
-  later(lane: Lane): void {
+  /** Puts the lane aside until leaders are known again. `error` is why they cannot be reached. */
+  later(lane: Lane, error: KafkaError | null = null): void {
     lane.phase = 'waiting'
+    if (error !== null) lane.notReached(error)
     if (this.stopped) return
     const { cluster, options } = this.context
     // Who answers what is seen at the next attempt.
@@ -196,12 +213,12 @@ export class Dispatcher {
     lane.stored(batch)
     this.report(lane, batch, answer.baseOffset, null)
     batch.complete(lane.topic, lane.partition, answer)
-    this.context.settled(null, false)
+    this.context.settled(null, false, true)
   }
 
   fail(lane: Lane, batch: Batch, error: KafkaError): void {
     this.report(lane, batch, -1, error)
-    this.context.settled(error, batch.fail(error))
+    this.context.settled(error, batch.fail(error), batch.mayBeStored)
   }
 
   private enlist(lane: Lane): void {
@@ -298,8 +315,8 @@ export class Dispatcher {
 
   private again(lane: Lane, batch: Batch, error: KafkaError, nodeId: number): void {
     const { options, observer, cluster } = this.context
-    if (this.ended !== null) {
-      this.settleFailed(lane, batch, this.ended)
+    if (this.givenUp !== null) {
+      this.settleFailed(lane, batch, because(this.givenUp, error))
       return
     }
     if (performance.now() - batch.createdMs >= options.deliveryTimeoutMs) {
@@ -323,8 +340,8 @@ export class Dispatcher {
     const error = brokerError(row.errorCode, whatOf(lane), row.errorMessage)
     const isOldest = lane.outOfOrder(batch)
     // In a transaction a gap means that records of it are lost: it can only be aborted.
-    if (!options.idempotence || (isOldest && options.transactionalId !== null) || this.ended !== null) {
-      this.settleFailed(lane, batch, this.ended ?? error)
+    if (!options.idempotence || (isOldest && options.transactionalId !== null) || this.givenUp !== null) {
+      this.settleFailed(lane, batch, this.givenUp ?? error)
       return
     }
     if (performance.now() - batch.createdMs >= options.deliveryTimeoutMs) {
@@ -337,6 +354,10 @@ export class Dispatcher {
   }
 
   private split(lane: Lane, batch: Batch): void {
+    if (this.givenUp !== null) {
+      this.settleFailed(lane, batch, this.givenUp)
+      return
+    }
     const parts = splitBatch(batch, this.context.memory)
     lane.split(batch, parts)
     batch.replacedBy(parts)
@@ -395,6 +416,11 @@ export class Dispatcher {
 
 function whatOf(lane: Lane): string {
   return `produce to ${lane.name}`
+}
+
+/** `error` as what it came to, with the loss behind it: whether the batch is stored is unknown then. */
+function because(error: KafkaError, cause: KafkaError): KafkaError {
+  return new KafkaError(error.code, `${error.message}; ${cause.message}`, { cause })
 }
 
 function overdue(lane: Lane, cause: KafkaError | null, timeoutMs: number): KafkaError {

@@ -12,6 +12,7 @@
  *   seen. Anything else could store a record twice.
  */
 import type { PartitionMetadata } from '../cluster.ts'
+import type { KafkaError } from '../errors.ts'
 import { ANONYMOUS, type Batch, type ProducerIdentity } from './batch.ts'
 
 const EPOCH_MAX = 0x7fff
@@ -118,6 +119,13 @@ export class Lane {
     this.removeInFlight(batch)
     this.retries.push(batch)
     this.retries.sort((a, b) => a.order - b.order)
+  }
+
+  /** Nobody could be asked about what waits. */
+  notReached(error: KafkaError): void {
+    for (const batch of this.queue) batch.lastError = error
+    for (const batch of this.retries) batch.lastError ??= error
+    if (this.open !== null) this.open.lastError = error
   }
 
   /** The broker does not have this batch, and expects another sequence. True if it was the oldest: a new epoch follows. */

@@ -9,13 +9,14 @@
  * a record that was acknowledged is stored once, whatever happens to brokers and connections on the way. Memory is
  * bounded: above `bufferBytes` a `send` waits, and `trySend` refuses.
  */
+import { type CallOptions, calling, unlessAborted } from '../call.ts'
 import { Cluster } from '../cluster.ts'
-import { abortedError, asKafkaError, fromCallSite, KafkaError } from '../errors.ts'
+import { abortedError, asKafkaError, KafkaError } from '../errors.ts'
 import { Observer } from '../observe/hooks.ts'
 import { clientMetrics } from '../observe/metrics.ts'
 import type { Bytes, SerdeContext, Serializer } from '../serdes/serde.ts'
 import { AdmissionQueue, WaitingBudget, type WaitingRecord } from './admission.ts'
-import { Batch, type EncodedHeaders, encodeHeaders, isHeaderList, type KeyBytes, recordBytesBound } from './batch.ts'
+import { Batch, type EncodedHeaders, encodeHeaders, type KeyBytes, recordBytesBound } from './batch.ts'
 import { type Delivery, ManyDeliveries, SingleDelivery } from './deliveries.ts'
 import { Dispatcher, type IdentitySource } from './dispatcher.ts'
 import { IdempotentIdentity } from './identity.ts'
@@ -28,7 +29,18 @@ import {
   resolveOptions,
   serializersOf,
 } from './options.ts'
-import type { EncodedRecord, HeadersInput, HeaderValue, ProducerRecord, RecordMetadata } from './record.ts'
+import {
+  copyOf,
+  type EncodedRecord,
+  type HeadersInput,
+  type HeaderValue,
+  isHeaderList,
+  ownHeaders,
+  type ProducerRecord,
+  RECORD_OVERHEAD_BYTES,
+  type RecordMetadata,
+  sizeOfRecord,
+} from './record.ts'
 import { TopicLanes } from './topic-lanes.ts'
 import { type GroupMetadata, type TransactionOffset, Transactions } from './transactions.ts'
 
@@ -69,12 +81,15 @@ export class Producer<V = Bytes, K = Bytes> {
   private readonly full: AdmissionQueue
   /** Serializers that answer later are waited for one after the other, so that the order of calls is kept. */
   private serializing: Promise<unknown> | null = null
+  /** What serializers that answer later made of a record lately, bytes: so much is set aside until the next one is done. */
+  private serializedBytes = 0
   private roomWaiters: (() => void)[] = []
   /** A record found no room, and there is none yet. */
   private isRefusing = false
   /** What went wrong with records that nobody waits for, until `flush` tells it. */
   private unheard: KafkaError | null = null
   private state: 'open' | 'closing' | 'closed' = 'open'
+  private closing: Promise<void> = Promise.resolve()
   /** From the call of `commitTransaction` on nothing more is taken: it would miss the commit, and begin a transaction of its own. */
   private isCommitting = false
   private readonly scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
@@ -122,11 +137,11 @@ export class Producer<V = Bytes, K = Bytes> {
     if (isMany(input)) {
       const many = new ManyDeliveries(input.length)
       for (const [index, record] of input.entries()) this.deliver(record, many.at(index))
-      return signal === undefined ? many.promise : unlessAborted(many.promise, signal)
+      return signal === undefined ? many.promise : unlessAborted(many.promise, signal, 'send')
     }
     const delivery = new SingleDelivery()
     this.deliver(input, delivery)
-    return signal === undefined ? delivery.promise : unlessAborted(delivery.promise, signal)
+    return signal === undefined ? delivery.promise : unlessAborted(delivery.promise, signal, 'send')
   }
 
   /**
@@ -163,96 +178,99 @@ export class Producer<V = Bytes, K = Bytes> {
    * Sends what waits for more records, and resolves when everything accepted so far is acknowledged or has failed. Rejects
    * with the first failure among records of `trySend` since the last `flush`.
    */
-  async flush(): Promise<void> {
-    await this.settleAll()
-    const { unheard } = this
-    this.unheard = null
-    if (unheard !== null) throw fromCallSite(unheard, new Error())
+  flush({ signal }: CallOptions = {}): Promise<void> {
+    return calling('flush', signal, async () => {
+      await this.settleAll()
+      const { unheard } = this
+      this.unheard = null
+      if (unheard !== null) throw unheard
+    })
   }
 
-  /** Runs the function in a transaction: commits when it resolves, aborts when it rejects, with that error. */
-  async transaction<T>(run: (transaction: Transaction<V, K>) => Promise<T>): Promise<T> {
-    await this.beginTransaction()
-    const send = ((input: ProducerRecord<V, K>, options?: SendOptions) => {
-      const sent = this.send(input, options)
+  /**
+   * Runs the function in a transaction: commits when it resolves, aborts when it rejects, with that error. A signal that fires while it runs
+   * aborts the transaction, too.
+   */
+  async transaction<T>(run: (transaction: Transaction<V, K>) => Promise<T>, options: CallOptions = {}): Promise<T> {
+    const { signal } = options
+    const origin = new Error()
+    await this.beginTransaction(options)
+    const send = ((input: ProducerRecord<V, K>, sendOptions?: SendOptions) => {
+      const sent = this.send(input, sendOptions)
       // A send that nobody waits for fails the commit, which is where it is told.
       sent.catch(() => undefined)
       return sent
     }) as Producer<V, K>['send']
     let result: T
     try {
-      result = await run({ send, sendOffsets: (group, offsets) => this.sendOffsets(group, offsets) })
+      const running = run({ send, sendOffsets: (group, offsets) => this.sendOffsets(group, offsets) })
+      result = await (signal === undefined ? running : unlessAborted(running, signal, 'transaction'))
     } catch (error) {
       await this.abortTransaction().catch(() => undefined)
       throw error
     }
-    await this.commitTransaction()
+    await calling('commitTransaction', signal, () => this.commit(signal), origin)
     return result
   }
 
-  /**
-   * Resolves when records may be sent. Throws ERR_INVALID_STATE while a transaction is open or without `transactionalId`, ERR_FENCED once
-   * another producer has the id.
-   */
-  async beginTransaction(): Promise<void> {
-    if (this.state !== 'open') throw closedError()
-    await this.transactional().begin()
-  }
-
-  /** Resolves when the transaction is committed. On failure it is aborted, and the error says why. */
-  async commitTransaction(): Promise<void> {
-    const transactions = this.transactional()
-    if (this.isCommitting) throw endingError()
-    this.isCommitting = true
-    try {
-      const before = transactions.refusal()
-      if (before === null) await this.settleAll()
-      const refusal = transactions.refusal()
-      if (refusal === null) return await transactions.end(true)
-      if (transactions.state === 'abortable') await this.abortTransaction()
-      throw refusal
-    } finally {
-      this.isCommitting = false
-    }
-  }
-
-  /** Nothing of the open transaction will be seen; resolves when the coordinator knows. Throws ERR_INVALID_STATE if none is open. */
-  async abortTransaction(): Promise<void> {
-    const transactions = this.transactional()
-    if (transactions.state === 'none') throw new KafkaError('ERR_INVALID_STATE', 'no transaction is open')
-    const error = new KafkaError('ERR_TRANSACTION_ABORTABLE', 'the transaction was aborted', {
-      cause: transactions.error ?? undefined,
+  /** Waits for the coordinator to finish what was left of this `transactionalId`. */
+  beginTransaction({ signal }: CallOptions = {}): Promise<void> {
+    return calling('beginTransaction', signal, async () => {
+      if (this.state !== 'open') throw closedError()
+      await this.transactional().begin(signal)
     })
-    transactions.giveUp()
-    // What is still being serialized is refused then: it must not end up in the next transaction.
-    while (this.serializing !== null) await this.serializing
-    for (const waiting of this.removeWaiting()) this.gaveUp(waiting, error)
-    this.dispatcher.failWaiting(error)
-    await this.dispatcher.quiesce()
-    // What had to be repeated came back in the meantime.
-    this.dispatcher.failWaiting(error)
-    await transactions.end(false)
-  }
-
-  /** In the open transaction: these offsets become the group's when it commits. Takes `consumer.groupMetadata`, or a group id. */
-  sendOffsets(group: GroupMetadata | string, offsets: readonly TransactionOffset[]): Promise<void> {
-    return this.transactional().sendOffsets(typeof group === 'string' ? { groupId: group } : group, offsets)
   }
 
   /**
-   * Sends everything accepted, then closes. After `timeoutMs` (default: `deliveryTimeoutMs`) what is left fails. An open
-   * transaction is aborted.
+   * Resolves when the transaction is committed. On failure it is aborted, and the error says why. After a signal the transaction is still open
+   * if its records were not all stored yet; otherwise it may be committed.
    */
-  async close(options: { timeoutMs?: number } = {}): Promise<void> {
-    if (this.state !== 'open') return
-    this.state = 'closing'
-    const timeoutMs = options.timeoutMs ?? this.options.deliveryTimeoutMs
+  commitTransaction({ signal }: CallOptions = {}): Promise<void> {
+    return calling('commitTransaction', signal, () => this.commit(signal))
+  }
+
+  /** What waits is given up; what is under way is waited for once, and not repeated. */
+  abortTransaction({ signal }: CallOptions = {}): Promise<void> {
+    return calling('abortTransaction', signal, () => this.abort())
+  }
+
+  /** The offsets become the group's when, and only when, the transaction commits. */
+  sendOffsets(
+    group: GroupMetadata | string,
+    offsets: readonly TransactionOffset[],
+    { signal }: CallOptions = {},
+  ): Promise<void> {
+    const metadata = typeof group === 'string' ? { groupId: group } : group
+    return calling('sendOffsets', signal, async () => this.transactional().sendOffsets(metadata, offsets))
+  }
+
+  /**
+   * Sends everything accepted, then closes. After `timeoutMs` (default: `deliveryTimeoutMs`), or when the signal fires, what is left fails. An
+   * open transaction is aborted.
+   */
+  close(options: { timeoutMs?: number } & CallOptions = {}): Promise<void> {
+    const { signal } = options
+    if (this.state === 'open') {
+      this.state = 'closing'
+      this.closing = this.finish(options.timeoutMs ?? this.options.deliveryTimeoutMs, signal)
+    }
+    return calling('close', signal, () => this.closing)
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  private async finish(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>()
-    const timer = setTimeout(resolve, timeoutMs)
+    const hurry = (): void => resolve()
+    const timer = setTimeout(hurry, signal?.aborted === true ? 0 : timeoutMs)
+    signal?.addEventListener('abort', hurry, { once: true })
     const state = this.transactions?.state
-    const finished = state === 'open' || state === 'abortable' ? this.abortTransaction() : this.settleAll()
+    const finished = state === 'open' || state === 'abortable' ? this.abort() : this.settleAll()
     await Promise.race([finished.catch(() => undefined), late])
     clearTimeout(timer)
+    signal?.removeEventListener('abort', hurry)
     this.state = 'closed'
     const error = new KafkaError('ERR_CLOSED', `the producer was closed and did not finish within ${timeoutMs} ms`)
     for (const waiting of this.removeWaiting()) this.gaveUp(waiting, error)
@@ -264,18 +282,42 @@ export class Producer<V = Bytes, K = Bytes> {
     await this.dispatcher.quiesceStopped(error)
   }
 
-  /** As `close`, for `await using`. */
-  [Symbol.asyncDispose](): Promise<void> {
-    return this.close()
+  private async commit(signal: AbortSignal | undefined): Promise<void> {
+    const transactions = this.transactional()
+    if (this.isCommitting) throw endingError()
+    this.isCommitting = true
+    try {
+      const before = transactions.refusal()
+      if (before === null) await this.settleAll()
+      if (signal?.aborted === true) throw abortedError('commitTransaction', signal)
+      const refusal = transactions.refusal()
+      if (refusal === null) return await transactions.end(true)
+      if (transactions.state === 'abortable') await this.abort()
+      throw refusal
+    } finally {
+      this.isCommitting = false
+    }
+  }
+
+  private async abort(): Promise<void> {
+    const transactions = this.transactional()
+    if (transactions.state === 'none') throw new KafkaError('ERR_INVALID_STATE', 'no transaction is open')
+    const error = new KafkaError('ERR_TRANSACTION_ABORTABLE', 'the transaction was aborted', {
+      cause: transactions.error ?? undefined,
+    })
+    transactions.giveUp()
+    // What is still being serialized is refused then: it must not end up in the next transaction.
+    while (this.serializing !== null) await this.serializing
+    for (const waiting of this.removeWaiting()) this.gaveUp(waiting, error)
+    await this.dispatcher.giveUp(error)
+    await transactions.end(false)
   }
 
   private deliver(record: ProducerRecord<V, K>, delivery: Delivery): void {
     const refusal = this.refusal()
     try {
       if (refusal !== null) throw refusal
-      if (!this.accept(record, delivery)) {
-        throw new KafkaError('ERR_BUFFER_FULL', `${this.options.bufferBytes} bytes of records wait already`)
-      }
+      if (!this.accept(record, delivery)) throw this.tooMuch()
     } catch (error) {
       const failure = asKafkaError(error, 'ERR_INVALID_RECORD', `send to topic '${record.topic}'`)
       // A transaction that lacks one of its records must not commit, whether or not somebody waits for this one.
@@ -302,29 +344,60 @@ export class Producer<V = Bytes, K = Bytes> {
     if (!(key instanceof Promise) && !(value instanceof Promise) && this.serializing === null) {
       return this.admit({ ...encoded, key, value }, delivery)
     }
+    return this.admitLater({ ...encoded, key: null, value: null }, key, value, delivery)
+  }
+
+  /** Goes on when the serializers are done with this record and with those before it. False if too much waits already. */
+  private admitLater(
+    record: EncodedRecord,
+    key: Bytes | null | Promise<Bytes>,
+    value: Bytes | null | Promise<Bytes>,
+    delivery: Delivery | null,
+  ): boolean {
+    let bytes = RECORD_OVERHEAD_BYTES + this.serializedBytes
+    if (!this.waitingBudget.take(bytes)) return false
+    const { topic } = record
+    const headers = record.headers === undefined ? undefined : ownHeaders(record.headers)
+    const ownKey = key instanceof Promise ? key : copyOf(key)
     const previous = this.serializing
     const current: Promise<void> = (async () => {
       // Attached at once, so that a failure is not unhandled while the records before this one are waited for.
-      const both = Promise.all([key, value])
+      const both = Promise.all([ownKey, value instanceof Promise ? value : copyOf(value)]).then(
+        ([keyBytes, valueBytes]) => {
+          const encoded = { ...record, headers, key: keyBytes, value: valueBytes }
+          const size = sizeOfRecord(encoded)
+          this.waitingBudget.takeBack(size - bytes)
+          bytes = size
+          this.serializedBytes = size - RECORD_OVERHEAD_BYTES
+          return encoded
+        },
+      )
       both.catch(() => undefined)
       await previous
       try {
-        const [keyBytes, valueBytes] = await both
+        const encoded = await both
         const refusal = this.state === 'closed' ? closedError() : (this.transactions?.refusal() ?? null)
         if (refusal !== null) throw refusal
-        if (!this.admit({ ...encoded, key: keyBytes, value: valueBytes }, delivery)) {
-          throw new KafkaError('ERR_BUFFER_FULL', `${this.options.bufferBytes} bytes of records wait already`)
-        }
+        // It may need the budget that it had until now.
+        this.waitingBudget.giveBack(bytes)
+        bytes = 0
+        if (!this.admit(encoded, delivery)) throw this.tooMuch()
       } catch (error) {
         const failure = asKafkaError(error, 'ERR_SERIALIZATION', `serialize a record of topic '${topic}'`)
         this.failOne(failure, delivery, null)
       }
+      this.waitingBudget.giveBack(bytes)
+      if (this.isRefusing) this.admitFull()
     })()
     this.serializing = current
     current.then(() => {
       if (this.serializing === current) this.serializing = null
     })
     return true
+  }
+
+  private tooMuch(): KafkaError {
+    return new KafkaError('ERR_BUFFER_FULL', `${this.options.bufferBytes} bytes of records wait already`)
   }
 
   private serialized<T>(
@@ -352,7 +425,8 @@ export class Producer<V = Bytes, K = Bytes> {
   /** Into a batch, or into a queue; false if that is full, too. */
   private admit(record: EncodedRecord, delivery: Delivery | null): boolean {
     const topic = this.topicOf(record.topic)
-    if (topic.count === 0 || topic.waiting.length > 0) {
+    // A partition that is not there may be new.
+    if (topic.count === 0 || topic.waiting.length > 0 || record.partition >= topic.count) {
       const waiting = topic.waiting.push(record, delivery)
       if (waiting !== null) this.learnPartitions(topic)
       return waiting !== null
@@ -450,9 +524,9 @@ export class Producer<V = Bytes, K = Bytes> {
     if (topic === undefined) {
       const gaveUp = (waiting: WaitingRecord, error: KafkaError): void => this.gaveUp(waiting, error)
       topic = new TopicLanes(name, this.cluster, this.options, this.waitingBudget, gaveUp)
-      topic.refresh()
       this.topics.set(name, topic)
     }
+    topic.refresh()
     return topic
   }
 
@@ -464,9 +538,11 @@ export class Producer<V = Bytes, K = Bytes> {
       try {
         await this.cluster.topic(topic.name, { create: this.options.createTopics, creationWaitMs: CREATION_WAIT_MS })
         topic.refresh()
+        topic.waiting.lastError = null
         this.admitWaiting(topic)
       } catch (error) {
         const failure = asKafkaError(error, 'ERR_BAD_RESPONSE', `topic '${topic.name}'`)
+        topic.waiting.lastError = failure
         // A broker that cannot be reached may come back while there is time.
         if (failure.retriable && failure.errorCode === 0 && topic.waiting.length > 0 && this.state !== 'closed') {
           return ask()
@@ -580,10 +656,10 @@ export class Producer<V = Bytes, K = Bytes> {
       get usesTransactionV2() {
         return transactions?.usesVersion2 ?? false
       },
-      settled: (error, unheard) => {
+      settled: (error, unheard, mayBeStored) => {
         if (error !== null) {
           if (unheard) this.unheard ??= error
-          transactions?.batchFailed(error)
+          transactions?.batchFailed(error, mayBeStored)
         }
         this.admitFull()
       },
@@ -608,13 +684,4 @@ function endingError(): KafkaError {
 function noPartition(topic: TopicLanes, partition: number): KafkaError {
   const message = `topic '${topic.name}' has no partition ${partition}, only 0 to ${topic.count - 1}`
   return new KafkaError('ERR_INVALID_RECORD', message)
-}
-
-function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal): Promise<T> {
-  return new Promise((resolve, reject) => {
-    const aborted = (): void => reject(abortedError('send', signal))
-    if (signal.aborted) aborted()
-    signal.addEventListener('abort', aborted, { once: true })
-    promise.then(resolve, reject).finally(() => signal.removeEventListener('abort', aborted))
-  })
 }

@@ -46,3 +46,43 @@ export interface EncodedRecord {
   readonly partition: number
   readonly timestamp: number
 }
+
+/** Objects and promises beside the record's own bytes. */
+export const RECORD_OVERHEAD_BYTES = 200
+
+/** What a record that waits takes of the memory, about. */
+export function sizeOfRecord({ key, value, headers }: EncodedRecord): number {
+  let bytes = RECORD_OVERHEAD_BYTES + (key?.length ?? 0) + (value?.length ?? 0)
+  for (const header of headerList(headers)) bytes += header.key.length + (header.value?.length ?? 0)
+  return bytes
+}
+
+/** With bytes of its own: the caller may change its buffers. */
+export function ownedRecord(record: EncodedRecord): EncodedRecord {
+  const { key, value, headers } = record
+  return {
+    ...record,
+    key: copyOf(key),
+    value: copyOf(value),
+    headers: headers === undefined ? undefined : ownHeaders(headers),
+  }
+}
+
+export function ownHeaders(headers: HeadersInput): HeadersInput {
+  return headerList(headers).map(({ key, value }) => ({ key, value: copyOf(value) }))
+}
+
+export function copyOf<T extends Bytes | null>(bytes: T): T | Buffer {
+  return bytes instanceof Uint8Array ? Buffer.from(bytes) : bytes
+}
+
+export function isHeaderList(headers: HeadersInput): headers is readonly { key: string; value: HeaderValue }[] {
+  return Array.isArray(headers)
+}
+
+function headerList(
+  headers: HeadersInput | undefined,
+): readonly { readonly key: string; readonly value: HeaderValue }[] {
+  if (headers === undefined) return []
+  return isHeaderList(headers) ? headers : Object.entries(headers).map(([key, value]) => ({ key, value }))
+}

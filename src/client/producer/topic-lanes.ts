@@ -14,7 +14,10 @@ export class TopicLanes implements PartitionsView {
   /** Whether somebody asks for the partitions at this moment. */
   isAsking = false
   private readonly cluster: Cluster
+  /** Also of partitions that are no more: what is in them finds its end there. */
   private readonly lanes: Lane[] = []
+  private known = 0
+  private generation = -1
   private readonly lingerMs: number
 
   constructor(
@@ -38,17 +41,20 @@ export class TopicLanes implements PartitionsView {
 
   /** 0 while the partitions are not known. */
   get count(): number {
-    return this.lanes.length
+    return this.known
   }
 
-  /** Makes lanes for partitions that are new. */
+  /** Follows what the cluster knows: topics get more partitions, are deleted, and come again with fewer. */
   refresh(): void {
-    const known = this.cluster.knownTopic(this.name)?.partitions.length ?? 0
-    while (this.lanes.length < known) this.lanes.push(new Lane(this.name, this.lanes.length, this.lingerMs))
+    const { generation } = this.cluster
+    if (generation === this.generation) return
+    this.generation = generation
+    this.known = this.cluster.knownTopic(this.name)?.partitions.length ?? 0
+    while (this.lanes.length < this.known) this.lanes.push(new Lane(this.name, this.lanes.length, this.lingerMs))
   }
 
   lane(partition: number): Lane | undefined {
-    return this.lanes[partition]
+    return partition < this.known ? this.lanes[partition] : undefined
   }
 
   queued(partition: number): number {

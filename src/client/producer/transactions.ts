@@ -19,7 +19,7 @@ import { EndTxnRequest, EndTxnResponse } from '../../protocol/messages/26-end-tx
 import { TxnOffsetCommitRequest, TxnOffsetCommitResponse } from '../../protocol/messages/28-txn-offset-commit.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Connection } from '../connection.ts'
-import { asKafkaError, brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
+import { abortedError, asKafkaError, brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
 import { type RetryPolicy, retrying } from '../retry.ts'
 import { ANONYMOUS, type ProducerIdentity } from './batch.ts'
 import type { IdentitySource } from './dispatcher.ts'
@@ -95,6 +95,8 @@ export class Transactions implements IdentitySource {
   private waitingLanes = new Map<string, Lane>()
   private adding: Promise<void> | null = null
   private needsNewEpoch = false
+  /** Batches whose answers are lost may still arrive at a broker: only a newer epoch keeps them out. */
+  private hasLostBatches = false
   /** Told when lanes may go on, or when their batches have to be given up. */
   private readonly lanesAdded: (lanes: readonly Lane[]) => void
   private readonly broke: (error: KafkaError) => void
@@ -122,13 +124,15 @@ export class Transactions implements IdentitySource {
   /** The coordinator alone changes a transactional producer's id. */
   discard(): void {}
 
-  async begin(): Promise<void> {
+  /** With the signal the wait ends, and so does what was begun. */
+  async begin(signal?: AbortSignal): Promise<void> {
     this.throwIfFatal()
     if (this.state !== 'none')
       throw invalidState(`a transaction is ${this.state === 'ending' ? 'ending' : 'open already'}`)
     this.state = 'open'
     try {
       await this.acquire()
+      if (signal?.aborted === true) throw abortedError('beginTransaction', signal)
       this.usesVersion2 = (this.coordinator?.features.get(TRANSACTION_FEATURE) ?? 0) >= VERSION_2
     } catch (error) {
       if (this.state === 'open') this.state = 'none'
@@ -166,8 +170,9 @@ export class Transactions implements IdentitySource {
   }
 
   /** A record of the transaction could not be stored: what is left is to abort. */
-  batchFailed(error: KafkaError): void {
+  batchFailed(error: KafkaError, mayBeStored = false): void {
     this.needsNewEpoch = true
+    if (mayBeStored) this.hasLostBatches = true
     if (this.state === 'open') this.breakOff(error)
   }
 
@@ -197,7 +202,10 @@ export class Transactions implements IdentitySource {
     const isEmpty = this.added.size === 0 && this.addedGroups.size === 0
     this.state = 'ending'
     try {
-      if (!isEmpty) await this.endTransaction(commit)
+      // In version 1 the markers of an abort carry the old epoch, and a late batch of it would be taken for the next transaction's. The new
+      // epoch of an initialization aborts what is open, with markers of its own.
+      const fences = !commit && this.hasLostBatches && !this.usesVersion2
+      if (!isEmpty && !fences) await this.endTransaction(commit)
       if (this.needsNewEpoch && !this.usesVersion2) await this.initialize(this.current ?? ANONYMOUS)
     } catch (error) {
       // Whether it took effect is unknown. A new producer with this id learns it from the coordinator.
@@ -206,6 +214,7 @@ export class Transactions implements IdentitySource {
     this.state = 'none'
     this.error = null
     this.needsNewEpoch = false
+    this.hasLostBatches = false
     this.added.clear()
     this.addedGroups.clear()
   }
