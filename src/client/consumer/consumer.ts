@@ -24,7 +24,7 @@ import type {
   StartingPoint,
 } from './consumer-options.ts'
 import { CoordinatorLink } from './coordinator-link.ts'
-import { MessagePreparer } from './deserialize.ts'
+import { type DeserializersFor, MessagePreparer } from './deserialize.ts'
 import { Fetcher } from './fetcher.ts'
 import { type CommittedPosition, GroupOffsets, type OffsetToCommit } from './group-offsets.ts'
 import { Membership } from './membership.ts'
@@ -93,7 +93,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   private rebalanceStartMs = 0
 
   /** Throws ERR_INVALID_OPTION. No connection is made yet. */
-  constructor(options: ConsumerOptions<V, K>) {
+  constructor(options: ConsumerOptions<V, K> & DeserializersFor<V, K>) {
     this.options = options
     this.settings = resolveSettings(options)
     this.groupId = this.settings.groupId
@@ -377,6 +377,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     this.closing.abort()
     for (const stream of this.streams) stream.stop()
     this.table.close()
+    this.offsets?.hurry(Math.min(timeoutMs, FAREWELL_MS_MIN))
     await within(timeoutMs, Promise.all(this.runs))
     for (const stream of this.streams) stream.finish()
     if (this.commitTimer !== null) clearInterval(this.commitTimer)

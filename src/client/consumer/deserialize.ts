@@ -7,6 +7,15 @@ import type { Message } from './message.ts'
 export type ConsumerSerdes<V, K> = SerdePair<Deserializer<V>, Deserializer<K>>
 
 /**
+ * The compiler knows of a type that is not made of bytes by itself, so there must be a deserializer that makes it: `Consumer<Order>`
+ * without one would have bytes and call them an order.
+ */
+export type DeserializersFor<V, K> = ([Buffer] extends [V]
+  ? unknown
+  : { readonly serdes: { readonly value: Deserializer<V> } }) &
+  ([Buffer] extends [K] ? unknown : { readonly serdes: { readonly key: Deserializer<K> } })
+
+/**
  * Told of a message whose key or value cannot be read; `rawKey` and `rawValue` are its bytes. When it is done, perhaps after it put the
  * bytes elsewhere, the message counts as processed. What it throws ends the reading.
  */

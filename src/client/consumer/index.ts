@@ -18,7 +18,7 @@ export {
   withDeadLetter,
   withRetryTopics,
 } from './dead-letter.ts'
-export type { ConsumerSerdes, DeserializeErrorHandler } from './deserialize.ts'
+export type { ConsumerSerdes, DeserializeErrorHandler, DeserializersFor } from './deserialize.ts'
 export type { Assignments, Assignor, AssignorInput, GroupMember } from './group/assignors/assignor.ts'
 export { cooperativeStickyAssignor } from './group/assignors/cooperative-sticky.ts'
 export { rangeAssignor } from './group/assignors/range.ts'

@@ -13,7 +13,12 @@ import { bootstrapOf } from '../../producer/options.ts'
 import { abortable, within } from '../abortable.ts'
 import type { CallOptions } from '../consumer-options.ts'
 import { CoordinatorLink } from '../coordinator-link.ts'
-import { type ConsumerSerdes, type DeserializeErrorHandler, MessagePreparer } from '../deserialize.ts'
+import {
+  type ConsumerSerdes,
+  type DeserializeErrorHandler,
+  type DeserializersFor,
+  MessagePreparer,
+} from '../deserialize.ts'
 import type { Message } from '../message.ts'
 import type { ConnectionOptions } from '../options.ts'
 import type { TopicPartition } from '../topic-partition.ts'
@@ -130,7 +135,7 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   private readonly runs = new Set<Promise<void>>()
 
   /** Throws ERR_INVALID_OPTION. No connection is made yet. */
-  constructor(options: ShareConsumerOptions<V, K>) {
+  constructor(options: ShareConsumerOptions<V, K> & DeserializersFor<V, K>) {
     if (options.groupId === '') throw new KafkaError('ERR_INVALID_OPTION', 'groupId is empty')
     this.options = options
     this.groupId = options.groupId
