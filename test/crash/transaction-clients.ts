@@ -18,6 +18,8 @@ import {
 
 export interface ClientSetup {
   readonly name: string
+  /** In front of the ids of its transactions: of each life of a client another one. */
+  readonly label: string
   /** Transaction version 2. */
   readonly isNew: boolean
   readonly random: Random
@@ -87,7 +89,7 @@ async function end(
 }
 
 export async function runProducer(address: Address, ledger: TransactionLedger, setup: ClientSetup): Promise<number> {
-  const { name, isNew, random, topic, partitions } = setup
+  const { name, label, isNew, random, topic, partitions } = setup
   let count = 0
   let zombie: Zombie | null = null
   await sessions(address, async (connection) => {
@@ -103,7 +105,7 @@ export async function runProducer(address: Address, ledger: TransactionLedger, s
       await haunt(address, revenant, setup)
     }
     for (let round = 0; round < MAX_SESSION_TRANSACTIONS && !address.ended; round++) {
-      const transaction = ledger.begin(`${name}.${count++}`)
+      const transaction = ledger.begin(`${label}.${count++}`)
       for (let writes = 1 + random.below(4); writes > 0; writes--) {
         const partition = random.below(partitions)
         const values = transaction.next(`${topic}-${partition}`, 1 + random.below(5))
@@ -139,6 +141,11 @@ async function haunt(address: Address, { session, transaction }: Zombie, { name 
   throw new Broken(`${name}: a fenced session committed ${transaction.id}`)
 }
 
+export interface CopierSetup extends ClientSetup {
+  readonly partition: number
+  readonly target: string
+}
+
 export interface Copied {
   /** The highest position that a commit was acknowledged for. */
   committed: number
@@ -149,10 +156,10 @@ export interface Copied {
 export async function runCopier(
   address: Address,
   ledger: TransactionLedger,
-  setup: ClientSetup & { readonly partition: number; readonly target: string },
+  setup: CopierSetup,
+  copied: Copied = { committed: 0, transactions: 0 },
 ): Promise<Copied> {
-  const { name, isNew, random, topic, partition, target } = setup
-  const copied: Copied = { committed: 0, transactions: 0 }
+  const { name, label, isNew, random, topic, partition, target } = setup
   await sessions(address, async (connection) => {
     const session = await TransactionSession.open(connection, name, { isNew, timeoutMs: TIMEOUT_MS })
     let position = await stableOffset(connection, name, topic, partition)
@@ -162,7 +169,7 @@ export async function runCopier(
     while (!address.ended) {
       const { records, nextOffset } = await readCommitted(connection, topic, partition, position)
       if (nextOffset === position) continue
-      const transaction = ledger.begin(`${name}.${copied.transactions++}`)
+      const transaction = ledger.begin(`${label}.${copied.transactions++}`)
       const values = records.map(({ value }) => value)
       if (values.length > 0) {
         transaction.wrote(`${target}-${partition}`, values)

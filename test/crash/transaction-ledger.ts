@@ -7,15 +7,33 @@ import type { ReadRecord } from './transaction-session.ts'
 /** `unknown`: the answer to the commit was lost; all of it or nothing. */
 export type Outcome = 'open' | 'committed' | 'aborted' | 'unknown'
 
+/** What becomes known of a transaction: records that are about to be sent, or what became of all of it. */
+export interface LedgerNews {
+  readonly id: string
+  readonly wrote?: { readonly partition: string; readonly values: readonly string[] }
+  readonly outcome?: Outcome
+}
+
 export class LedgerTransaction {
   readonly id: string
-  outcome: Outcome = 'open'
+  #outcome: Outcome = 'open'
+  readonly #tell: (news: LedgerNews) => void
   /** By partition name, in order of writing; also what was sent without an acknowledgement. */
   readonly values = new Map<string, string[]>()
   #count = 0
 
-  constructor(id: string) {
+  constructor(id: string, tell: (news: LedgerNews) => void) {
     this.id = id
+    this.#tell = tell
+  }
+
+  get outcome(): Outcome {
+    return this.#outcome
+  }
+
+  set outcome(outcome: Outcome) {
+    this.#outcome = outcome
+    this.#tell({ id: this.id, outcome })
   }
 
   /** Values that nobody else writes. To be called before they are sent. */
@@ -27,16 +45,35 @@ export class LedgerTransaction {
 
   wrote(partition: string, values: readonly string[]): void {
     this.values.set(partition, [...(this.values.get(partition) ?? []), ...values])
+    this.#tell({ id: this.id, wrote: { partition, values } })
   }
 }
 
 export class TransactionLedger {
-  readonly transactions: LedgerTransaction[] = []
+  readonly #byId = new Map<string, LedgerTransaction>()
+  readonly #tell: (news: LedgerNews) => void
+
+  /** `tell` hears of everything at once, before what was noted is done. */
+  constructor(tell: (news: LedgerNews) => void = () => {}) {
+    this.#tell = tell
+  }
+
+  get transactions(): LedgerTransaction[] {
+    return [...this.#byId.values()]
+  }
 
   begin(id: string): LedgerTransaction {
-    const transaction = new LedgerTransaction(id)
-    this.transactions.push(transaction)
+    if (this.#byId.has(id)) throw new Error(`there is a transaction ${id} already`)
+    const transaction = new LedgerTransaction(id, this.#tell)
+    this.#byId.set(id, transaction)
     return transaction
+  }
+
+  /** News from a ledger in another process. */
+  hear({ id, wrote, outcome }: LedgerNews): void {
+    const transaction = this.#byId.get(id) ?? this.begin(id)
+    if (wrote !== undefined) transaction.wrote(wrote.partition, wrote.values)
+    if (outcome !== undefined) transaction.outcome = outcome
   }
 
   count(outcome: Outcome): number {

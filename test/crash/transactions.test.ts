@@ -1,5 +1,5 @@
 /**
- * Transactional clients of both protocols at random, while the broker is killed with SIGKILL again and again. A ledger of what was
+ * Transactional clients of both protocols at random, some in processes of their own, while these and the broker are killed with SIGKILL again and again. A ledger of what was
  * promised is held against what can be read at the end. SAMSA_TXN_MINUTES makes a run long, SAMSA_TXN_SEED repeats its choices.
  */
 import { afterAll, expect, test } from 'bun:test'
@@ -9,7 +9,8 @@ import { join } from 'node:path'
 import { Random } from '../support/random.ts'
 import { type SamsaProcess, startSamsaWith } from '../support/samsa-process.ts'
 import { createTopic } from './crash-clients.ts'
-import { type Copied, runCopier, runProducer, runReader } from './transaction-clients.ts'
+import { runMortalClient } from './transaction-client-process.ts'
+import { runCopier, runProducer, runReader } from './transaction-clients.ts'
 import { TransactionLedger } from './transaction-ledger.ts'
 import {
   type Address,
@@ -38,6 +39,8 @@ const SETTINGS = {
 const SETTLE_MS = 90_000
 const LIVES_MIN = 3
 const PRODUCER_NAMES = ['producer-0', 'producer-1', 'producer-2', 'producer-3']
+/** In processes of their own, killed again and again. */
+const MORTAL_PRODUCERS = ['mortal-0', 'mortal-1']
 const COPIER_NAMES = Array.from({ length: PARTITIONS }, (_, index) => `copier-${index}`)
 
 const folder = mkdtempSync(join(tmpdir(), 'samsa-transactions-'))
@@ -45,6 +48,8 @@ afterAll(() => rmSync(folder, { recursive: true, force: true }))
 
 const names = (topic: string) =>
   Array.from({ length: PARTITIONS }, (_, index) => ({ topic, index, name: `${topic}-${index}` }))
+/** The copier of this partition is a mortal one. */
+const MORTAL_COPIER = PARTITIONS - 1
 const ALL = [...names(TOPIC), ...names(TARGET)]
 
 /** The whole of a partition as read_committed shows it, once no transaction is open there. */
@@ -74,7 +79,7 @@ async function readWhole(address: Address, topic: string, partition: number): Pr
 /** New sessions of all clients: what they left open is aborted. */
 async function takeOver(address: Address): Promise<void> {
   const connection = await connect(address)
-  for (const name of [...PRODUCER_NAMES, ...COPIER_NAMES]) {
+  for (const name of [...PRODUCER_NAMES, ...MORTAL_PRODUCERS, ...COPIER_NAMES]) {
     await TransactionSession.open(connection, name, { isNew: true, timeoutMs: 1000 })
   }
   await connection.close()
@@ -105,7 +110,42 @@ async function killAtRandom(
   return broker
 }
 
-async function run(seed: number): Promise<{ committed: number; aborted: number; unknown: number; copied: number }> {
+interface Counts {
+  readonly committed: number
+  readonly aborted: number
+  readonly unknown: number
+  readonly copied: number
+  readonly clientKills: number
+}
+
+/** All clients, until the test ends. Those of `PRODUCER_NAMES` and the first copiers live in this process. */
+function startClients(address: Address, ledger: TransactionLedger, copies: TransactionLedger, random: Random) {
+  const common = { topic: TOPIC, partitions: PARTITIONS, target: TARGET }
+  const client = (name: string, isNew: boolean) => {
+    return { ...common, name, label: name, isNew, random: new Random(random.below(2 ** 31)) }
+  }
+  const mortal = (kind: 'producer' | 'copier', name: string, isNew: boolean, partition: number) => {
+    const plan = { ...common, kind, name, isNew, partition }
+    const into = kind === 'producer' ? ledger : copies
+    return runMortalClient(address, into, plan, new Random(random.below(2 ** 31)))
+  }
+  const producers = PRODUCER_NAMES.map((name, index) => runProducer(address, ledger, client(name, index % 2 === 0)))
+  const mortals = MORTAL_PRODUCERS.map((name, index) => mortal('producer', name, index % 2 === 0, 0))
+  const copiers = COPIER_NAMES.map((name, partition) => {
+    const isNew = partition % 2 === 0
+    if (partition === MORTAL_COPIER) return mortal('copier', name, isNew, partition)
+    return runCopier(address, copies, { ...client(name, isNew), partition })
+  })
+  const readers = ALL.map(({ topic, index }) => runReader(address, topic, index))
+  return Promise.all([
+    Promise.all(producers),
+    Promise.all(mortals),
+    Promise.all(copiers),
+    Promise.all(readers),
+  ] as const)
+}
+
+async function run(seed: number): Promise<Counts> {
   const random = new Random(seed)
   const dataDirectory = join(folder, String(seed))
   // A killed process loses nothing either way, but acknowledgements come at other moments.
@@ -120,19 +160,7 @@ async function run(seed: number): Promise<{ committed: number; aborted: number; 
 
   const ledger = new TransactionLedger()
   const copies = new TransactionLedger()
-  const client = (name: string, isNew: boolean) => ({
-    name,
-    isNew,
-    random: new Random(random.below(2 ** 31)),
-    topic: TOPIC,
-    partitions: PARTITIONS,
-  })
-  const producers = PRODUCER_NAMES.map((name, index) => runProducer(address, ledger, client(name, index % 2 === 0)))
-  const copiers = COPIER_NAMES.map((name, index) =>
-    runCopier(address, copies, { ...client(name, index % 2 === 0), partition: index, target: TARGET }),
-  )
-  const readers = ALL.map(({ topic, index }) => runReader(address, topic, index))
-  const working = Promise.all([Promise.all(producers), Promise.all(copiers), Promise.all(readers)] as const)
+  const working = startClients(address, ledger, copies, random)
   let broken = false
   working.catch(() => {
     broken = true
@@ -141,7 +169,7 @@ async function run(seed: number): Promise<{ committed: number; aborted: number; 
   const progress = () => (broken ? -1 : done())
   broker = await killAtRandom(random, address, broker, start, progress)
   address.ended = true
-  const [, copied, seen] = await working
+  const [, mortals, copied, seen] = await working
   await takeOver(address)
 
   let copiedRecords = 0
@@ -164,6 +192,7 @@ async function run(seed: number): Promise<{ committed: number; aborted: number; 
     aborted: ledger.count('aborted'),
     unknown: ledger.count('unknown'),
     copied: copiedRecords,
+    clientKills: [...mortals, ...copied].reduce((sum, client) => sum + ('kills' in client ? client.kills : 0), 0),
   }
 }
 
@@ -185,7 +214,7 @@ function isRepeatedAttempt(problem: string): boolean {
 /** Each partition was copied exactly once and in order, as far as the committed position says. */
 async function checkPositions(
   address: Address,
-  copied: readonly Copied[],
+  copied: readonly { readonly committed: number }[],
   whole: ReadonlyMap<string, readonly ReadRecord[]>,
 ): Promise<void> {
   const connection = await connect(address)
