@@ -7,7 +7,7 @@ import { importsOf } from './imports.ts'
 import { ROOT, sourceFiles } from './source-files.ts'
 
 /** What makes the public API; it may import anything. */
-const ROOTS = ['index.ts', 'index.node.ts']
+const ROOTS = ['index.ts', 'index.node.ts', 'testing.ts']
 
 /** From top to bottom. A folder may import from its own and from the folders below its level. */
 const LEVELS: readonly (readonly string[])[] = [

@@ -17,14 +17,19 @@ interface Topic {
   readonly about: string
   /** Paths of sources whose names stand there; the first page that fits has them. */
   readonly sources: RegExp
+  /** The API of another library: the same names mean something else on other pages, and its documentation explains them. */
+  readonly isForeign?: boolean
 }
 
 const TOPICS: readonly Topic[] = [
   {
     file: 'kafkajs.md',
     title: 'The kafkajs adapter',
-    about: 'What `samsa/kafkajs` exports: the API of kafkajs over this client. [Guide](../kafkajs.md).',
+    about:
+      'What `samsa/kafkajs` exports: the API of kafkajs 2 over this client, with its names, its shapes and its meanings. Comments only say what is different here. ' +
+      '[Guide](../migration-from-kafkajs.md).',
     sources: /^src\/kafkajs\//,
+    isForeign: true,
   },
   {
     file: 'testing.md',
@@ -80,14 +85,16 @@ export function pagesOf(entries: readonly Entry[]): Page[] {
     topic,
     entries: entries.filter((entry) => topicOf(entry) === topic).sort(byWeight),
   })).filter((chapter) => chapter.entries.length > 0)
-  const places = new Map(chapters.flatMap(placesIn))
-  const pages = chapters.map((chapter) => ({ path: chapter.topic.file, text: topicPage(chapter, places) }))
-  return [{ path: 'README.md', text: indexPage(chapters, places) }, ...pages]
+  const shared = new Map(chapters.filter(({ topic }) => topic.isForeign !== true).flatMap(placesIn))
+  const placesFor = (chapter: Chapter): Map<string, string> => new Map([...shared, ...placesIn(chapter)])
+  const pages = chapters.map((chapter) => ({ path: chapter.topic.file, text: topicPage(chapter, placesFor(chapter)) }))
+  return [{ path: 'README.md', text: indexPage(chapters, placesFor) }, ...pages]
 }
 
 /** Names and members without a comment, as a reader would call them. */
 export function uncommented(entries: readonly Entry[]): string[] {
-  return entries.flatMap(({ name, comment, members, uncommented, file }) => [
+  const own = entries.filter((entry) => topicOf(entry).isForeign !== true)
+  return own.flatMap(({ name, comment, members, uncommented, file }) => [
     ...(comment === '' ? [`${file}: ${name}`] : []),
     ...members.filter((member) => member.comment === '').map((member) => `${file}: ${name}.${member.name}`),
     ...uncommented.map((property) => `${file}: ${name}, its ${property}`),
@@ -127,8 +134,10 @@ function placesIn({ topic, entries }: Chapter): [string, string][] {
   })
 }
 
-function indexPage(chapters: readonly Chapter[], places: ReadonlyMap<string, string>): string {
-  const sections = chapters.map(({ topic, entries }) => {
+function indexPage(chapters: readonly Chapter[], placesFor: (chapter: Chapter) => Map<string, string>): string {
+  const sections = chapters.map((chapter) => {
+    const { topic, entries } = chapter
+    const places = placesFor(chapter)
     const links = entries.map(({ name }) => `[\`${name}\`](${places.get(name)})`)
     return `## [${topic.title}](${topic.file})\n\n${topic.about}\n\n${links.join(', ')}\n`
   })

@@ -75,6 +75,8 @@ async function exportsOf(project: Project, source: string): Promise<ExportedName
   if (module === undefined) throw new Error(`${source} exports nothing`)
   const found: ExportedName[] = []
   for (const exported of await checker.getExportsOfModule(module)) {
+    // The same things once more, as one object.
+    if (exported.name === 'default') continue
     const symbol = isAlias(exported.declarations) ? await checker.getAliasedSymbol(exported) : exported
     const handle = symbol.declarations[0]
     const declaration = await handle?.resolve(project)

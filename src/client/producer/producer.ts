@@ -257,6 +257,7 @@ export class Producer<V = Bytes, K = Bytes> {
     return calling('close', signal, () => this.closing)
   }
 
+  /** As `close`, for `await using`. */
   [Symbol.asyncDispose](): Promise<void> {
     return this.close()
   }

@@ -25,6 +25,7 @@ type Namespace = InstanceType<ProtobufJs['Namespace']>
 
 /** Generated code of one message type, whatever generated it. */
 export interface ProtobufCodec<T> {
+  /** The bytes of a message; what it throws fails the `send` with ERR_SERIALIZATION. */
   readonly encode: (message: T) => Uint8Array
   /** The bytes may be kept. */
   readonly decode: (bytes: Uint8Array) => T

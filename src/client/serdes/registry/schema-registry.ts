@@ -102,6 +102,7 @@ export class SchemaRegistry {
   /** How long the latest version of a subject counts as the latest, milliseconds. */
   readonly latestMaxAgeMs: number
 
+  /** Throws ERR_INVALID_OPTION. Nothing is asked of the registry yet. */
   constructor(options: SchemaRegistryOptions) {
     const entriesMax = options.cacheMax ?? DEFAULT_CACHE_MAX
     if (!(entriesMax >= 1)) throw new KafkaError('ERR_INVALID_OPTION', 'cacheMax is at least 1')
