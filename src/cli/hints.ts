@@ -5,8 +5,10 @@ const HINTS: Readonly<Partial<Record<KafkaErrorCode, string>>> = {
   ERR_CONNECT: 'is a broker running there? samsa doctor looks closer',
   ERR_CONNECTION_CLOSED: 'does the broker expect TLS or SASL here? samsa doctor looks closer',
   ERR_TIMEOUT: 'wait longer with --timeout; samsa doctor looks closer',
-  ERR_AUTHENTICATION: 'samsa profile show tells which user and mechanism are in use',
-  SASL_AUTHENTICATION_FAILED: 'samsa profile show tells which user and mechanism are in use',
+  ERR_AUTHENTICATION:
+    'samsa profile show tells which user, mechanism and certificates are in use; samsa doctor looks closer',
+  SASL_AUTHENTICATION_FAILED:
+    'samsa profile show tells which user, mechanism and certificates are in use; samsa doctor looks closer',
   UNSUPPORTED_SASL_MECHANISM: 'choose another one with -X sasl.mechanism=...',
   ILLEGAL_SASL_STATE: 'the broker wants a user: set sasl.mechanism and sasl.username (samsa profile --help)',
   UNKNOWN_TOPIC_OR_PARTITION: 'samsa topics list shows the topics there are',

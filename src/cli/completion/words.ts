@@ -1,5 +1,6 @@
 /** What may stand where on a command line, found in the commands themselves: sub-commands, options, and what their values can be. */
 import type { Argument, Command, Option } from 'commander'
+import { connectionOptions, formatOption } from '../options.ts'
 
 /** What a value is: one of these words, names that the cluster knows, a file, or nothing that anybody could complete. */
 export type ValueKind =
@@ -50,15 +51,19 @@ export function completionsOf(program: Command, before: readonly string[] = []):
   const own: Completions = {
     path,
     commands: shown.map((child) => ({ name: child.name(), summary: child.summary() || child.description() })),
-    options: program
-      .createHelp()
-      .visibleOptions(program)
-      .map((option) => optionWords(option, path)),
+    options: [...program.createHelp().visibleOptions(program), ...(before.length === 0 ? leadingOptions() : [])].map(
+      (option) => optionWords(option, path),
+    ),
     positionals: program.registeredArguments.map((argument) => argumentKind(argument, path)),
     isVariadic: program.registeredArguments.at(-1)?.variadic ?? false,
   }
   const children = program.commands.filter((child) => shown.includes(child) && child.name() !== 'help')
   return [own, ...children.flatMap((child) => completionsOf(child, path))]
+}
+
+/** They may stand before the command, too. */
+function leadingOptions(): Option[] {
+  return [...connectionOptions(), formatOption()].filter(({ hidden }) => !hidden)
 }
 
 function optionWords(option: Option, path: readonly string[]): OptionWords {

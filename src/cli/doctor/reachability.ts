@@ -42,6 +42,7 @@ interface Diagnosis {
   readonly advice: string
 }
 
+const ABOUT_CERTIFICATES = /certificate|altname/i
 const NOBODY_THERE =
   'Is a broker running there, does its --listen name an address that this machine reaches, is a firewall between?'
 
@@ -54,6 +55,14 @@ async function diagnose(address: HostPort, options: ClusterOptions, error: unkno
       advice: 'Is the name right, does this machine ask the right name server?',
     }
   }
+  const isEncrypted = options.tls !== undefined && options.tls !== false
+  if (isEncrypted && ABOUT_CERTIFICATES.test(reason)) {
+    return {
+      reason: `its certificate is not trusted: ${reason}`,
+      advice:
+        'Set -X ssl.ca.location=FILE to the authority that has signed it, and name the broker as the certificate does.',
+    }
+  }
   const code = error instanceof KafkaError ? error.code : null
   if (code === 'ERR_AUTHENTICATION' || code === 'SASL_AUTHENTICATION_FAILED') {
     return {
@@ -64,7 +73,6 @@ async function diagnose(address: HostPort, options: ClusterOptions, error: unkno
   if (code === 'UNSUPPORTED_SASL_MECHANISM') {
     return { reason, advice: 'Choose a mechanism that the broker offers: -X sasl.mechanism=...' }
   }
-  const isEncrypted = options.tls !== undefined && options.tls !== false
   if (!isEncrypted && (await answers(address, options, { tls: { rejectUnauthorized: false } }))) {
     return { reason: 'it speaks TLS, and was spoken to without', advice: 'Set -X security.protocol=SSL (or SASL_SSL).' }
   }
@@ -72,12 +80,6 @@ async function diagnose(address: HostPort, options: ClusterOptions, error: unkno
     return {
       reason: 'it speaks no TLS',
       advice: 'Set -X security.protocol=PLAINTEXT (or SASL_PLAINTEXT), or name the port for TLS.',
-    }
-  }
-  if (isEncrypted && (await answers(address, options, { tls: { rejectUnauthorized: false } }))) {
-    return {
-      reason: `its certificate is not trusted: ${reason}`,
-      advice: 'Set -X ssl.ca.location=FILE to the authority that has signed it.',
     }
   }
   if (await speaksHttp(address)) {
