@@ -45,6 +45,13 @@ const DEFAULT_KEPT_REVISIONS = 10_000
 /** Forgetting deleted keys costs a scan: not at every transaction. */
 const FORGET_EVERY_REVISIONS = 1000
 const BUSY_TIMEOUT_MS = 5000
+/**
+ * Free pages in the file, and frames in its write-ahead log: what a full disk still has for changes. The one that counts is the deletion of
+ * a topic, the way out.
+ */
+const RESERVED_BYTES = 256 * 1024
+/** Not while a broker starts: it costs a few syncs. */
+const RESERVE_DELAY_MS = 1000
 const SCHEMA_VERSION = 1
 /** 'Sams' in ASCII: tells our file from any other SQLite database. */
 const APPLICATION_ID = 0x53616d73
@@ -98,8 +105,10 @@ export class SqliteMetadataStore implements MetadataStore {
     this.#database = openDatabase(options.path, this.#exclusive)
     this.#statements = prepareStatements(this.#database)
     this.#dataVersion = this.#readDataVersion()
-    if (this.#exclusive) this.#operation(() => this.#endLeases(Number.MAX_SAFE_INTEGER))
-    else this.#schedulePoll()
+    if (this.#exclusive) {
+      this.#operation(() => this.#endLeases(Number.MAX_SAFE_INTEGER))
+      this.#timers.schedule(this.#timerName, this.#clock.now() + RESERVE_DELAY_MS, () => this.#reserve())
+    } else this.#schedulePoll()
   }
 
   async get(key: string): Promise<StoreEntry | null> {
@@ -175,10 +184,38 @@ export class SqliteMetadataStore implements MetadataStore {
   #operation<T>(run: () => T): T {
     if (this.#closed) throw new MetadataStoreError('the metadata store is closed')
     try {
-      return run()
+      return this.#withRoom(run)
     } catch (cause) {
       if (!(cause instanceof Error) || cause.name !== 'SQLiteError') throw cause
       throw new MetadataStoreError(`metadata file ${this.#database.filename}: ${cause.message}`, { cause })
+    }
+  }
+
+  /** On a full disk the write-ahead log cannot grow, but it can begin anew in the place that it has. A change that fails leaves nothing. */
+  #withRoom<T>(run: () => T): T {
+    try {
+      return run()
+    } catch (error) {
+      if (!(error instanceof Error && 'code' in error && error.code === 'SQLITE_FULL')) throw error
+      this.#restartWal()
+      return run()
+    }
+  }
+
+  #restartWal(): void {
+    this.#database.run('PRAGMA wal_checkpoint(RESTART)')
+  }
+
+  /** Makes file and log as long as they shall be at least. What the file has free is used again, so it grows once only. */
+  #reserve(): void {
+    try {
+      this.#inTransaction(() => {
+        this.#database.run(`CREATE TABLE reserve AS SELECT zeroblob(${RESERVED_BYTES})`)
+        this.#database.run('DROP TABLE reserve')
+      })
+      this.#restartWal()
+    } catch (error) {
+      this.#logger.warn('no room could be kept for changes of metadata on a full disk', { error })
     }
   }
 

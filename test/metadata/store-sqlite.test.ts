@@ -1,6 +1,6 @@
 import { Database } from 'bun:sqlite'
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { MetadataStoreError, type StoreChanges } from '../../src/metadata/store.ts'
@@ -25,6 +25,12 @@ function prepare(): void {
 function open(options: Partial<SqliteStoreOptions> = {}): SqliteMetadataStore {
   return new SqliteMetadataStore({ path, clock, timers, logger: silentLogger, ...options })
 }
+
+/** A process that may mount a small disk for itself, where the system lets it. */
+const IN_OWN_MOUNTS = ['unshare', '--user', '--map-root-user', '--mount']
+const canMount =
+  Bun.which('unshare') !== null &&
+  Bun.spawnSync([...IN_OWN_MOUNTS, 'mount', '-t', 'tmpfs', 'tmpfs', '/mnt'], { stderr: 'ignore' }).success
 
 const value = (text: string): Uint8Array => new TextEncoder().encode(text)
 
@@ -72,6 +78,30 @@ describe('a file that one process has to itself', () => {
     expect(await second.get('held')).toBeNull()
     expect((await second.get('kept'))?.revision).toBe(1)
     second.close()
+  })
+
+  test('keeps room in file and log, and does not take more at every start', async () => {
+    const lengths: number[] = []
+    for (let start = 0; start < 3; start++) {
+      const store = open({ exclusive: true })
+      timers.advance(10_000)
+      lengths.push(statSync(path).size)
+      const logged = statSync(`${path}-wal`).size
+      expect(logged).toBeGreaterThan(256 * 1024)
+      for (let index = 0; index < 10; index++)
+        await store.transact({ puts: [{ key: `key ${index}`, value: value('x') }] })
+      expect(statSync(`${path}-wal`).size).toBe(logged)
+      store.close()
+    }
+    expect(lengths[0]).toBeGreaterThan(256 * 1024)
+    expect(lengths[2]).toBe(lengths[1]!)
+  })
+
+  test.skipIf(!canMount)('on a full disk everything can still be deleted', () => {
+    const script = join(import.meta.dir, 'full-disk-process.ts')
+    const command = 'mount -t tmpfs -o size=8m tmpfs "$1" && exec "$2" "$3" "$1"'
+    const { stdout } = Bun.spawnSync([...IN_OWN_MOUNTS, 'sh', '-c', command, 'sh', directory, process.execPath, script])
+    expect(stdout.toString()).toBe('0 left\n')
   })
 
   test('nobody else gets in', () => {
