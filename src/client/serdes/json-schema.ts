@@ -1,10 +1,10 @@
 /**
  * JSON with a schema registry, checked by ajv: what is written against the schema it is written with, what is read against the serde's own
- * schema, or without one against the schema it was written with. Drafts 6, 7, 2019-09 and 2020-12, as `$schema` says; without it, draft 7.
+ * schema, or without one against the schema it was written with.
  */
-import { KafkaError, type ValidationIssue, validationError } from '../errors.ts'
-import { jsonText, parseJson } from './json-numbers.ts'
-import { optionalPackage } from './optional-package.ts'
+import { type ValidationIssue, validationError } from '../errors.ts'
+import { type JsonIntegers, jsonText, parseJson } from './json-numbers.ts'
+import { type JsonSchemaCompiler, loadJsonSchemaCompiler, parseSchema, type Validate } from './json-schema-compiler.ts'
 import type { ResolvedSchema } from './registry/types.ts'
 import {
   type PayloadReader,
@@ -14,10 +14,6 @@ import {
   type SchemaSerdeOptions,
 } from './schema-serde.ts'
 import type { Serde } from './serde.ts'
-
-type AjvModule = typeof import('ajv')
-type Ajv = InstanceType<AjvModule['Ajv']>
-type Validate = ReturnType<Ajv['compile']>
 
 /** How JSON values are checked, and how they look in the program. */
 export interface JsonSchemaSerdeOptions extends SchemaSerdeOptions {
@@ -37,67 +33,18 @@ export function jsonSchemaSerde<T>(options: JsonSchemaSerdeOptions): Serde<T> {
 }
 
 async function loadEngine<T>(options: JsonSchemaSerdeOptions): Promise<SchemaEngine<T>> {
-  if (options.validate === false) return new JsonEngine<T>(options, null)
-  const drafts = await optionalPackage('ajv', 'jsonSchemaSerde', async () => {
-    const [seven, nineteen, twenty, six] = await Promise.all([
-      import('ajv'),
-      import('ajv/dist/2019.js'),
-      import('ajv/dist/2020.js'),
-      import('ajv/dist/refs/json-schema-draft-06.json', { with: { type: 'json' } }),
-    ])
-    return { seven: seven.Ajv, nineteen: nineteen.Ajv2019, twenty: twenty.Ajv2020, draftSix: six.default }
-  })
-  const addFormats = await optionalPackage('ajv-formats', 'jsonSchemaSerde', async () => {
-    const { default: loaded } = await import('ajv-formats')
-    return loaded.default
-  })
-  return new JsonEngine<T>(options, (schema) => {
-    const options = { strict: false, allErrors: false }
-    const draft = draftOf(schema)
-    const ajv =
-      draft === '2020-12'
-        ? new drafts.twenty(options)
-        : draft === '2019-09'
-          ? new drafts.nineteen(options)
-          : new drafts.seven(options)
-    if (draft === '6') ajv.addMetaSchema(drafts.draftSix)
-    addFormats(ajv)
-    return ajv
-  })
-}
-
-/** Of the meta-schema's address, with or without `#` at the end. */
-const DRAFTS: Readonly<Record<string, string>> = {
-  'json-schema.org/draft-06/schema': '6',
-  'json-schema.org/draft-07/schema': '7',
-  'json-schema.org/draft/2019-09/schema': '2019-09',
-  'json-schema.org/draft/2020-12/schema': '2020-12',
-}
-
-function draftOf(schema: unknown): string {
-  const named = typeof schema === 'object' && schema !== null && '$schema' in schema ? schema.$schema : undefined
-  if (named === undefined) return '7'
-  const draft =
-    DRAFTS[
-      String(named)
-        .replace(/^https?:\/\//, '')
-        .replace(/#$/, '')
-    ]
-  if (draft !== undefined) return draft
-  throw new KafkaError(
-    'ERR_SCHEMA_INVALID',
-    `JSON Schema '${String(named)}' is not known here: drafts 6, 7, 2019-09 and 2020-12 are`,
-  )
+  const compile = options.validate === false ? null : await loadJsonSchemaCompiler()
+  return new JsonEngine<T>(options.longs ?? 'number', compile)
 }
 
 class JsonEngine<T> implements SchemaEngine<T> {
-  private readonly integers: 'number' | 'bigint'
+  private readonly integers: JsonIntegers
   /** Null: nothing is checked. */
-  private readonly checker: ((schema: unknown) => Ajv) | null
+  private readonly compiler: JsonSchemaCompiler | null
 
-  constructor(options: JsonSchemaSerdeOptions, checker: ((schema: unknown) => Ajv) | null) {
-    this.integers = options.longs ?? 'number'
-    this.checker = checker
+  constructor(integers: JsonIntegers, compiler: JsonSchemaCompiler | null) {
+    this.integers = integers
+    this.compiler = compiler
   }
 
   recordName(schema: ResolvedSchema): string | null {
@@ -107,7 +54,7 @@ class JsonEngine<T> implements SchemaEngine<T> {
   }
 
   writer(schema: ResolvedSchema): PayloadWriter<T> {
-    const validate = this.compile(schema)
+    const validate = this.compiler?.(schema) ?? null
     return {
       path: null,
       write: (value, frame) => {
@@ -124,7 +71,7 @@ class JsonEngine<T> implements SchemaEngine<T> {
   }
 
   reader(schema: ResolvedSchema, own: ResolvedSchema | null): PayloadReader<T> {
-    const validate = this.compile(own ?? schema)
+    const validate = this.compiler?.(own ?? schema) ?? null
     return {
       read: (payload) => {
         const text = payload.toString('utf8')
@@ -134,27 +81,6 @@ class JsonEngine<T> implements SchemaEngine<T> {
         return value as T
       },
     }
-  }
-
-  private compile({ schema, dependencies }: ResolvedSchema): Validate | null {
-    if (this.checker === null) return null
-    const parsed = parseSchema(schema)
-    const ajv = this.checker(parsed)
-    try {
-      for (const each of dependencies) ajv.addSchema(parseSchema(each.schema) as never, each.name)
-      return ajv.compile(parsed as never)
-    } catch (cause) {
-      const reason = cause instanceof Error ? cause.message : String(cause)
-      throw new KafkaError('ERR_SCHEMA_INVALID', `the JSON Schema cannot be used: ${reason}`, { cause })
-    }
-  }
-}
-
-function parseSchema(text: string): unknown {
-  try {
-    return JSON.parse(text)
-  } catch (cause) {
-    throw new KafkaError('ERR_SCHEMA_INVALID', 'the JSON Schema is no JSON', { cause })
   }
 }
 

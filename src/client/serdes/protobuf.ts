@@ -168,7 +168,9 @@ class ProtobufEngine<T> implements SchemaEngine<T> {
   /** Of the message that is written. */
   private pathAndName({ own }: ProtoFile): { readonly path: readonly number[]; readonly name: string } {
     const { message } = this.options
-    if (message === undefined) return { path: [0], name: this.nameAt(own, [0]) }
+    const [first] = this.messagesIn(own)
+    if (first === undefined) throw new KafkaError('ERR_SCHEMA_INVALID', 'the Protobuf schema has no message')
+    if (message === undefined) return { path: [0], name: nameOf(first) }
     const path = this.pathTo(own, message)
     if (path !== null) return { path, name: message }
     throw new KafkaError('ERR_INVALID_OPTION', `the Protobuf schema has no message '${message}'`)

@@ -1,15 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import {
-  type AvroSerdeOptions,
-  avroSerde,
-  KafkaError,
-  SchemaRegistry,
-  type Serde,
-  type SerdeContext,
-} from '../../../src/client/index.ts'
+import { type AvroSerdeOptions, avroSerde, SchemaRegistry, type Serde } from '../../../src/client/index.ts'
 import { FakeRegistry } from '../../support/fake-registry.ts'
-
-const CONTEXT: SerdeContext = { topic: 'orders', field: 'value' }
+import { CONTEXT, failure, written } from './support.ts'
 
 let fake: FakeRegistry
 
@@ -25,21 +17,6 @@ function serde<T = unknown>(options: Omit<AvroSerdeOptions, 'registry'> = {}): S
 
 function record(...fields: readonly object[]): object {
   return { type: 'record', name: 'Order', namespace: 'shop', fields }
-}
-
-async function written<T>(using: Serde<T>, value: T, context = CONTEXT): Promise<Buffer> {
-  return Buffer.from((await using.serialize(value, context)) as Uint8Array)
-}
-
-async function failure(action: () => unknown): Promise<KafkaError> {
-  let error: unknown = null
-  try {
-    await action()
-  } catch (reason) {
-    error = reason
-  }
-  expect(error).toBeInstanceOf(KafkaError)
-  return error as KafkaError
 }
 
 const ITEM = { name: 'item', type: 'string' }

@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, test } from 'bun:test'
-import { KafkaError, SchemaRegistry, type SchemaRegistryOptions } from '../../../src/client/index.ts'
+import { SchemaRegistry, type SchemaRegistryOptions } from '../../../src/client/index.ts'
 import { FakeRegistry } from '../../support/fake-registry.ts'
+import { failure } from './support.ts'
 
 const ORDER = JSON.stringify({ type: 'record', name: 'shop.Order', fields: [{ name: 'item', type: 'string' }] })
 const ORDER_2 = JSON.stringify({
@@ -26,15 +27,6 @@ afterEach(() => fake.stop())
 
 function client(options: Partial<SchemaRegistryOptions> = {}): SchemaRegistry {
   return new SchemaRegistry({ url: fake.url, ...FAST, ...options })
-}
-
-async function failure(promise: Promise<unknown>): Promise<KafkaError> {
-  const error = await promise.then(
-    () => null,
-    (reason: unknown) => reason,
-  )
-  expect(error).toBeInstanceOf(KafkaError)
-  return error as KafkaError
 }
 
 describe('schemas', () => {
@@ -121,7 +113,7 @@ describe('administration', () => {
     expect(await registry.deleteVersion('a', 'latest')).toBe(2)
     expect(await registry.versions('a')).toEqual([1])
     expect(await registry.versions('a', { deleted: true })).toEqual([1, 2])
-    expect(await failure(registry.deleteSubject('b', { permanent: true }))).toMatchObject({ registryCode: 40405 })
+    expect(await failure(() => registry.deleteSubject('b', { permanent: true }))).toMatchObject({ registryCode: 40405 })
     expect(await registry.deleteSubject('b')).toEqual([1])
     expect(await registry.deleteSubject('b', { permanent: true })).toEqual([1])
     expect(await registry.subjects({ deleted: true })).toEqual(['a'])
@@ -136,7 +128,7 @@ describe('administration', () => {
     const answer = await registry.checkCompatibility('s', { schema: NO_ORDER }, { version: 'all' })
     expect(answer.compatible).toBe(false)
     expect(answer.messages.join()).toContain('price')
-    const error = await failure(registry.register('s', { schema: NO_ORDER }))
+    const error = await failure(() => registry.register('s', { schema: NO_ORDER }))
     expect(error).toMatchObject({ code: 'ERR_SCHEMA_INCOMPATIBLE', registryCode: 409, retriable: false })
     await registry.setCompatibilityLevel('s', 'NONE')
     expect(await registry.compatibilityLevel('s')).toBe('NONE')
@@ -163,33 +155,36 @@ describe('administration', () => {
 describe('refusals', () => {
   test('have a code for programs, the number of the registry, and say what was attempted', async () => {
     const registry = client()
-    const unknown = await failure(registry.schemaById(99))
+    const unknown = await failure(() => registry.schemaById(99))
     expect(unknown).toMatchObject({ code: 'ERR_SCHEMA_NOT_FOUND', registryCode: 40403, retriable: false })
     expect(unknown.message).toBe(`read schema 99 at ${fake.url}: Schema 99 not found (40403)`)
-    expect(await failure(registry.latestVersion('none'))).toMatchObject({ registryCode: 40401 })
+    expect(await failure(() => registry.latestVersion('none'))).toMatchObject({ registryCode: 40401 })
     await registry.register('s', { schema: ORDER })
-    expect(await failure(registry.version('s', 9))).toMatchObject({ code: 'ERR_SCHEMA_NOT_FOUND', registryCode: 40402 })
-    const invalid = await failure(registry.register('s', { schema: '{"type":"nothing"}' }))
+    expect(await failure(() => registry.version('s', 9))).toMatchObject({
+      code: 'ERR_SCHEMA_NOT_FOUND',
+      registryCode: 40402,
+    })
+    const invalid = await failure(() => registry.register('s', { schema: '{"type":"nothing"}' }))
     expect(invalid).toMatchObject({ code: 'ERR_SCHEMA_INVALID', registryCode: 42201 })
-    const level = await failure(registry.setCompatibilityLevel('s', 'SOMETIMES' as 'NONE'))
+    const level = await failure(() => registry.setCompatibilityLevel('s', 'SOMETIMES' as 'NONE'))
     expect(level).toMatchObject({ code: 'ERR_REGISTRY', registryCode: 42203 })
   })
 
   test('are not repeated and not kept', async () => {
     const registry = client()
-    await failure(registry.schemaById(1))
+    await failure(() => registry.schemaById(1))
     expect(fake.requests).toHaveLength(1)
     await client().register('s', { schema: ORDER })
     expect((await registry.schemaById(1)).schema).toBe(ORDER)
   })
 
   test('an address without a registry is no missing schema', async () => {
-    const error = await failure(client({ url: `${fake.url}/wrong/` }).schemaById(1))
+    const error = await failure(() => client({ url: `${fake.url}/wrong/` }).schemaById(1))
     expect(error).toMatchObject({ code: 'ERR_REGISTRY', registryCode: 404 })
     fake.failNext(() => new Response('<html>hello</html>'))
-    expect(await failure(client().schemaById(1))).toMatchObject({ code: 'ERR_BAD_RESPONSE' })
+    expect(await failure(() => client().schemaById(1))).toMatchObject({ code: 'ERR_BAD_RESPONSE' })
     fake.failNext(() => Response.json({ unexpected: true }))
-    const shapeless = await failure(client().schemaById(1))
+    const shapeless = await failure(() => client().schemaById(1))
     expect(shapeless.message).toBe("read schema 1: the schema registry's answer has no proper 'schema'")
   })
 
@@ -206,7 +201,7 @@ describe('refusals', () => {
         }),
       )
     const registry = client({ fetch: async () => endless() })
-    expect((await failure(registry.schemaById(1))).message).toContain('the answer has more than')
+    expect((await failure(() => registry.schemaById(1))).message).toContain('the answer has more than')
     expect(sent).toBeLessThan(30)
   })
 
@@ -234,13 +229,13 @@ describe('what passes by itself', () => {
     fake.failNext(
       ...Array.from({ length: 3 }, () => () => Response.json({ error_code: 50001, message: 'store' }, { status: 500 })),
     )
-    const error = await failure(client({ retries: 2 }).schemaById(1))
+    const error = await failure(() => client({ retries: 2 }).schemaById(1))
     expect(error).toMatchObject({ code: 'ERR_REGISTRY_UNAVAILABLE', registryCode: 50001, retriable: true })
     expect(fake.requests).toHaveLength(3)
   })
 
   test('a registry that is down is unavailable', async () => {
-    const error = await failure(client({ url: NOBODY, retries: 1 }).schemaById(1))
+    const error = await failure(() => client({ url: NOBODY, retries: 1 }).schemaById(1))
     expect(error).toMatchObject({ code: 'ERR_REGISTRY_UNAVAILABLE', registryCode: 0, retriable: true })
     expect(error.message).toContain(NOBODY)
   })
@@ -264,7 +259,7 @@ describe('what passes by itself', () => {
   test('no answer in time is no answer', async () => {
     const gate = Promise.withResolvers<Response>()
     fake.failNext(() => gate.promise)
-    const error = await failure(client({ timeoutMs: 50, retries: 0 }).schemaById(1))
+    const error = await failure(() => client({ timeoutMs: 50, retries: 0 }).schemaById(1))
     expect(error.code).toBe('ERR_REGISTRY_UNAVAILABLE')
     expect(error.message).toContain('no answer within 50 ms')
     gate.resolve(new Response())
@@ -287,7 +282,7 @@ describe('a signal', () => {
     const other = registry.schemaById(1)
     await asked.promise
     stop.abort('enough')
-    expect(await failure(given)).toMatchObject({ code: 'ERR_ABORTED', cause: 'enough' })
+    expect(await failure(() => given)).toMatchObject({ code: 'ERR_ABORTED', cause: 'enough' })
     gate.resolve()
     expect((await other).schema).toBe(ORDER)
   })
@@ -303,9 +298,9 @@ describe('a signal', () => {
     const listing = client().subjects({ signal: stop.signal })
     await asked.promise
     stop.abort()
-    expect((await failure(listing)).code).toBe('ERR_ABORTED')
+    expect((await failure(() => listing)).code).toBe('ERR_ABORTED')
     gate.resolve(new Response())
-    expect((await failure(client().subjects({ signal: stop.signal }))).code).toBe('ERR_ABORTED')
+    expect((await failure(() => client().subjects({ signal: stop.signal }))).code).toBe('ERR_ABORTED')
   })
 })
 
@@ -317,7 +312,7 @@ describe('credentials', () => {
     const auth = { username: 'user', password: 'p@ss' }
     expect(await client({ url: guarded.url, auth }).subjects()).toEqual([])
     expect(await client({ url: guarded.url.replace('//', '//user:p%40ss@') }).subjects()).toEqual([])
-    const error = await failure(client({ url: guarded.url }).subjects())
+    const error = await failure(() => client({ url: guarded.url }).subjects())
     expect(error).toMatchObject({ code: 'ERR_AUTHENTICATION', registryCode: 40101, retriable: false })
   })
 
@@ -325,9 +320,9 @@ describe('credentials', () => {
     await using guarded = new FakeRegistry({ authorization: 'Bearer t2' })
     const tokens = ['t1', 't2']
     const registry = client({ url: guarded.url, auth: { token: async () => tokens.shift() as string } })
-    expect((await failure(registry.subjects())).code).toBe('ERR_AUTHENTICATION')
+    expect((await failure(() => registry.subjects())).code).toBe('ERR_AUTHENTICATION')
     expect(await registry.subjects()).toEqual([])
     const failing = client({ auth: { token: () => Promise.reject(new Error('no login')) } })
-    expect(await failure(failing.subjects())).toMatchObject({ code: 'ERR_AUTHENTICATION' })
+    expect(await failure(() => failing.subjects())).toMatchObject({ code: 'ERR_AUTHENTICATION' })
   })
 })
