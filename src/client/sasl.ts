@@ -76,7 +76,13 @@ async function scram(options: ScramOptions, exchange: SaslExchange): Promise<voi
   // RFC 5802 5.1: an extension that must be understood.
   if (extension !== undefined) throw refused('the broker asks for an extension of SCRAM that there is not')
   const iterations = Number(count)
-  if (joined === undefined || salt === undefined || !joined.startsWith(nonce) || joined.length === nonce.length) {
+  if (
+    joined === undefined ||
+    salt === undefined ||
+    salt === '' ||
+    !joined.startsWith(nonce) ||
+    joined.length === nonce.length
+  ) {
     throw refused('the broker did not follow SCRAM')
   }
   if (!Number.isInteger(iterations) || iterations < ITERATIONS_MIN || iterations > ITERATIONS_MAX) {

@@ -61,7 +61,7 @@ export function alterOffsets(
   groupId: string,
   offsets: readonly NewOffset[],
 ): Promise<PartitionOutcome[]> {
-  return retrying(cluster.timeoutMs, async () => {
+  const attempt = async (): Promise<PartitionOutcome[]> => {
     const coordinator = await cluster.groupCoordinator(groupId)
     const answer = await coordinator.send(
       OffsetCommitRequest,
@@ -89,6 +89,10 @@ export function alterOffsets(
       const row = rows?.find(({ partitionIndex }) => partitionIndex === partition)
       return { topic, partition, error: errorOf(row, `set the offset of group '${groupId}' in ${topic}-${partition}`) }
     })
+  }
+  return retrying(cluster.timeoutMs, attempt, {
+    policy: cluster.retry,
+    mayRetry: ({ errorCode }) => PASSING.has(errorCode),
   })
 }
 

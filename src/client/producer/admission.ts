@@ -82,10 +82,14 @@ export class AdmissionQueue {
     return this.records.length - this.head
   }
 
-  /** The bytes of the record are copied: the caller may change its buffers. Null if too much waits already. */
-  push(record: EncodedRecord, delivery: Delivery | null): WaitingRecord | null {
+  /**
+   * The bytes of the record are copied: the caller may change its buffers. Null if too much waits already, which is no matter for one that was
+   * taken before.
+   */
+  push(record: EncodedRecord, delivery: Delivery | null, wasTaken = false): WaitingRecord | null {
     const bytes = sizeOfRecord(record)
-    if (!this.budget.take(bytes)) return null
+    if (wasTaken) this.budget.takeBack(bytes)
+    else if (!this.budget.take(bytes)) return null
     const deadlineMs = performance.now() + this.waitMs
     const waiting = { record: ownedRecord(record), delivery, origin: new Error(), deadlineMs, bytes }
     this.records.push(waiting)

@@ -62,8 +62,6 @@ export class Batch {
   identity: ProducerIdentity = ANONYMOUS
   /** How often it was sent. */
   attempts = 0
-  /** An answer to it was lost: a broker may have it, or get it still. */
-  mayBeStored = false
   /** Why it has to be sent again. */
   lastError: KafkaError | null = null
   /** Its place among the batches of its partition, from the first time it left; the parts of a split batch lie in between. */
@@ -103,6 +101,10 @@ export class Batch {
   /** The bytes that go out; known once the batch was encoded. */
   get wireBytes(): number {
     return this.compressedBytes > 0 ? BATCH_HEADER_BYTES + this.compressedBytes : this.sizeBytes
+  }
+
+  get chunkCount(): number {
+    return this.chunks.length
   }
 
   /** Bytes of a new chunk that this record would need; 0 if it fits the current one. */

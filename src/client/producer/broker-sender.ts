@@ -118,6 +118,11 @@ export class BrokerSender {
         this.dispatcher.wake(lane)
         continue
       }
+      if (!lane.enter(cluster.knownTopic(lane.topic)?.topicId ?? ZERO_UUID)) {
+        // The answer to what is under way wakes it.
+        lane.phase = 'idle'
+        continue
+      }
       if (outgoing.length > 0 && bytes + batch.sizeBytes > options.maxRequestBytes) break
       bytes += batch.sizeBytes
       outgoing.push({ lane, batch: lane.take(identity.current ?? batch.identity) })

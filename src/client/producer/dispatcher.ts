@@ -39,7 +39,7 @@ export interface DispatcherContext {
   /** Whether the brokers are told of partitions by the first batch itself (KIP-890). */
   readonly usesTransactionV2: boolean
   /** A batch is done: there may be room. `error` if it failed, `unheard` if nobody waited for one of its records. */
-  settled(error: KafkaError | null, unheard: boolean, mayBeStored: boolean): void
+  settled(error: KafkaError | null, unheard: boolean): void
 }
 
 const SWEEPS_PER_TIMEOUT = 20
@@ -110,6 +110,17 @@ export class Dispatcher {
       await this.quiesce()
     } finally {
       if (this.givenUp === error) this.givenUp = null
+    }
+  }
+
+  /** Fails what has never left. Resolves when it is known what became of the rest, which goes on being sent. */
+  async giveUpUnsent(error: KafkaError): Promise<void> {
+    const fails = (batch: Batch): boolean => batch.attempts === 0
+    this.failWaiting(error, fails)
+    while (this.lanes.size > 0) {
+      const pending = this.pending()
+      if (pending.length === 0) return
+      await Promise.all(pending)
     }
   }
 
@@ -185,7 +196,6 @@ export class Dispatcher {
   /** The answer to these batches is lost; whether they are stored is unknown. */
   lost(batches: readonly { lane: Lane; batch: Batch }[], error: KafkaError, nodeId: number): void {
     for (const { lane, batch } of batches) {
-      batch.mayBeStored = true
       if (isConnectionLoss(error)) this.again(lane, batch, error, nodeId)
       else this.settleFailed(lane, batch, error)
     }
@@ -213,12 +223,12 @@ export class Dispatcher {
     lane.stored(batch)
     this.report(lane, batch, answer.baseOffset, null)
     batch.complete(lane.topic, lane.partition, answer)
-    this.context.settled(null, false, true)
+    this.context.settled(null, false)
   }
 
   fail(lane: Lane, batch: Batch, error: KafkaError): void {
     this.report(lane, batch, -1, error)
-    this.context.settled(error, batch.fail(error), batch.mayBeStored)
+    this.context.settled(error, batch.fail(error))
   }
 
   private enlist(lane: Lane): void {

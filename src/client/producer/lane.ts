@@ -46,6 +46,7 @@ export class Lane {
    * one would be stored before it.
    */
   private isEstablished = false
+  private topicId: string | null = null
 
   private readonly lingerMs: number
 
@@ -66,6 +67,17 @@ export class Lane {
 
   get isEmpty(): boolean {
     return this.waitingBatches === 0 && this.inFlight.length === 0
+  }
+
+  /**
+   * What leaves goes to the topic of this id. False if something is under way to an earlier topic of the name: it comes back, and comes first.
+   */
+  enter(topicId: string): boolean {
+    if (topicId === this.topicId) return true
+    if (this.inFlight.length > 0) return false
+    this.topicId = topicId
+    this.isEstablished = false
+    return true
   }
 
   /** What may leave now, if anything; `take` takes it. */

@@ -1,6 +1,6 @@
 /**
  * The memory of batches. They are written into chunks of three sizes, which are used again; the sum of all chunks out on
- * loan never exceeds the budget by more than one record.
+ * loan exceeds the budget only by a single batch's, where the budget is smaller than that needs.
  */
 
 /** The first chunk of a batch is small, since many batches stay small; the later ones follow what arrives. */
@@ -18,15 +18,16 @@ export class ProducerMemory {
     this.limitBytes = limitBytes
   }
 
-  /** Whether so many more bytes fit. A record larger than the whole budget is refused before it comes here. */
-  hasRoom(bytes: number): boolean {
-    return this.usedBytes + bytes <= this.limitBytes || this.usedBytes === 0
+  /** Whether a batch with `ordinal` chunks can have another one with room for `bytes`. */
+  hasRoom(ordinal: number, bytes: number): boolean {
+    return (
+      this.usedBytes + (CHUNK_SIZES[this.sizeFor(ordinal, bytes)] ?? bytes) <= this.limitBytes || this.usedBytes === 0
+    )
   }
 
   /** The chunk that a batch with `ordinal` chunks takes next, with room for `bytes`. */
   take(ordinal: number, bytes: number): Buffer {
-    let size = Math.min(ordinal, CHUNK_SIZES.length - 1)
-    while (size < CHUNK_SIZES.length && CHUNK_SIZES[size]! < bytes) size++
+    const size = this.sizeFor(ordinal, bytes)
     // What is larger than any chunk gets memory of its own, exactly as much as it needs.
     const chunk =
       size === CHUNK_SIZES.length
@@ -45,6 +46,15 @@ export class ProducerMemory {
       const free = this.free[size]!
       if ((free.length + 1) * chunk.byteLength <= KEPT_BYTES_MAX) free.push(chunk)
     }
+  }
+
+  /** The index of the size, smaller where less is left; one past the last for what no chunk holds. */
+  private sizeFor(ordinal: number, bytes: number): number {
+    let smallest = 0
+    while (smallest < CHUNK_SIZES.length && CHUNK_SIZES[smallest]! < bytes) smallest++
+    let size = Math.max(smallest, Math.min(ordinal, CHUNK_SIZES.length - 1))
+    while (size > smallest && this.usedBytes + CHUNK_SIZES[size]! > this.limitBytes) size--
+    return size
   }
 
   /** For memory that is not a chunk: compressed batches. */

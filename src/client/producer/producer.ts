@@ -9,6 +9,8 @@
  * a record that was acknowledged is stored once, whatever happens to brokers and connections on the way. Memory is
  * bounded: above `bufferBytes` a `send` waits, and `trySend` refuses.
  */
+
+import { BATCH_HEADER_BYTES } from '../../records/batch.ts'
 import { type CallOptions, calling, unlessAborted } from '../call.ts'
 import { Cluster } from '../cluster.ts'
 import { abortedError, asKafkaError, KafkaError } from '../errors.ts'
@@ -310,7 +312,10 @@ export class Producer<V = Bytes, K = Bytes> {
     // What is still being serialized is refused then: it must not end up in the next transaction.
     while (this.serializing !== null) await this.serializing
     for (const waiting of this.removeWaiting()) this.gaveUp(waiting, error)
-    await this.dispatcher.giveUp(error)
+    // The markers of version 2 carry a new epoch: a batch whose answer was lost comes too late wherever it is. Those of version 1 do not, and it
+    // would be taken for part of the next transaction: what has left is sent until it is known to be stored or not, as Java's producer does.
+    if (transactions.usesVersion2) await this.dispatcher.giveUp(error)
+    else await this.dispatcher.giveUpUnsent(error)
     await transactions.end(false)
   }
 
@@ -379,10 +384,9 @@ export class Producer<V = Bytes, K = Bytes> {
         const encoded = await both
         const refusal = this.state === 'closed' ? closedError() : (this.transactions?.refusal() ?? null)
         if (refusal !== null) throw refusal
-        // It may need the budget that it had until now.
         this.waitingBudget.giveBack(bytes)
         bytes = 0
-        if (!this.admit(encoded, delivery)) throw this.tooMuch()
+        this.admit(encoded, delivery, true)
       } catch (error) {
         const failure = asKafkaError(error, 'ERR_SERIALIZATION', `serialize a record of topic '${topic}'`)
         this.failOne(failure, delivery, null)
@@ -423,17 +427,17 @@ export class Producer<V = Bytes, K = Bytes> {
     return headers
   }
 
-  /** Into a batch, or into a queue; false if that is full, too. */
-  private admit(record: EncodedRecord, delivery: Delivery | null): boolean {
+  /** Into a batch, or into a queue; false if that is full, too. What was taken before has its place there. */
+  private admit(record: EncodedRecord, delivery: Delivery | null, wasTaken = false): boolean {
     const topic = this.topicOf(record.topic)
     // A partition that is not there may be new.
     if (topic.count === 0 || topic.waiting.length > 0 || record.partition >= topic.count) {
-      const waiting = topic.waiting.push(record, delivery)
+      const waiting = topic.waiting.push(record, delivery, wasTaken)
       if (waiting !== null) this.learnPartitions(topic)
       return waiting !== null
     }
     if (this.full.length === 0 && this.append(topic, record, delivery)) return true
-    const waiting = this.full.push(record, delivery)
+    const waiting = this.full.push(record, delivery, wasTaken)
     // Memory comes back when batches leave.
     if (waiting !== null && this.full.length === 1) this.dispatcher.hurry()
     return waiting !== null
@@ -460,7 +464,8 @@ export class Producer<V = Bytes, K = Bytes> {
       topic.chooser.batchLeft(partition)
       batch = null
     }
-    if (!this.memory.hasRoom(batch === null ? bytes : batch.missingRoom(bytes))) return false
+    const missing = batch === null ? BATCH_HEADER_BYTES + bytes : batch.missingRoom(bytes)
+    if (missing > 0 && !this.memory.hasRoom(batch?.chunkCount ?? 0, missing)) return false
     if (batch === null) batch = this.newBatch(topic, lane, bytes, origin)
     this.addTo(batch, { key, value, valueBytes, headers, timestamp: record.timestamp, delivery })
     topic.chooser.wrote(partition, bytes)
@@ -657,10 +662,10 @@ export class Producer<V = Bytes, K = Bytes> {
       get usesTransactionV2() {
         return transactions?.usesVersion2 ?? false
       },
-      settled: (error, unheard, mayBeStored) => {
+      settled: (error, unheard) => {
         if (error !== null) {
           if (unheard) this.unheard ??= error
-          transactions?.batchFailed(error, mayBeStored)
+          transactions?.batchFailed(error)
         }
         this.admitFull()
       },

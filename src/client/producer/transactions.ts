@@ -95,8 +95,6 @@ export class Transactions implements IdentitySource {
   private waitingLanes = new Map<string, Lane>()
   private adding: Promise<void> | null = null
   private needsNewEpoch = false
-  /** Batches whose answers are lost may still arrive at a broker: only a newer epoch keeps them out. */
-  private hasLostBatches = false
   /** Told when lanes may go on, or when their batches have to be given up. */
   private readonly lanesAdded: (lanes: readonly Lane[]) => void
   private readonly broke: (error: KafkaError) => void
@@ -170,9 +168,8 @@ export class Transactions implements IdentitySource {
   }
 
   /** A record of the transaction could not be stored: what is left is to abort. */
-  batchFailed(error: KafkaError, mayBeStored = false): void {
+  batchFailed(error: KafkaError): void {
     this.needsNewEpoch = true
-    if (mayBeStored) this.hasLostBatches = true
     if (this.state === 'open') this.breakOff(error)
   }
 
@@ -202,10 +199,7 @@ export class Transactions implements IdentitySource {
     const isEmpty = this.added.size === 0 && this.addedGroups.size === 0
     this.state = 'ending'
     try {
-      // In version 1 the markers of an abort carry the old epoch, and a late batch of it would be taken for the next transaction's. The new
-      // epoch of an initialization aborts what is open, with markers of its own.
-      const fences = !commit && this.hasLostBatches && !this.usesVersion2
-      if (!isEmpty && !fences) await this.endTransaction(commit)
+      if (!isEmpty) await this.endTransaction(commit)
       if (this.needsNewEpoch && !this.usesVersion2) await this.initialize(this.current ?? ANONYMOUS)
     } catch (error) {
       // Whether it took effect is unknown. A new producer with this id learns it from the coordinator.
@@ -214,7 +208,6 @@ export class Transactions implements IdentitySource {
     this.state = 'none'
     this.error = null
     this.needsNewEpoch = false
-    this.hasLostBatches = false
     this.added.clear()
     this.addedGroups.clear()
   }
