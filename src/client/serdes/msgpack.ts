@@ -27,7 +27,7 @@ export interface MsgpackOptions {
 export function msgpackSerde<T>(options: MsgpackOptions = {}): Serde<T> {
   const { Packr } = msgpackr()
   const writer = new Packr({ useRecords: options.maps !== true })
-  const reader = new Packr({ useRecords: true, mapsAsObjects: true })
+  const reader = new Packr({ useRecords: true, mapsAsObjects: true, copyBuffers: true })
   return {
     serialize: (value) => writer.pack(value),
     deserialize: (bytes) => reader.unpack(bytes) as T,
