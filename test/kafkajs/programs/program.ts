@@ -3,6 +3,7 @@
  * with both. They use nothing of a test runner, so that they also run on Node.
  */
 import { AssertionError } from 'node:assert'
+import assert from 'node:assert/strict'
 import type * as adapter from '../../../src/kafkajs/index.ts'
 
 export type KafkaJS = typeof adapter
@@ -11,12 +12,21 @@ export type Kafka = adapter.Kafka
 export interface Setting {
   readonly kafkajs: KafkaJS
   readonly brokers: string[]
+  /** Whether the brokers keep access control lists; without them they say so. */
+  readonly hasAuthorizer: boolean
   /** A name that no other program has. */
   name(kind: string): string
 }
 
 export type Program = (setting: Setting) => Promise<void>
 export type Programs = Readonly<Record<string, Program>>
+
+/** Names that no other call gives, nor any other run against the same brokers. */
+export function naming(): Setting['name'] {
+  const run = process.pid.toString(36)
+  let count = 0
+  return (kind) => `${kind}-${run}-${++count}`
+}
 
 export function connect({ kafkajs, brokers }: Setting, config: Partial<adapter.KafkaConfig> = {}): Kafka {
   return new kafkajs.Kafka({
@@ -54,6 +64,20 @@ export class Awaited {
       await new Promise<void>((wake) => this.waiting.push(wake))
     }
     clearTimeout(timer)
+  }
+}
+
+/** What is read in the end: brokers of Kafka learn a moment later what the controller has answered already. */
+export async function eventually<T>(read: () => Promise<T>, expected: T): Promise<void> {
+  const untilMs = Date.now() + PATIENCE_MS
+  for (;;) {
+    try {
+      assert.deepEqual(await read(), expected)
+      return
+    } catch (error) {
+      if (Date.now() > untilMs) throw error
+      await new Promise((resolve) => setTimeout(resolve, 20))
+    }
   }
 }
 
