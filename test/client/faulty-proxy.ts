@@ -24,6 +24,7 @@ export class FaultyProxy {
   isRefusing = false
   private readonly server: Server
   private readonly sockets = new Set<Socket>()
+  private readonly freezers = new Set<() => void>()
   private readonly faults: () => ConnectionFaults
   private target = 0
 
@@ -53,6 +54,11 @@ export class FaultyProxy {
   /** Ends every connection at once. */
   cutAll(): void {
     for (const socket of this.sockets) socket.destroy()
+  }
+
+  /** All connections that there are fall silent. */
+  freezeAll(): void {
+    for (const freeze of this.freezers) freeze()
   }
 
   async close(): Promise<void> {
@@ -86,9 +92,14 @@ export class FaultyProxy {
         setImmediate(cut)
       } else if (passed >= freezeAfterBytes) {
         this.freezes += 1
-        isFrozen = true
+        freeze()
       }
     }
+    const freeze = (): void => {
+      isFrozen = true
+    }
+    this.freezers.add(freeze)
+    client.on('close', () => this.freezers.delete(freeze))
     this.pump(client, (chunk) => deliver(broker, chunk), delayMs)
     this.pump(broker, (chunk) => deliver(client, chunk), delayMs)
     for (const socket of [client, broker]) {

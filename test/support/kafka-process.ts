@@ -30,6 +30,8 @@ function java(mainClass: string, ...args: string[]): string[] {
 
 export interface KafkaProcess extends BrokerTarget {
   readonly child: Child
+  readonly nodeId: number
+  readonly controllerPort: number
 }
 
 export interface KafkaOptions {
@@ -38,6 +40,8 @@ export interface KafkaOptions {
   dataDirectory?: string
   /** For the formatting, such as `--release-version 3.9`. */
   formatArguments?: string[]
+  /** A second broker for this one's cluster, with a node id of its own; it has no controller. */
+  joins?: { readonly controllerPort: number; readonly nodeId: number }
 }
 
 export function startKafka(settings: BrokerSettings = {}): Promise<BrokerTarget> {
@@ -46,15 +50,18 @@ export function startKafka(settings: BrokerSettings = {}): Promise<BrokerTarget>
 
 export async function startKafkaWith(options: KafkaOptions): Promise<KafkaProcess> {
   const folder = mkdtempSync(join(tmpdir(), 'kafka-interop-'))
-  const [port, controllerPort] = await Promise.all([freePort(), freePort()])
+  const { joins } = options
+  const [port, ownControllerPort] = await Promise.all([freePort(), freePort()])
+  const controllerPort = joins?.controllerPort ?? ownControllerPort
+  const nodeId = joins?.nodeId ?? 1
   const dataDirectory = options.dataDirectory ?? join(folder, 'data')
   const properties: BrokerSettings = {
-    'process.roles': 'broker,controller',
-    'node.id': '1',
+    'process.roles': joins === undefined ? 'broker,controller' : 'broker',
+    'node.id': `${nodeId}`,
     'controller.quorum.voters': `1@127.0.0.1:${controllerPort}`,
     'controller.listener.names': 'CONTROLLER',
     'listener.security.protocol.map': 'CONTROLLER:PLAINTEXT,PLAINTEXT:PLAINTEXT',
-    listeners: `PLAINTEXT://127.0.0.1:${port},CONTROLLER://127.0.0.1:${controllerPort}`,
+    listeners: `PLAINTEXT://127.0.0.1:${port}${joins === undefined ? `,CONTROLLER://127.0.0.1:${controllerPort}` : ''}`,
     'advertised.listeners': `PLAINTEXT://127.0.0.1:${port}`,
     'log.dirs': dataDirectory,
     'offsets.topic.replication.factor': '1',
@@ -93,7 +100,8 @@ export async function startKafkaWith(options: KafkaOptions): Promise<KafkaProces
     await stop()
     throw error
   }
-  return { kind: 'kafka', host: '127.0.0.1', port, bootstrap: `127.0.0.1:${port}`, dataDirectory, child, stop }
+  const where = { host: '127.0.0.1', port, bootstrap: `127.0.0.1:${port}`, nodeId, controllerPort }
+  return { kind: 'kafka', ...where, dataDirectory, child, stop }
 }
 
 /** Kafka opens its broker port only once it is registered and unfenced. */

@@ -1,10 +1,13 @@
 /** What a consumer is made with, and what its calls take: the types that applications write down. */
+import type { CallOptions } from '../call.ts'
 import type { Cluster } from '../cluster.ts'
 import type { KafkaError } from '../errors.ts'
 import type { ClientHooks } from '../observe/hooks.ts'
 import type { ConsumerSerdes, DeserializeErrorHandler } from './deserialize.ts'
 import type { ConnectionOptions, ConsumerSettings } from './options.ts'
 import type { TopicPartition } from './topic-partition.ts'
+
+export type { CallOptions }
 
 /** How the group sees a member. */
 export interface GroupMembership {
@@ -69,10 +72,4 @@ export interface PartitionToRead extends TopicPartition {
   readonly offset?: StartingPoint
   /** Read up to before this offset. Where every partition has one, loops end when all are reached. */
   readonly until?: number
-}
-
-/** How a call that has to wait is ended. */
-export interface CallOptions {
-  /** Rejects the call with ERR_ABORTED. What was asked of the broker already may be carried out all the same. */
-  readonly signal?: AbortSignal | undefined
 }

@@ -87,6 +87,9 @@ export class GroupOffsets {
   private waiting: Call[] = []
   private committing = false
   private readonly abort = new AbortController()
+  /** Fires when the group is not to be waited for any more. */
+  private readonly impatient = new AbortController()
+  private impatience: ReturnType<typeof setTimeout> | null = null
   /** Fires when the group has taken away what the member had. */
   private lost = new AbortController()
   /** From then until the member has let go of it. */
@@ -120,8 +123,14 @@ export class GroupOffsets {
     this.isLost = false
   }
 
+  /** From so many milliseconds on nothing waits for a rebalance to end: the member is about to leave. */
+  hurry(afterMs: number): void {
+    this.impatience ??= setTimeout(() => this.impatient.abort(), afterMs)
+  }
+
   /** Ends what waits for the group or for a broker. */
   close(): void {
+    if (this.impatience !== null) clearTimeout(this.impatience)
     this.abort.abort()
   }
 
@@ -160,7 +169,7 @@ export class GroupOffsets {
   private async commitAll(rows: Map<string, Row>): Promise<void> {
     const deadlineMs = performance.now() + this.cluster.timeoutMs
     const lost = this.lost.signal
-    const signal = AbortSignal.any([this.abort.signal, lost])
+    const signal = AbortSignal.any([this.abort.signal, this.impatient.signal, lost])
     try {
       for (let attempt = 0; rows.size > 0; attempt++) {
         const identity = await this.guard.whenCommittable(signal)
@@ -267,11 +276,12 @@ export class GroupOffsets {
       try {
         return await this.fetchOnce(partitions, signal)
       } catch (error) {
-        if (!(error instanceof KafkaError) || performance.now() > deadlineMs) throw error
+        if (!(error instanceof KafkaError)) throw error
         const again = error.retriable || IDENTITY_ERRORS.has(error.errorCode)
         if (!again) throw error
         // A commit of a transaction that is still open is no reason to look for another coordinator.
         if (error.errorCode !== ErrorCode.UNSTABLE_OFFSET_COMMIT) this.link.failed(error)
+        if (performance.now() > deadlineMs) throw error
       }
       await sleep(
         backoffMs(this.cluster.retry, attempt),

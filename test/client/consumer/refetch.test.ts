@@ -125,3 +125,107 @@ test('a batch of messages ends before a record that cannot be read; the error co
   expect((failure as KafkaError).code).toBe('ERR_CORRUPT_RECORDS')
   expect(consumer.position({ topic, partition: 0 })).toBe(2)
 })
+
+test('the error of an unreadable record says where to go on, and a seek there does', async () => {
+  const broken = batch(2, 0, ['c', 'd'])
+  broken[broken.length - 1]! ^= 0xff
+  const log = [batch(0, 0, ['a', 'b']), broken, batch(4, 0, ['e'])]
+  serveFetches((fetchOffset) => (fetchOffset < 5 ? log.slice(fetchOffset / 2) : []))
+  const place = { topic, partition: 0 }
+  await consumer.assign([{ ...place, offset: 0 }])
+  const values: string[] = []
+  const read = async (): Promise<void> => {
+    for await (const { value } of consumer.messages()) if (values.push(String(value)) === 3) break
+  }
+  // As often as it is read: nothing is passed over by itself.
+  for (let attempt = 0; attempt < 2; attempt++) {
+    const failure = await read().catch((error: unknown) => error)
+    expect((failure as KafkaError).code).toBe('ERR_CORRUPT_RECORDS')
+    expect((failure as KafkaError).place).toEqual({ ...place, offset: 2, nextOffset: 4 })
+    expect((failure as KafkaError).message).toEndWith('seek to 4 to go on without it')
+  }
+  consumer.seek({ ...place, offset: 4 })
+  await read()
+  expect(values).toEqual(['a', 'b', 'e'])
+})
+
+test('bytes that are no batch at all are an error and not a wait for ever; they are asked for once per attempt', async () => {
+  const garbage = batch(1, 0, ['x'])
+  garbage.writeInt32BE(7, 8)
+  serveFetches((fetchOffset) => (fetchOffset === 0 ? [batch(0, 0, ['a']), garbage] : [garbage]))
+  await consumer.assign([{ topic, partition: 0, offset: 0 }])
+  const stream = consumer.messages()
+  expect(String((await stream.next()).value?.value)).toBe('a')
+  await expect(stream.next()).rejects.toMatchObject({
+    code: 'ERR_CORRUPT_RECORDS',
+    place: { offset: 1, nextOffset: null },
+  })
+  expect(fake.requests(FetchRequest.key).length).toBeLessThan(4)
+})
+
+test('a broker that finds its own log corrupt is an error that names the place', async () => {
+  serveFetches(() => ErrorCode.CORRUPT_MESSAGE)
+  await consumer.assign([{ topic, partition: 0, offset: 9 }])
+  await expect(consumer.messages().next()).rejects.toMatchObject({ code: 'ERR_CORRUPT_RECORDS', place: { offset: 9 } })
+})
+
+test.each(['at once', 'later'] as const)(
+  'a deserializer that fails %s: the messages before are handed out, none is passed over',
+  async (when) => {
+    serveFetches((fetchOffset) => (fetchOffset < 4 ? [batch(0, 0, ['a', 'b', 'bad', 'd'])] : []))
+    const picky = new Consumer({
+      cluster: consumer.cluster,
+      serdes: {
+        value: {
+          deserialize(bytes: Buffer): string | Promise<string> {
+            const check = (): string => {
+              if (bytes.toString() === 'bad') throw new Error('not today')
+              return bytes.toString()
+            }
+            return when === 'at once' ? check() : Promise.resolve().then(check)
+          },
+        },
+      },
+    })
+    const place = { topic, partition: 0 }
+    await picky.assign([{ ...place, offset: 0 }])
+    const batches = picky.batches()
+    expect((await batches.next()).value?.messages.map(({ value }) => value)).toEqual(['a', 'b'])
+    await expect(batches.next()).rejects.toMatchObject({
+      code: 'ERR_SERIALIZATION',
+      place: { ...place, offset: 2, nextOffset: 3 },
+    })
+    expect(picky.processed()).toMatchObject([{ offset: 2 }])
+    await expect(picky.messages().next()).rejects.toMatchObject({ code: 'ERR_SERIALIZATION' })
+    expect(picky.processed()).toMatchObject([{ offset: 2 }])
+    picky.seek({ ...place, offset: 3 })
+    expect((await picky.messages().next()).value?.value).toBe('d')
+    await picky.close()
+  },
+)
+
+test('a handler that throws at a batch which ends before an unreadable record gets that batch again', async () => {
+  const broken = batch(2, 0, ['c'])
+  broken[broken.length - 1]! ^= 0xff
+  serveFetches((fetchOffset) => (fetchOffset < 3 ? [batch(0, 0, ['a', 'b']), broken] : []))
+  await consumer.assign([{ topic, partition: 0, offset: 0 }])
+  const seen: string[] = []
+  const run = (): Promise<void> =>
+    consumer.run({
+      eachBatch({ messages }) {
+        seen.push(messages.map(({ value }) => String(value)).join(''))
+        if (seen.length === 1) throw new Error('not this time')
+      },
+    })
+  await expect(run()).rejects.toThrow('not this time')
+  await expect(run()).rejects.toMatchObject({ code: 'ERR_CORRUPT_RECORDS' })
+  expect(seen).toEqual(['ab', 'ab'])
+})
+
+test('items that are asked for without awaiting come in order, each once', async () => {
+  serveFetches((fetchOffset) => (fetchOffset < 4 ? [batch(0, 0, ['a', 'b', 'c', 'd'])] : []))
+  await consumer.assign([{ topic, partition: 0, offset: 0 }])
+  const stream = consumer.messages()
+  const items = await Promise.all([1, 2, 3, 4].map(() => stream.next()))
+  expect(items.map(({ value }) => String(value?.value))).toEqual(['a', 'b', 'c', 'd'])
+})
