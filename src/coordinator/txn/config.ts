@@ -29,6 +29,9 @@ export const TRANSACTION_TOPIC = '__transaction_state'
 /** A partition that did not take its marker is asked again this much later. */
 export const MARKER_RETRY_DELAY_MS = 100
 
+/** Of the rounds that leave a marker unwritten, one in so many is logged: once a minute. */
+export const MARKER_LOG_EVERY_ROUNDS = 600
+
 /** What the key of an entry can hold. Text that is no UTF-8 grows when it is written again, beyond what a request can hold. */
 export const TRANSACTIONAL_ID_BYTES_MAX = 32_767
 

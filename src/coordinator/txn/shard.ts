@@ -25,7 +25,12 @@ import {
   UNAVAILABLE,
   type Waiter,
 } from '../held-answers.ts'
-import { MARKER_RETRY_DELAY_MS, type TransactionCoordinatorConfig, WAITING_ADDITIONS_MAX } from './config.ts'
+import {
+  MARKER_LOG_EVERY_ROUNDS,
+  MARKER_RETRY_DELAY_MS,
+  type TransactionCoordinatorConfig,
+  WAITING_ADDITIONS_MAX,
+} from './config.ts'
 import { abortTimedOut, completeTransaction, expireId, isExpired, isTimedOut } from './end-transaction.ts'
 import type { MarkerWriter } from './markers.ts'
 import { decodeTransaction, encodeTransaction } from './records.ts'
@@ -51,6 +56,7 @@ interface Ending {
   left: { readonly topic: string; readonly partition: number }[]
   /** Markers that are being written. */
   underWay: number
+  rounds: number
 }
 
 export class TransactionShard {
@@ -243,7 +249,7 @@ export class TransactionShard {
 
   /** The outcome is durable: its markers go out. */
   #end(transaction: Transaction): void {
-    const ending: Ending = { transaction, left: [], underWay: 0 }
+    const ending: Ending = { transaction, left: [], underWay: 0, rounds: 0 }
     for (const [topic, indexes] of transaction.partitions) {
       for (const partition of indexes) ending.left.push({ topic, partition })
     }
@@ -265,11 +271,12 @@ export class TransactionShard {
     const asked = ending.left
     ending.left = []
     ending.underWay = asked.length
+    ending.rounds++
     if (asked.length === 0) this.#complete(ending)
     for (const target of asked) {
       markers.write(marker, target.topic, target.partition, (errorCode) => {
         if (!isMarkerSettled(errorCode)) ending.left.push(target)
-        if (errorCode !== ErrorCode.NONE) this.#logMarker(transaction, target, errorCode)
+        if (errorCode !== ErrorCode.NONE) this.#logMarker(ending, target, errorCode)
         if (--ending.underWay === 0) this.#markersAnswered(ending)
       })
     }
@@ -314,12 +321,15 @@ export class TransactionShard {
     )
   }
 
-  #logMarker(transaction: Transaction, target: Ending['left'][number], errorCode: ErrorCode): void {
+  #logMarker(ending: Ending, target: Ending['left'][number], errorCode: ErrorCode): void {
     const { logger } = this.#dependencies
-    const { transactionalId, producerId } = transaction
+    const { transactionalId, producerId } = ending.transaction
     const fields = { transactionalId, producerId, ...target, error: errorName(errorCode) }
     if (isMarkerSettled(errorCode)) logger.info('a partition takes no transaction marker', fields)
-    else logger.warn('transaction marker was not written, trying again', fields)
+    // A disk can be full for hours: the log on it must not fill what is left.
+    else if (ending.rounds % MARKER_LOG_EVERY_ROUNDS === 1) {
+      logger.warn('transaction marker was not written, trying again', fields)
+    }
   }
 
   // Loading and dropping

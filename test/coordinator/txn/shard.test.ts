@@ -25,6 +25,7 @@ class Driven {
   readonly clock = new ManualClock(1_000_000)
   readonly timers = new ManualTimers(this.clock)
   readonly sent: SentMarker[] = []
+  readonly warnings: string[] = []
   nextProducerId: () => number | Promise<number>
   readonly coordinator: TransactionCoordinator
   #ids = 100
@@ -44,7 +45,7 @@ class Driven {
       partitionCount: () => 1,
       timers: this.timers,
       clock: this.clock,
-      logger: silentLogger,
+      logger: { ...silentLogger, warn: (message) => this.warnings.push(message) },
     })
     if (load) this.coordinator.load(0)
   }
@@ -194,6 +195,18 @@ describe('markers', () => {
     driven.settleMarkers()
     driven.log.flush()
     expect(driven.status).toBe('CompleteCommit')
+  })
+
+  test('a partition that takes none for ten minutes is asked all the time, and ten lines say so', () => {
+    const driven = new Driven().open()
+    driven.end(100, 0)
+    driven.log.flush()
+    for (let round = 0; round < 6000; round++) {
+      expect(driven.sent).not.toHaveLength(0)
+      driven.settleMarkers(ErrorCode.KAFKA_STORAGE_ERROR)
+      driven.timers.advance(100)
+    }
+    expect(driven.warnings).toHaveLength(10 * driven.sent.length)
   })
 
   test('a partition that is gone, or whose producer has gone on, needs none', () => {
