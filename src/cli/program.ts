@@ -154,13 +154,27 @@ function describeFailure(error: unknown): string {
   return `unexpected ${error.name}: ${error.message} (SAMSA_DEBUG=1 shows where)`
 }
 
-function exitCodeOf(error: unknown): number {
+/** `samsa topics create`, as far as there are such commands. */
+function commandPath(program: Command, argv: readonly string[]): string {
+  let command = program
+  const path = [program.name()]
+  for (const word of argv.filter((argument) => !argument.startsWith('-'))) {
+    const child = command.commands.find((each) => each.name() === word)
+    if (child === undefined) break
+    command = child
+    path.push(word)
+  }
+  return path.join(' ')
+}
+
+/** `path`: the command whose help says more. */
+function exitCodeOf(error: unknown, path: string): number {
   if (error instanceof OutputClosed) return EXIT_OK
   if (error instanceof CommanderError) {
     if (error.exitCode === 0) return EXIT_OK
     // Help shown because no sub-command was given.
-    if (error.code === 'commander.help') printError(`a command is missing; see 'samsa --help'`)
-    else printError(`${error.message.replace(/^error: /, '')}; see 'samsa --help'`)
+    if (error.code === 'commander.help') printError(`a command is missing; see '${path} --help'`)
+    else printError(`${error.message.replace(/^error: /, '')}; see '${path} --help'`)
     return EXIT_USAGE
   }
   printError(describeFailure(error))
@@ -172,11 +186,11 @@ export async function main(): Promise<void> {
     if (error.code === 'EPIPE') process.exit(EXIT_OK)
   })
   const argv = normalized(process.argv.slice(2))
+  const program = await buildProgram(wantedBy(argv))
   try {
-    const program = await buildProgram(wantedBy(argv))
     await program.parseAsync(argv, { from: 'user' })
     process.exitCode ??= EXIT_OK
   } catch (error) {
-    process.exit(exitCodeOf(error))
+    process.exit(exitCodeOf(error, commandPath(program, argv)))
   }
 }
