@@ -11,7 +11,7 @@ const FAULT_MS = 3_000
 const ROUNDS = 2
 const ROUND_TIMEOUT_MS = 300_000
 /** Of the whole process, broker not included: what is buffered is bounded, so more records do not take more of it. */
-const RESIDENT_BYTES_MAX = 700 * 1024 * 1024
+const RESIDENT_BYTES_MAX = 400 * 1024 * 1024
 
 test(
   'nothing that was acknowledged is lost or doubled, nobody is stuck, and everybody closes',
@@ -28,7 +28,8 @@ test(
         const report = await world.round(seed, minutes > 0 ? 2 * FAULT_MS : FAULT_MS)
         if (minutes > 0) console.log(JSON.stringify(report))
         expect(unhandled, `seed ${seed}`).toEqual([])
-        expect(report.residentBytes, `seed ${seed}`).toBeLessThan(RESIDENT_BYTES_MAX)
+        // In the usual run this process has other tests behind it.
+        if (minutes > 0) expect(report.residentBytes, `seed ${seed}`).toBeLessThan(RESIDENT_BYTES_MAX)
       }
     } finally {
       await world.stop()

@@ -1,6 +1,6 @@
 /**
  * A broker that is killed and started again, a network that cuts, freezes and delays, and clients that have to live with it: idempotent
- * producers, groups of both protocols and a share group. One round is a run of faults and the peace after it, in which everything that
+ * producers, groups of both protocols, a share group and a pipeline of transactions. One round is a run of faults and the peace after it, in which everything that
  * was promised has to be there.
  *
  * What is checked: every acknowledged record is in the log where its answer said, no record is there twice, each producer's records lie
@@ -13,18 +13,24 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Admin } from '../../../src/client/admin/admin.ts'
 import { Consumer } from '../../../src/client/consumer/consumer.ts'
-import { ShareConsumer } from '../../../src/client/consumer/share/share-consumer.ts'
 import { KafkaError } from '../../../src/client/errors.ts'
 import { Producer } from '../../../src/client/producer/producer.ts'
 import { Random } from '../../support/random.ts'
 import { type SamsaProcess, startSamsaWith } from '../../support/samsa-process.ts'
 import { uniqueName, until } from '../consumer/scenarios.ts'
 import { type ConnectionFaults, FaultyProxy } from '../faulty-proxy.ts'
+import {
+  GroupReaders,
+  type Log,
+  PARTITIONS,
+  Pipeline,
+  RETRY,
+  type Readers,
+  ShareReaders,
+  TIMEOUT_MS,
+} from './readers.ts'
 
-const PARTITIONS = 3
 const PRODUCERS = 2
-const RETRY = { backoffMs: 5, backoffMaxMs: 100 }
-const TIMEOUT_MS = 2_000
 /** A member whose join was answered into the void is a ghost until its session ends, and so are locks of lost share sessions. */
 const SETTINGS = {
   'group.min.session.timeout.ms': '500',
@@ -48,6 +54,7 @@ export interface RoundReport {
   readonly cuts: number
   readonly freezes: number
   readonly kills: number
+  readonly failedTransactions: number
   readonly closeMs: number
   /** Of this process, after the round. */
   readonly residentBytes: number
@@ -119,10 +126,12 @@ export class ChaosWorld {
     const { cuts, freezes } = this.proxy
     const topic = uniqueName(`chaos-${seed}`)
     await this.prepare(topic)
-    const readers = [
+    const pipeline = new Pipeline(this.bootstrap, topic, `${topic}-copy`)
+    const readers: Readers[] = [
       new GroupReaders(this.bootstrap, topic, 'classic'),
       new GroupReaders(this.bootstrap, topic, 'consumer'),
       new ShareReaders(this.bootstrap, topic),
+      pipeline,
     ]
     const writers = Array.from(
       { length: PRODUCERS },
@@ -162,6 +171,7 @@ export class ChaosWorld {
       cuts: this.proxy.cuts - cuts,
       freezes: this.proxy.freezes - freezes,
       kills,
+      failedTransactions: pipeline.failures,
       closeMs,
       residentBytes: process.memoryUsage.rss(),
     }
@@ -182,8 +192,11 @@ export class ChaosWorld {
   private async prepare(topic: string): Promise<void> {
     const admin = new Admin({ bootstrap: this.bootstrap })
     try {
-      const [outcome] = await admin.createTopics([{ name: topic, partitions: PARTITIONS, replicationFactor: 1 }])
-      assert.equal(outcome?.error ?? null, null)
+      const names = [topic, `${topic}-copy`]
+      const outcomes = await admin.createTopics(
+        names.map((name) => ({ name, partitions: PARTITIONS, replicationFactor: 1 })),
+      )
+      for (const { error } of outcomes) assert.equal(error, null)
       const earliest = { name: 'share.auto.offset.reset', operation: 'set', value: 'earliest' } as const
       await admin.alterConfigs([{ type: 'group', name: `${topic}-share`, changes: [earliest] }])
     } finally {
@@ -207,7 +220,7 @@ function settingsFor(proxy: FaultyProxy): Record<string, string> {
   return { ...SETTINGS, 'advertised.listeners': `PLAINTEXT://127.0.0.1:${proxy.port}` }
 }
 
-function checkLog(log: readonly (readonly string[])[], sent: readonly Sent[]): void {
+function checkLog(log: Log, sent: readonly Sent[]): void {
   const all = log.flat()
   assert.equal(new Set(all).size, all.length, 'a record was stored twice')
   for (const { value, partition, offset } of sent) {
@@ -278,131 +291,4 @@ class Writer {
 function assertGivenUp(error: unknown): void {
   assert(error instanceof KafkaError, String(error))
   assert(['ERR_DELIVERY_TIMEOUT', 'ERR_BUFFER_FULL'].includes(error.code), `${error.code}: ${error.message}`)
-}
-
-/** Two members of a group; what both have seen. */
-class GroupReaders {
-  readonly name: string
-  private readonly seen = new Set<string>()
-  private readonly topic: string
-  private readonly members: Consumer[]
-  private readonly running: Promise<void>[]
-
-  constructor(bootstrap: string, topic: string, groupProtocol: 'classic' | 'consumer') {
-    this.name = `a ${groupProtocol} group`
-    this.topic = topic
-    this.members = [1, 2].map(() => {
-      return new Consumer({
-        bootstrap,
-        groupId: `${topic}-${groupProtocol}`,
-        groupProtocol,
-        offsetReset: 'earliest',
-        commit: 'batch',
-        retry: RETRY,
-        timeoutMs: TIMEOUT_MS,
-        maxWaitMs: 100,
-        maxBytesPerPartition: 2_000,
-        sessionTimeoutMs: 4_000,
-        // A join on a connection that has fallen silent is given up after it.
-        rebalanceTimeoutMs: 5_000,
-        heartbeatIntervalMs: 200,
-        bufferBytes: 256 * 1024,
-      })
-    })
-    this.running = this.members.map(async (member) => {
-      await subscribed(() => member.subscribe(topic))
-      await member.run({
-        concurrency: PARTITIONS,
-        eachMessage: ({ value }) => {
-          assert(member.bufferedBytes <= 512 * 1024, 'more is buffered than allowed')
-          this.seen.add(String(value))
-        },
-      })
-    })
-    for (const running of this.running) running.catch(() => undefined)
-  }
-
-  hasSeen(values: ReadonlySet<string>): Promise<boolean> {
-    return hasSeen(this.seen, values, this.running)
-  }
-
-  /** What is committed ends where the log does. */
-  async check(log: readonly (readonly string[])[]): Promise<void> {
-    const places = log.map((_, partition) => ({ topic: this.topic, partition }))
-    await until(`${this.name} has committed everything`, async () => {
-      const committed = await this.members[0]!.committed(places).catch(() => [])
-      return (
-        committed.length === places.length &&
-        committed.every(({ partition, offset }) => offset === log[partition]!.length)
-      )
-    })
-  }
-
-  async close(): Promise<void> {
-    await Promise.all(this.members.map((member) => member.close()))
-    await Promise.all(this.running)
-  }
-}
-
-class ShareReaders {
-  readonly name = 'a share group'
-  private readonly seen = new Set<string>()
-  private readonly members: ShareConsumer[]
-  private readonly running: Promise<void>[]
-
-  constructor(bootstrap: string, topic: string) {
-    this.members = [1, 2].map(() => {
-      return new ShareConsumer({
-        bootstrap,
-        groupId: `${topic}-share`,
-        maxWaitMs: 100,
-        maxRecords: 50,
-        retry: RETRY,
-        timeoutMs: TIMEOUT_MS,
-      })
-    })
-    this.running = this.members.map(async (member) => {
-      await subscribed(() => member.subscribe(topic))
-      await member.run({
-        concurrency: 2,
-        eachMessage: ({ value }) => {
-          this.seen.add(String(value))
-          return undefined
-        },
-      })
-    })
-    for (const running of this.running) running.catch(() => undefined)
-  }
-
-  hasSeen(values: ReadonlySet<string>): Promise<boolean> {
-    return hasSeen(this.seen, values, this.running)
-  }
-
-  async check(): Promise<void> {}
-
-  async close(): Promise<void> {
-    await Promise.all(this.members.map((member) => member.close()))
-    await Promise.all(this.running)
-  }
-}
-
-/** The call gives up after its timeout; an application asks again. */
-async function subscribed(subscribe: () => Promise<void>): Promise<void> {
-  for (;;) {
-    try {
-      return await subscribe()
-    } catch (error) {
-      if (!(error instanceof KafkaError) || !error.retriable) throw error
-    }
-  }
-}
-
-/** Rejects when one of those who read has failed. */
-async function hasSeen(
-  seen: ReadonlySet<string>,
-  values: ReadonlySet<string>,
-  running: readonly Promise<void>[],
-): Promise<boolean> {
-  await Promise.race([...running, new Promise<void>((resolve) => setImmediate(resolve))])
-  return values.isSubsetOf(seen)
 }
