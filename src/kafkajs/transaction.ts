@@ -10,6 +10,8 @@ import type { Offsets, ProducerBatch, ProducerRecord, RecordMetadata, Transactio
 export class KafkaTransaction implements Transaction {
   private readonly owner: KafkaProducer
   private readonly producer: ClientProducer
+  /** Sends that nobody may have waited for: they belong to the transaction all the same. */
+  private readonly sends = new Set<Promise<unknown>>()
   private state: 'active' | 'aborted by its failure' | 'ended' = 'active'
 
   private constructor(owner: KafkaProducer, producer: ClientProducer) {
@@ -38,7 +40,13 @@ export class KafkaTransaction implements Transaction {
     this.assertActive()
     const batch = { ...rest, topicMessages }
     this.owner.check(batch, true)
-    return this.owner.deliver(batch, async () => this.producer)
+    const sent = this.owner.deliver(batch, async () => this.producer)
+    const tracked: Promise<unknown> = sent.then(
+      () => this.sends.delete(tracked),
+      () => this.sends.delete(tracked),
+    )
+    this.sends.add(tracked)
+    return sent
   }
 
   /** They become the group's when the transaction commits. */
@@ -59,6 +67,7 @@ export class KafkaTransaction implements Transaction {
 
   async commit(): Promise<void> {
     this.assertActive()
+    await Promise.all(this.sends)
     try {
       await this.producer.commitTransaction()
       this.state = 'ended'

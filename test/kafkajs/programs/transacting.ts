@@ -132,6 +132,28 @@ const offsetsOfABatch: Program = async (setting) => {
   assert.deepEqual(await committed(kafka, groupId, source), ['3'])
 }
 
+const refusedRecord: Program = async (setting) => {
+  const kafka = connect(setting)
+  const topic = setting.name('small')
+  const admin = kafka.admin()
+  await admin.connect()
+  await admin.createTopics({ topics: [{ topic, configEntries: [{ name: 'max.message.bytes', value: '1000' }] }] })
+  await admin.disconnect()
+  const producer = kafka.producer({ transactionalId: setting.name('id'), maxInFlightRequests: 1, idempotent: true })
+  await producer.connect()
+  const broken = await producer.transaction()
+  await broken.send({ topic, messages: [{ value: 'small' }] })
+  const { type } = await failureOf(() => broken.send({ topic, messages: [{ value: 'x'.repeat(5_000) }] }))
+  assert.equal(type, 'MESSAGE_TOO_LARGE')
+  await broken.abort()
+  assert.equal(broken.isActive(), false)
+  const next = await producer.transaction()
+  await next.send({ topic, messages: [{ value: 'after' }] })
+  await next.commit()
+  await producer.disconnect()
+  assert.deepEqual(await read(kafka, setting.name('group'), topic, 1), ['after'])
+}
+
 const fenced: Program = async (setting) => {
   const kafka = connect(setting, { retry: { initialRetryTime: 5, retries: 1 } })
   const topic = setting.name('fenced')
@@ -156,5 +178,6 @@ export const transacting: Programs = {
   'a transaction is committed or aborted as a whole': allOrNothing,
   'read, process, write: each message once': readProcessWrite,
   'offsets that a transaction commits are committed': offsetsOfABatch,
+  'a record that the broker refuses: abort, and go on': refusedRecord,
   'a producer whose id was taken over cannot commit': fenced,
 }
