@@ -14,7 +14,7 @@ export async function withSettings<T>(
   settings: Settings,
   run: (cluster: Cluster, settings: Settings) => Promise<T>,
 ): Promise<T> {
-  const cluster = await Cluster.connect(await clusterOptions(settings))
+  const cluster = await Cluster.connect(clusterOptions(settings))
   try {
     return await run(cluster, settings)
   } finally {

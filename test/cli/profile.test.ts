@@ -6,7 +6,7 @@ import { clusterOptions } from '../../src/cli/profile/connection.ts'
 import { profilesPath, readProfiles, writeProfiles } from '../../src/cli/profile/profiles-file.ts'
 import { checkedProperty, PROPERTIES } from '../../src/cli/profile/properties.ts'
 import { type ConnectionOptions, type Settings, settingsFor } from '../../src/cli/profile/settings.ts'
-import { type Ended, samsa, withFolder } from './program.ts'
+import { type Ended, environment, SAMSA, samsa, withFolder } from './program.ts'
 
 /** Processes are started, and the machine may be busy. */
 setDefaultTimeout(60_000)
@@ -273,4 +273,54 @@ test('every default is a value that the property accepts; names are told apart',
   expect(new Set(names).size).toBe(names.length)
   expect(checkedProperty('security.protocol', 'sasl_ssl')).toMatchObject({ value: 'SASL_SSL' })
   expect(checkedProperty('timeout.ms', '1e3')).toBeString()
+})
+
+/** A terminal on which the question for a password comes and these keys are typed. */
+async function typed(keys: string): Promise<{ exitCode: number; shown: string }> {
+  let shown = ''
+  let isAnswered = false
+  const words = [
+    'topics',
+    'list',
+    '-b',
+    '127.0.0.1:1',
+    '--timeout',
+    '300',
+    '-X',
+    'sasl.mechanism=PLAIN',
+    '-X',
+    'user=me',
+  ]
+  const child = Bun.spawn([...SAMSA, ...words], {
+    env: environment({ NO_COLOR: '1' }),
+    terminal: {
+      data: (terminal, bytes) => {
+        shown += Buffer.from(bytes).toString()
+        if (isAnswered || !shown.includes('Password of me at 127.0.0.1:1: ')) return
+        isAnswered = true
+        terminal.write(keys)
+      },
+    },
+  })
+  return { exitCode: await child.exited, shown }
+}
+
+describe('a password that nobody has set', () => {
+  test('is asked for at the terminal, and what is typed is not shown', async () => {
+    const { exitCode, shown } = await typed(`x\x7f${SECRET}\r`)
+    expect(exitCode).toBe(1)
+    expect(shown).toStartWith('Password of me at 127.0.0.1:1: \r\nsamsa: no connection to')
+  })
+
+  test('Ctrl-C at the question ends the command', async () => {
+    const { exitCode, shown } = await typed('ab\x03')
+    expect([exitCode, shown]).toEqual([130, 'Password of me at 127.0.0.1:1: \r\nsamsa: interrupted\r\n'])
+  })
+
+  test('is an error where there is no terminal', async () => {
+    const words = ['topics', 'list', '-b', '127.0.0.1:1', '-X', 'sasl.mechanism=PLAIN', '-X', 'user=me']
+    const ended = Bun.spawnSync(['setsid', '-w', ...SAMSA, ...words], { env: environment(), stdin: 'ignore' })
+    expect(ended.exitCode).toBe(2)
+    expect(ended.stderr.toString()).toContain('no password of me: set sasl.password.file or SAMSA_CLIENT_SASL_PASSWORD')
+  })
 })

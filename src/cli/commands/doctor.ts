@@ -49,7 +49,7 @@ async function inspect(options: DoctorOptions): Promise<Finding[]> {
     import('../doctor/cluster-state.ts'),
     import('../doctor/machine.ts'),
   ])
-  const ofCluster = options.cluster ? await inspectCluster(await clusterOptions(await settingsFor(options))) : []
+  const ofCluster = options.cluster ? await inspectCluster(clusterOptions(await settingsFor(options))) : []
   return [...ofCluster, ...(await inspectMachine(options.data))]
 }
 

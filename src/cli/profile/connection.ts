@@ -9,7 +9,7 @@ import type { Settings } from './settings.ts'
 
 const TOKEN_TIMEOUT_MS = 30_000
 
-export async function clusterOptions(settings: Settings): Promise<ClusterOptions> {
+export function clusterOptions(settings: Settings): ClusterOptions {
   const { tls, sasl } = protocolOf(settings)
   const bootstrap = parseBootstrap(settings.get('bootstrap.servers') ?? '')
   if (typeof bootstrap === 'string') throw usageError(bootstrap)
@@ -18,7 +18,7 @@ export async function clusterOptions(settings: Settings): Promise<ClusterOptions
     clientId: settings.get('client.id') ?? 'samsa-cli',
     timeoutMs: settings.number('timeout.ms'),
     ...(tls ? { tls: tlsOptions(settings) } : {}),
-    ...(sasl ? { sasl: await saslOptions(settings) } : {}),
+    ...(sasl ? { sasl: saslOptions(settings) } : {}),
   }
 }
 
@@ -51,7 +51,7 @@ function tlsOptions(settings: Settings): TlsOptions {
   }
 }
 
-async function saslOptions(settings: Settings): Promise<SaslOptions> {
+function saslOptions(settings: Settings): SaslOptions {
   const mechanism = settings.get('sasl.mechanism')
   switch (mechanism) {
     case 'OAUTHBEARER':
@@ -61,19 +61,19 @@ async function saslOptions(settings: Settings): Promise<SaslOptions> {
     case 'SCRAM-SHA-512': {
       const username = settings.get('sasl.username')
       if (username === undefined) throw usageError(`sasl.mechanism is ${mechanism}: sasl.username is missing`)
-      return { mechanism, username, password: await passwordOf(settings, username) }
+      return { mechanism, username, password: passwordOf(settings, username) }
     }
     default:
       throw usageError('sasl.mechanism is missing: PLAIN, SCRAM-SHA-256, SCRAM-SHA-512 or OAUTHBEARER')
   }
 }
 
-async function passwordOf(settings: Settings, username: string): Promise<string> {
+function passwordOf(settings: Settings, username: string): string {
   const password = settings.get('sasl.password')
   if (password !== undefined) return password
   const path = settings.get('sasl.password.file')
   if (path !== undefined) return secretFrom(path, 'sasl.password.file')
-  const asked = await askSecret(`Password of ${username} at ${settings.get('bootstrap.servers')}: `)
+  const asked = askSecret(`Password of ${username} at ${settings.get('bootstrap.servers')}: `)
   if (asked !== null) return asked
   throw usageError(
     `no password of ${username}: set sasl.password.file or SAMSA_CLIENT_SASL_PASSWORD (there is no terminal to ask at)`,

@@ -1,11 +1,14 @@
 /** Passwords: from a file, or asked for at the terminal without showing them. They are never printed. */
-import { closeSync, openSync, readFileSync } from 'node:fs'
-import { ReadStream } from 'node:tty'
+import { spawnSync } from 'node:child_process'
+import { closeSync, openSync, readFileSync, readSync, writeSync } from 'node:fs'
 import { CliError, usageError } from '../errors.ts'
 import { note } from '../output.ts'
 
 const INTERRUPTED_EXIT_CODE = 130
-const BACKSPACE = new Set(['\x7f', '\b'])
+const INTERRUPT = 3
+const END_OF_INPUT = 4
+const ENDS: ReadonlySet<number> = new Set([END_OF_INPUT, 10, 13])
+const ERASERS: ReadonlySet<number> = new Set([8, 127])
 
 /** The first line of the file; a line feed at its end is not part of the secret. */
 export function secretFrom(path: string, what: string): string {
@@ -22,7 +25,7 @@ export function fileFor(path: string, what: string): Buffer {
 }
 
 /** Null where nobody can be asked: there is no terminal. */
-export async function askSecret(question: string): Promise<string | null> {
+export function askSecret(question: string): string | null {
   let terminal: number
   try {
     // Standard input may be the records of `produce`.
@@ -30,33 +33,41 @@ export async function askSecret(question: string): Promise<string | null> {
   } catch {
     return null
   }
-  const input = new ReadStream(terminal)
+  const before = terminalMode(terminal, '-g')
+  if (before === null) {
+    closeSync(terminal)
+    return null
+  }
   try {
-    process.stderr.write(question)
-    input.setRawMode(true)
-    return await readHidden(input)
+    // Keys come one by one and are not shown; Ctrl-C is one of them, so that the terminal is put right in any case.
+    terminalMode(terminal, '-echo', '-icanon', '-isig')
+    writeSync(terminal, question)
+    return readHidden(terminal)
   } finally {
-    input.setRawMode(false)
-    input.destroy()
-    process.stderr.write('\n')
-    try {
-      closeSync(terminal)
-    } catch {
-      // The stream has closed it.
-    }
+    terminalMode(terminal, before.trim())
+    writeSync(terminal, '\n')
+    closeSync(terminal)
   }
 }
 
-async function readHidden(input: ReadStream): Promise<string> {
-  let secret = ''
-  for await (const chunk of input as AsyncIterable<Buffer>) {
-    for (const char of chunk.toString()) {
-      if (char === '\r' || char === '\n' || char === '\x04') return secret
-      if (char === '\x03') throw new CliError('interrupted', INTERRUPTED_EXIT_CODE)
-      secret = BACKSPACE.has(char) ? secret.slice(0, -1) : secret + char
-    }
+/** What stty prints; null where there is none. */
+function terminalMode(terminal: number, ...words: string[]): string | null {
+  const { status, stdout } = spawnSync('stty', words, { stdio: [terminal, 'pipe', 'ignore'] })
+  return status === 0 ? stdout.toString() : null
+}
+
+/** Waits for the keys without letting anything else run: there is nothing to do before the answer. */
+function readHidden(terminal: number): string {
+  const typed: number[] = []
+  const byte = Buffer.alloc(1)
+  for (;;) {
+    const key = readSync(terminal, byte) === 0 ? END_OF_INPUT : byte[0]!
+    if (key === INTERRUPT) throw new CliError('interrupted', INTERRUPTED_EXIT_CODE)
+    if (ENDS.has(key)) return Buffer.from(typed).toString()
+    if (!ERASERS.has(key)) typed.push(key)
+    // A character may have several bytes: those that continue it go with it.
+    else while (typed.length > 0 && (typed.pop()! & 0xc0) === 0x80);
   }
-  return secret
 }
 
 /** A new password for something: twice at the terminal, once from a pipe. */
@@ -67,7 +78,7 @@ export async function newSecret(what: string): Promise<string> {
     return piped
   }
   for (;;) {
-    const [first, second] = [await askSecret(`New ${what}: `), await askSecret('Again: ')]
+    const [first, second] = [askSecret(`New ${what}: `), askSecret('Again: ')]
     if (first === null || second === null) throw usageError(`no ${what}: there is no terminal to ask at`)
     if (first === second && first !== '') return first
     await note(first === '' ? 'It is empty.' : 'They differ.')
