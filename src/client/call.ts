@@ -7,6 +7,7 @@ import type { Cluster } from './cluster.ts'
 import type { Connection } from './connection.ts'
 import { abortedError, fromCallSite, KafkaError } from './errors.ts'
 
+/** What every call takes. */
 export interface CallOptions {
   /** Ends the wait with ERR_ABORTED, whose cause is the signal's reason. What was sent already may be executed all the same. */
   readonly signal?: AbortSignal | undefined

@@ -45,16 +45,26 @@ export type {
   TransactionToAbort,
 } from './admin/transactions.ts'
 export type { CredentialChange, ScramMechanism, UserCredentials } from './admin/users.ts'
+export type { CallOptions } from './call.ts'
 export * from './consumer/index.ts'
 export { KafkaError, type KafkaErrorCode, type ValidationIssue } from './errors.ts'
 export type {
   BatchEvent,
   ClientHooks,
   OutgoingRecord,
+  RecordSettled,
   RequestEvent,
   RetryEvent,
 } from './observe/hooks.ts'
 export { type ClientMetrics, clientMetrics, type HistogramSnapshot } from './observe/metrics.ts'
+export {
+  type OpenTelemetry,
+  openTelemetry,
+  type ProcessOptions,
+  type TelemetryApi,
+  type TelemetrySpan,
+  type TracedMessage,
+} from './observe/opentelemetry.ts'
 export {
   EARLIEST_TIMESTAMP,
   type FoundOffset,

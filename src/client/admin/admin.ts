@@ -10,6 +10,7 @@ import { parseBootstrap } from '../address.ts'
 import { type CallOptions, calling, whileWanted } from '../call.ts'
 import { Cluster, type ClusterOptions } from '../cluster.ts'
 import { KafkaError } from '../errors.ts'
+import { Observer, requestObserver } from '../observe/hooks.ts'
 import type { FoundOffset, IsolationOptions, OffsetQuery } from '../offsets.ts'
 import * as acls from './acls.ts'
 import * as state from './cluster-state.ts'
@@ -56,7 +57,13 @@ export class Admin implements AsyncDisposable {
   constructor(options: AdminOptions) {
     const { bootstrap, cluster, ...rest } = options
     this.#isShared = cluster !== undefined
-    this.#cluster = cluster ?? new Cluster({ ...rest, bootstrap: addresses(bootstrap) })
+    this.#cluster =
+      cluster ??
+      new Cluster({
+        observer: requestObserver(new Observer(), () => this.#cluster.clientId),
+        ...rest,
+        bootstrap: addresses(bootstrap),
+      })
   }
 
   /** Leaves a cluster that was given open. */

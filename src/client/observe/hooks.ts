@@ -1,10 +1,11 @@
 /**
  * What a program can see of its clients. Three ways, all optional and free while unused: hooks given with the options
- * (also the place for OpenTelemetry: `onSend` may add a `traceparent` header), events of node:diagnostics_channel, and
- * metrics (metrics.ts).
+ * (OpenTelemetry is made of them: opentelemetry.ts), events of node:diagnostics_channel, and metrics (metrics.ts).
  */
 import { channel } from 'node:diagnostics_channel'
 import type { KafkaError } from '../errors.ts'
+import type { RecordMetadata } from '../producer/record.ts'
+import { clientMetrics } from './metrics.ts'
 
 /** A request that was answered, or failed. */
 export interface RequestEvent {
@@ -62,12 +63,21 @@ export interface OutgoingRecord {
   readonly partition: number | undefined
   /** To be changed in place. */
   readonly headers: { key: string; value: string | Uint8Array | null }[]
+  /** As it was given to `send`. */
+  readonly key: unknown
+  /** As it was given to `send`; null is a tombstone. */
+  readonly value: unknown
+  /** The producer's client id. */
+  readonly clientId: string
 }
+
+/** Called once for a record: it is stored at `place`, or has failed with `error`; the other one is null. */
+export type RecordSettled = (error: KafkaError | null, place: RecordMetadata | null) => void
 
 /** Functions that are called as things happen. They are not waited for; what they throw is reported as uncaught. */
 export interface ClientHooks {
-  /** Before a record is encoded: may add headers. What it throws fails the `send`. */
-  readonly onSend?: (record: OutgoingRecord) => void
+  /** Before a record is encoded: may add headers, and may answer who is told what became of it. What it throws fails the `send`. */
+  readonly onSend?: (record: OutgoingRecord) => RecordSettled | undefined
   /** A batch was acknowledged, or has failed for good. */
   readonly onBatch?: (event: BatchEvent) => void
   /** A batch will be sent again. */
@@ -108,10 +118,23 @@ export class Observer {
   }
 }
 
-function tell<Event>(hook: ((event: Event) => void) | undefined, event: Event): void {
+/** For the connections of a cluster: counts requests, and tells the observer. */
+export function requestObserver(
+  observer: Observer,
+  clientId: () => string,
+): (apiKey: number, elapsedMs: number, error: KafkaError | null) => void {
+  return (apiKey, elapsedMs, error) => {
+    clientMetrics.observeRequest(apiKey, elapsedMs)
+    if (error !== null) clientMetrics.add('kafka_request_errors')
+    observer.request({ clientId: clientId(), apiKey, elapsedMs, error })
+  }
+}
+
+/** A hook that throws harms nobody but itself. */
+export function tell<Args extends unknown[]>(hook: ((...args: Args) => unknown) | undefined, ...args: Args): void {
   if (hook === undefined) return
   try {
-    hook(event)
+    hook(...args)
   } catch (error) {
     // As an event target does: the caller's mistake must be seen, but not by the request that happened to set it off.
     queueMicrotask(() => {

@@ -209,7 +209,7 @@ export class Batch {
     for (const delivery of this.deliveries ?? []) {
       if (delivery === null) continue
       delivery.failed(error, this.origin)
-      told += 1
+      if (delivery.isHeard) told += 1
     }
     return told < this.recordCount
   }

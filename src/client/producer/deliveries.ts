@@ -1,9 +1,12 @@
 /** Who waits for a record, and how they are told. One object per record that somebody waits for, none for the others. */
 import type { KafkaError } from '../errors.ts'
 import { fromCallSite } from '../errors.ts'
+import { type RecordSettled, tell } from '../observe/hooks.ts'
 import type { RecordMetadata } from './record.ts'
 
 export interface Delivery {
+  /** Whether the program hears of a failure. */
+  readonly isHeard: boolean
   /** The record's own timestamp, for the answer. */
   timestamp: number
   delivered(metadata: RecordMetadata): void
@@ -12,6 +15,7 @@ export interface Delivery {
 }
 
 export class SingleDelivery implements Delivery {
+  readonly isHeard = true
   timestamp = 0
   readonly promise: Promise<RecordMetadata>
   delivered!: (metadata: RecordMetadata) => void
@@ -26,6 +30,32 @@ export class SingleDelivery implements Delivery {
 
   failed(error: KafkaError, origin: Error | null): void {
     this.reject(fromCallSite(error, origin))
+  }
+}
+
+/** Tells a hook, and whoever waits. */
+export class ObservedDelivery implements Delivery {
+  timestamp = 0
+  private readonly inner: Delivery | null
+  private readonly settled: RecordSettled
+
+  constructor(inner: Delivery | null, settled: RecordSettled) {
+    this.inner = inner
+    this.settled = settled
+  }
+
+  get isHeard(): boolean {
+    return this.inner !== null
+  }
+
+  delivered(metadata: RecordMetadata): void {
+    tell(this.settled, null, metadata)
+    this.inner?.delivered(metadata)
+  }
+
+  failed(error: KafkaError, origin: Error | null): void {
+    tell(this.settled, error, null)
+    this.inner?.failed(error, origin)
   }
 }
 
@@ -49,6 +79,7 @@ export class ManyDeliveries {
 
   at(index: number): Delivery {
     return {
+      isHeard: true,
       timestamp: 0,
       delivered: (metadata) => {
         this.results[index] = metadata

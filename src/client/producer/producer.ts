@@ -14,14 +14,15 @@ import { BATCH_HEADER_BYTES } from '../../records/batch.ts'
 import { type CallOptions, calling, unlessAborted } from '../call.ts'
 import { Cluster } from '../cluster.ts'
 import { abortedError, asKafkaError, KafkaError } from '../errors.ts'
-import { Observer } from '../observe/hooks.ts'
+import { Observer, requestObserver } from '../observe/hooks.ts'
 import { clientMetrics } from '../observe/metrics.ts'
 import type { Bytes, SerdeContext, Serializer } from '../serdes/serde.ts'
 import { AdmissionQueue, WaitingBudget, type WaitingRecord } from './admission.ts'
 import { Batch, type EncodedHeaders, encodeHeaders, type KeyBytes, recordBytesBound } from './batch.ts'
-import { type Delivery, ManyDeliveries, SingleDelivery } from './deliveries.ts'
+import { type Delivery, ManyDeliveries, ObservedDelivery, SingleDelivery } from './deliveries.ts'
 import { Dispatcher, type IdentitySource } from './dispatcher.ts'
 import { IdempotentIdentity } from './identity.ts'
+import { KeyScratch } from './key-bytes.ts'
 import type { Lane } from './lane.ts'
 import { ProducerMemory } from './memory.ts'
 import {
@@ -64,8 +65,6 @@ export interface Transaction<V, K> {
 const REQUEST_OVERHEAD_BYTES = 1024
 /** A busy cluster may take its time to create a topic. */
 const CREATION_WAIT_MS = 20_000
-const SCRATCH_BYTES = 4096
-const SHORT_KEY = 64
 
 /** Sends records. Connects at the first one; is closed by `close` or `await using`. Safe to be used by many callers at once. */
 export class Producer<V = Bytes, K = Bytes> {
@@ -94,8 +93,7 @@ export class Producer<V = Bytes, K = Bytes> {
   private closing: Promise<void> = Promise.resolve()
   /** From the call of `commitTransaction` on nothing more is taken: it would miss the commit, and begin a transaction of its own. */
   private isCommitting = false
-  private readonly scratch = Buffer.allocUnsafe(SCRATCH_BYTES)
-  private readonly scratchKey = { bytes: this.scratch as Uint8Array, length: 0 }
+  private readonly keys = new KeyScratch()
 
   /** Throws ERR_INVALID_OPTION. No connection is made yet. */
   constructor(options: ProducerOptions<V, K>) {
@@ -106,11 +104,10 @@ export class Producer<V = Bytes, K = Bytes> {
     this.cluster =
       options.cluster ??
       new Cluster(
-        clusterOptionsOf(options, (apiKey, elapsedMs, error) => {
-          clientMetrics.observeRequest(apiKey, elapsedMs)
-          if (error !== null) clientMetrics.add('kafka_request_errors')
-          this.observer.request({ clientId: this.cluster.clientId, apiKey, elapsedMs, error })
-        }),
+        clusterOptionsOf(
+          options,
+          requestObserver(this.observer, () => this.cluster.clientId),
+        ),
       )
     this.memory = new ProducerMemory(this.options.bufferBytes)
     this.waitingBudget = new WaitingBudget(this.options.bufferBytes)
@@ -154,9 +151,12 @@ export class Producer<V = Bytes, K = Bytes> {
     const refusal = this.refusal()
     if (refusal !== null) throw refusal
     if (!this.isWritable) return false
-    const isTaken = this.accept(record, null)
-    if (!isTaken) this.isRefusing = true
-    return isTaken
+    const { headers, delivery } = this.observed(record, null)
+    const isTaken = this.accept(record, headers, delivery)
+    if (isTaken) return true
+    this.isRefusing = true
+    delivery?.failed(this.tooMuch(), null)
+    return false
   }
 
   /** Memory of records that are in batches and not acknowledged yet. */
@@ -321,14 +321,17 @@ export class Producer<V = Bytes, K = Bytes> {
 
   private deliver(record: ProducerRecord<V, K>, delivery: Delivery): void {
     const refusal = this.refusal()
+    let told: Delivery = delivery
     try {
       if (refusal !== null) throw refusal
-      if (!this.accept(record, delivery)) throw this.tooMuch()
+      const observed = this.observed(record, delivery)
+      told = observed.delivery
+      if (!this.accept(record, observed.headers, told)) throw this.tooMuch()
     } catch (error) {
       const failure = asKafkaError(error, 'ERR_INVALID_RECORD', `send to topic '${record.topic}'`)
       // A transaction that lacks one of its records must not commit, whether or not somebody waits for this one.
       if (refusal === null) this.transactions?.batchFailed(failure)
-      delivery.failed(failure, new Error())
+      told.failed(failure, new Error())
     }
   }
 
@@ -339,12 +342,10 @@ export class Producer<V = Bytes, K = Bytes> {
   }
 
   /** Serializes, and goes on when that is done. False if there is no room even to wait. */
-  private accept(record: ProducerRecord<V, K>, delivery: Delivery | null): boolean {
+  private accept(record: ProducerRecord<V, K>, headers: HeadersInput | undefined, delivery: Delivery | null): boolean {
     const { topic, partition } = record
     const key = this.serialized(this.serializers.key, record.key ?? null, { topic, field: 'key' })
     const value = this.serialized(this.serializers.value, record.value, { topic, field: 'value' })
-    const hook = this.observer.onSend
-    const headers = hook === undefined ? record.headers : this.hooked(hook, record)
     const timestamp = record.timestamp ?? Date.now()
     const encoded = { topic, headers, partition: partition ?? -1, timestamp }
     if (!(key instanceof Promise) && !(value instanceof Promise) && this.serializing === null) {
@@ -418,13 +419,20 @@ export class Producer<V = Bytes, K = Bytes> {
     }
   }
 
-  private hooked(hook: NonNullable<Observer['onSend']>, record: ProducerRecord<V, K>): HeadersInput {
+  /** The record's headers and who is told of it, once the hook has seen it. */
+  private observed<D extends Delivery | null>(
+    record: ProducerRecord<V, K>,
+    delivery: D,
+  ): { readonly headers: HeadersInput | undefined; readonly delivery: D | ObservedDelivery } {
+    const hook = this.observer.onSend
+    if (hook === undefined) return { headers: record.headers, delivery }
     const headers: { key: string; value: HeaderValue }[] = []
     const given = record.headers ?? []
     if (isHeaderList(given)) headers.push(...given)
     else for (const [key, value] of Object.entries(given)) headers.push({ key, value })
-    hook({ topic: record.topic, partition: record.partition, headers })
-    return headers
+    const { topic, partition, key = null, value } = record
+    const settled = hook({ topic, partition, headers, key, value, clientId: this.cluster.clientId })
+    return { headers, delivery: settled === undefined ? delivery : new ObservedDelivery(delivery, settled) }
   }
 
   /** Into a batch, or into a queue; false if that is full, too. What was taken before has its place there. */
@@ -446,7 +454,7 @@ export class Producer<V = Bytes, K = Bytes> {
   /** False if the memory is full. `origin` is where a record that had to wait was sent. */
   private append(topic: TopicLanes, record: EncodedRecord, delivery: Delivery | null, origin?: Error): boolean {
     const { value } = record
-    const key = this.keyBytes(record.key)
+    const key = this.keys.bytesOf(record.key)
     const valueBytes = value === null ? 0 : typeof value === 'string' ? Buffer.byteLength(value) : value.length
     const headers = record.headers === undefined ? null : encodeHeaders(record.headers)
     const bytes = recordBytesBound(key?.length ?? 0, valueBytes, headers)
@@ -495,34 +503,6 @@ export class Producer<V = Bytes, K = Bytes> {
   ): void {
     const { key, value, valueBytes, headers, timestamp, delivery } = record
     batch.append(key, value, valueBytes, headers, timestamp, delivery)
-  }
-
-  /** Valid until the next call. */
-  private keyBytes(key: Bytes | null): KeyBytes | null {
-    if (key === null) return null
-    const view = this.scratchKey
-    if (typeof key !== 'string') {
-      view.bytes = key
-      view.length = key.length
-      return view
-    }
-    view.bytes = this.scratch
-    if (key.length <= SHORT_KEY && this.asciiIntoScratch(key)) view.length = key.length
-    else if (key.length * 3 <= SCRATCH_BYTES) view.length = this.scratch.write(key)
-    else {
-      view.bytes = Buffer.from(key)
-      view.length = view.bytes.length
-    }
-    return view
-  }
-
-  private asciiIntoScratch(text: string): boolean {
-    for (let index = 0; index < text.length; index++) {
-      const code = text.charCodeAt(index)
-      if (code > 0x7f) return false
-      this.scratch[index] = code
-    }
-    return true
   }
 
   private topicOf(name: string): TopicLanes {
@@ -603,8 +583,8 @@ export class Producer<V = Bytes, K = Bytes> {
 
   private failOne(error: KafkaError, delivery: Delivery | null, origin: Error | null): void {
     clientMetrics.add('kafka_produce_errors')
-    if (delivery === null) this.unheard ??= error
-    else delivery.failed(error, origin)
+    if (delivery === null || !delivery.isHeard) this.unheard ??= error
+    delivery?.failed(error, origin)
     if (this.transactions !== null && this.state === 'open') this.transactions.batchFailed(error)
   }
 
