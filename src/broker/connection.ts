@@ -10,6 +10,7 @@
  */
 import { FrameReader, type Lent } from '../protocol/frame.ts'
 import { ReceivedChunk } from '../protocol/received-chunk.ts'
+import type { Part } from '../protocol/writer.ts'
 import { BufferPool } from '../storage/buffer-pool.ts'
 import { libc } from '../storage/libc.ts'
 import type { Logger } from '../storage/logger.ts'
@@ -95,6 +96,8 @@ export class Connection implements BudgetMember, QueueOwner {
   readonly #host: ConnectionHost
   readonly #socket: ConnectionSocket
   readonly #frames: FrameReader
+  /** By correlation id. */
+  readonly #cuts = new Map<number, number>()
   readonly #out = new OutQueue(this)
   #state: State = 'open'
   #isReading = true
@@ -292,6 +295,11 @@ export class Connection implements BudgetMember, QueueOwner {
     this.#deliver()
   }
 
+  /** For tests: of the answer to this request only so many bytes leave, its length prefix included, and nothing after them. */
+  cutAnswer(correlationId: number, bytes: number): void {
+    this.#cuts.set(correlationId, bytes)
+  }
+
   /** Does not wait for the peer to take anything. */
   terminate(reason: string | null): void {
     if (this.#state === 'closed') return
@@ -374,7 +382,9 @@ export class Connection implements BudgetMember, QueueOwner {
     if (exchange.throttleMs > 0) this.#mute(exchange.throttleMs)
     if (exchange.response !== null) {
       try {
-        this.#host.dispatcher.encodeAnswer(exchange, this.#out)
+        const cut = this.#cuts.get(exchange.correlationId)
+        if (cut === undefined) this.#host.dispatcher.encodeAnswer(exchange, this.#out)
+        else this.#sendCut(exchange, cut)
       } catch (error) {
         this.#host.logger.error('answer cannot be encoded', { api: exchange.api?.name, error })
         exchange.closeReason = `its ${exchange.api?.name ?? 'request'} failed inside the broker`
@@ -384,6 +394,20 @@ export class Connection implements BudgetMember, QueueOwner {
     }
     const releases = exchange.takeReleases()
     if (releases !== null) for (const release of releases) this.#out.pushRelease(release)
+  }
+
+  #sendCut(exchange: Exchange, bytes: number): void {
+    let left = bytes
+    const push = (part: Part): void => {
+      if (left <= 0) return
+      // What lies in a file is sent whole, or not at all.
+      const isWhole = !(part instanceof Uint8Array) || part.length <= left
+      this.#out.push(isWhole ? part : part.subarray(0, left))
+      left -= part instanceof Uint8Array ? part.length : part.storedBytes
+    }
+    this.#host.dispatcher.encodeAnswer(exchange, { push })
+    for (const later of this.#exchanges.slice(this.#head)) later.abandon()
+    exchange.closeReason = `its answer was to be cut after ${bytes} bytes`
   }
 
   /** The answer leaves at once; nothing further is executed or read for a while (KIP-219). */

@@ -92,7 +92,7 @@ export class Dispatcher {
   }
 
   /** Appends the answer's frame to the queue. */
-  encodeAnswer(exchange: Exchange, out: OutQueue): void {
+  encodeAnswer(exchange: Exchange, out: Pick<OutQueue, 'push'>): void {
     const api = exchange.api!
     const { throttleMs } = exchange
     // The answer may be a constant of its handler.

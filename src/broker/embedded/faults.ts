@@ -39,6 +39,11 @@ export interface Fault {
   readonly error?: keyof typeof ErrorCode | number
   /** Break the connection: before anything happens, or after everything has, so that only the answer is lost. */
   readonly drop?: 'request' | 'answer'
+  /**
+   * Everything happens, but only so many bytes of the answer leave, the four of its length included; then the connection ends. Long record
+   * batches in files are sent whole, or not at all.
+   */
+  readonly cutAtByte?: number
 }
 
 /** A fault in place. */
@@ -157,8 +162,20 @@ export class Faults {
     if (fault.drop === 'request') call.connection.terminate(null)
     else if (errorCode !== null) refuse(fault, errorCode, api, call, request)
     else if (fault.drop === 'answer') api.run(new AnswerChanged(call, () => call.connection.terminate(null)), request)
+    else if (fault.cutAtByte !== undefined) cutAnswer(fault.cutAtByte, api, call, request)
     else api.run(call, request)
   }
+}
+
+function cutAnswer(bytes: number, api: Api, call: ApiCall, request: Row): void {
+  const answerWith = (answer: Row | null): void => {
+    if (answer === null) call.connection.terminate(null)
+    else {
+      call.connection.cutAnswer(call.correlationId, bytes)
+      call.reply(answer)
+    }
+  }
+  api.run(new AnswerChanged(call, answerWith), request)
 }
 
 /** As the dispatcher does: what a handler throws ends its request. */
@@ -171,15 +188,32 @@ function guarded(call: ApiCall, run: () => void): void {
 }
 
 function checkFault(fault: Fault): void {
-  if (fault.delayMs === undefined && fault.error === undefined && fault.drop === undefined) {
-    throw new RangeError('a fault needs delayMs, error or drop')
+  const { delayMs, error, drop, cutAtByte, times, after } = fault
+  if ([delayMs, error, drop, cutAtByte].every((each) => each === undefined)) {
+    throw new RangeError('a fault needs delayMs, error, drop or cutAtByte')
   }
-  if (fault.error !== undefined && fault.drop !== undefined) throw new RangeError('a fault has error or drop, not both')
+  if ([error, drop, cutAtByte].filter((each) => each !== undefined).length > 1) {
+    throw new RangeError('a fault has one of error, drop and cutAtByte')
+  }
+  checkCount('times', times, 1)
+  checkCount('after', after, 0)
+  checkCount('cutAtByte', cutAtByte, 0)
+  if (delayMs !== undefined && !(delayMs >= 0 && Number.isFinite(delayMs))) {
+    throw new RangeError(`delayMs is ${delayMs}; it must be a number of at least 0`)
+  }
+  if (drop !== undefined && drop !== 'request' && drop !== 'answer') throw new RangeError(`there is no drop '${drop}'`)
   if (fault.partition !== undefined && fault.topic === undefined) throw new RangeError('a partition needs its topic')
   if (fault.api !== undefined && !API_NAMES.has(fault.api)) throw new RangeError(`Kafka has no API ${fault.api}`)
 }
 
-const API_NAMES = new Set(Array.from({ length: 128 }, (_, key) => apiName(key)))
+function checkCount(name: string, value: number | undefined, least: number): void {
+  if (value === undefined || (Number.isInteger(value) && value >= least)) return
+  throw new RangeError(`${name} is ${value}; it must be a whole number of at least ${least}`)
+}
+
+const API_NAMES = new Set(
+  Array.from({ length: 128 }, (_, key) => apiName(key)).filter((name) => !name.startsWith('Unknown')),
+)
 
 function fits(fault: Fault, api: Api, call: ApiCall, request: Row): boolean {
   if (fault.api !== undefined && fault.api !== api.name) return false
