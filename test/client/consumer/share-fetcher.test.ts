@@ -1,14 +1,16 @@
 /** What becomes of those who wait for their acknowledgements when the connection is lost. */
 import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test'
 import { Cluster } from '../../../src/client/cluster.ts'
-import { ShareFetcher } from '../../../src/client/consumer/share/share-fetcher.ts'
+import { ShareFetcher, type ShareFetchOwner } from '../../../src/client/consumer/share/share-fetcher.ts'
+import type { KafkaError } from '../../../src/client/errors.ts'
 import { ShareFetchRequest, ShareFetchResponse } from '../../../src/protocol/messages/78-share-fetch.ts'
 import {
   ShareAcknowledgeRequest,
   ShareAcknowledgeResponse,
 } from '../../../src/protocol/messages/79-share-acknowledge.ts'
+import { buildBatch } from '../../../src/records/batch.ts'
 import { FakeBroker } from '../fake-broker.ts'
-import { serveMetadata } from '../fake-metadata.ts'
+import { serveMetadata, TOPIC_ID } from '../fake-metadata.ts'
 
 // Nothing here waits for time; a busy machine does.
 setDefaultTimeout(60_000)
@@ -36,7 +38,10 @@ afterEach(async () => {
   fake.stop()
 })
 
-async function fetcherWith(room: () => number): Promise<ShareFetcher<Buffer, Buffer>> {
+async function fetcherWith(
+  room: () => number,
+  taken: Partial<ShareFetchOwner<Buffer, Buffer>> = {},
+): Promise<ShareFetcher<Buffer, Buffer>> {
   cluster = await Cluster.connect({ bootstrap: [fake], retry: { backoffMs: 1, backoffMaxMs: 5 } })
   await cluster.topic('orders')
   const settings = { groupId: 'g', memberId: 'm', maxWaitMs: 1, minBytes: 1, maxBytes: 1000, maxRecords: 10 }
@@ -54,6 +59,7 @@ async function fetcherWith(room: () => number): Promise<ShareFetcher<Buffer, Buf
       fatal: (error) => {
         throw error
       },
+      ...taken,
     },
   )
 }
@@ -101,5 +107,58 @@ test('a lost session leaves nobody waiting for what was said in it', async () =>
   fetcher.acknowledgements(partition).set(1, 'accept')
   await fetcher.flush()
   expect(fetcher.acknowledgements(partition).size).toBe(0)
+  await fetcher.stop()
+})
+
+test('records that nobody can read are rejected and told; what comes after them is released for another try', async () => {
+  const batchAt = (baseOffset: number): Buffer => {
+    const record = { timestamp: 5, key: null, value: Buffer.from('x'), headers: [] }
+    return buildBatch({ baseOffset, leaderEpoch: 0, records: [record, record] })
+  }
+  const broken = batchAt(2)
+  broken[broken.length - 1]! ^= 0xff
+  const told: unknown[] = []
+  let fetches = 0
+  fake.on(ShareFetchRequest, ShareFetchResponse, async ({ topics }) => {
+    const { partitions = [] } = topics[0] ?? {}
+    for (const { acknowledgementBatches } of partitions) told.push(...acknowledgementBatches)
+    if (fetches++ > 0) {
+      await Bun.sleep(1)
+      return { ...ANSWER }
+    }
+    const row = {
+      partitionIndex: 0,
+      errorCode: 0,
+      errorMessage: null,
+      acknowledgeErrorCode: 0,
+      acknowledgeErrorMessage: null,
+      currentLeader: { leaderId: 1, leaderEpoch: 0 },
+      records: [batchAt(0), broken, batchAt(4)],
+      acquiredRecords: [{ firstOffset: 0, lastOffset: 5, deliveryCount: 1 }],
+    }
+    return { ...ANSWER, responses: [{ topicId: TOPIC_ID, partitions: [row] }] }
+  })
+  const offsets: number[] = []
+  const unreadable: KafkaError[] = []
+  const fetcher = await fetcherWith(() => 10, {
+    take: (messages) => void offsets.push(...messages.map(({ offset }) => offset)),
+    unreadable: (error) => void unreadable.push(error),
+  })
+  while (told.length < 2) await Bun.sleep(1)
+  expect(offsets).toEqual([0, 1])
+  expect(told).toEqual([
+    { firstOffset: 2, lastOffset: 3, acknowledgeTypes: [3] },
+    { firstOffset: 4, lastOffset: 5, acknowledgeTypes: [2] },
+  ])
+  expect(unreadable.map(({ code, place }) => [code, place])).toEqual([
+    ['ERR_CORRUPT_RECORDS', { ...partition, offset: 2, nextOffset: 4 }],
+  ])
+  await fetcher.stop()
+})
+
+test('stop ends where the broker has fallen silent', async () => {
+  fake.on(ShareFetchRequest, ShareFetchResponse, () => null)
+  const fetcher = await fetcherWith(() => 1)
+  while (fake.requests(ShareFetchRequest.key).length === 0) await Bun.sleep(1)
   await fetcher.stop()
 })

@@ -82,6 +82,57 @@ export const SHARE_SCENARIOS: readonly Scenario[] = [
     },
   },
   {
+    name: 'in batches: the next one accepts the one before, but for what was acknowledged by itself; leaving releases',
+    async run(bench) {
+      const topic = await withTopic(bench, 2)
+      const groupId = await shareGroup(bench)
+      await produce(bench, topic, 20, 2)
+      await using member = memberOf(bench, groupId)
+      await member.subscribe(topic)
+      const seen = new Map<string, number>()
+      let left: readonly string[] = []
+      for await (const { topic: name, partition, messages } of member.batches({ maxMessages: 4 })) {
+        assert(messages.length >= 1 && messages.length <= 4)
+        assert(messages.every((each) => each.topic === name && each.partition === partition))
+        for (const { value } of messages) seen.set(String(value), (seen.get(String(value)) ?? 0) + 1)
+        if (seen.size === 20) {
+          left = messages.map(({ value }) => String(value))
+          break
+        }
+        // One of each batch comes again, and is accepted with the batch that it is in then.
+        const [first] = messages
+        if (first?.deliveryCount === 1) member.acknowledge(first, 'release')
+      }
+      await member.commit()
+      const ended = new AbortController()
+      for await (const { messages } of member.batches({ signal: ended.signal })) {
+        for (const { value } of messages) seen.set(String(value), (seen.get(String(value)) ?? 0) + 1)
+        if (left.every((value) => (seen.get(value) ?? 0) > 1)) ended.abort()
+      }
+      assert.deepEqual([...seen.keys()].sort(), numbered(20))
+    },
+  },
+  {
+    name: 'a signal ends whatever waits, and a listener is left nowhere',
+    async run(bench) {
+      const topic = await withTopic(bench, 1)
+      const groupId = await shareGroup(bench)
+      await using member = memberOf(bench, groupId)
+      const over = { signal: AbortSignal.abort(new Error('enough')) }
+      await assert.rejects(member.subscribe(topic, over), { code: 'ERR_ABORTED' })
+      await assert.rejects(member.commit(over), { code: 'ERR_ABORTED' })
+      for await (const _ of member.messages(over)) assert.fail('a loop with a signal that had fired before')
+      await member.run({ ...over, eachMessage: () => assert.fail('nor a handler') })
+      await member.subscribe(topic)
+      const later = new AbortController()
+      const loop = (async () => {
+        for await (const _ of member.messages(later)) assert.fail('there is nothing')
+      })()
+      later.abort()
+      await loop
+    },
+  },
+  {
     name: 'what a member has in hand when it closes goes to another one',
     async run(bench) {
       const topic = await withTopic(bench, 2)

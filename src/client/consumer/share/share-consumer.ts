@@ -168,7 +168,7 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
 
   /** Ends with the signal or with `close`; what is in hand then is released, unless it was acknowledged. */
   async *messages(options: CallOptions = {}): AsyncGenerator<Message<V, K>, undefined> {
-    for await (const { messages } of this.batches({ ...options, maxMessages: 1 })) yield messages[0]!
+    for await (const { messages } of this.batches({ signal: options.signal, maxMessages: 1 })) yield messages[0]!
   }
 
   /**
