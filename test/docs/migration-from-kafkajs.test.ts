@@ -1,0 +1,3 @@
+import { describeExamples } from './examples.ts'
+
+describeExamples('docs/migration-from-kafkajs.md')
