@@ -33,7 +33,12 @@ const RAW = JSON as typeof JSON & { readonly rawJSON: (text: string) => unknown 
 
 /** Undefined for what has no JSON text. */
 export function jsonText(value: unknown): string | undefined {
-  return JSON.stringify(value, (_key, each: unknown) =>
-    typeof each === 'bigint' ? RAW.rawJSON(each.toString()) : each,
-  )
+  try {
+    return JSON.stringify(value)
+  } catch {
+    // Because of a BigInt, most likely; whatever else it is comes again. Looking at every value costs several times as much.
+    return JSON.stringify(value, (_key, each: unknown) =>
+      typeof each === 'bigint' ? RAW.rawJSON(each.toString()) : each,
+    )
+  }
 }

@@ -17,50 +17,73 @@ const ISSUES_MAX = 20
 
 /** Throws ERR_VALIDATION, with every field that is not what its type asks for. */
 export function checkMessage(type: ProtobufType, value: unknown): void {
-  const issues: ValidationIssue[] = []
-  collect(type, value, [], issues)
-  if (issues.length > 0) throw validationError(`the value is no '${type.fullName.replace(/^\./, '')}'`, issues)
+  const check = new Check()
+  check.message(type, value)
+  if (check.issues.length > 0)
+    throw validationError(`the value is no '${type.fullName.replace(/^\./, '')}'`, check.issues)
 }
 
-function collect(type: ProtobufType, value: unknown, path: readonly string[], issues: ValidationIssue[]): void {
-  if (issues.length >= ISSUES_MAX) return
-  if (typeof value !== 'object' || value === null || Array.isArray(value) || path.length > DEPTH_MAX) {
-    issues.push({ path, message: 'not a message' })
-    return
-  }
-  for (const [name, each] of Object.entries(value)) {
-    const field = type.fields[name]
-    if (field === undefined) issues.push({ path: [...path, name], message: 'no field of the message' })
-    else if (each !== undefined && each !== null) collectField(field, each, [...path, name], issues)
-  }
-  for (const field of type.fieldsArray) {
-    const missing = field.required && ((value as Message)[field.name] ?? null) === null
-    if (missing) issues.push({ path: [...path, field.name], message: 'missing' })
-  }
-  for (const { name, oneof } of type.oneofsArray) {
-    const set = oneof.filter((each) => ((value as Message)[each] ?? null) !== null)
-    if (set.length > 1) issues.push({ path, message: `more than one of '${name}': ${set.join(', ')}` })
-  }
-}
+/** One walk through a value. The path is that of the place where it is now: it is copied only where something is wrong. */
+class Check {
+  readonly issues: ValidationIssue[] = []
+  private readonly path: string[] = []
 
-function collectField(field: Field, value: unknown, path: readonly string[], issues: ValidationIssue[]): void {
-  if (field.map) {
-    if (typeof value !== 'object' || Array.isArray(value)) issues.push({ path, message: 'not a map' })
-    else for (const [key, each] of Object.entries(value as Message)) collectOne(field, each, [...path, key], issues)
-  } else if (field.repeated) {
-    if (!Array.isArray(value)) issues.push({ path, message: 'not a list' })
-    else for (const [index, each] of value.entries()) collectOne(field, each, [...path, String(index)], issues)
-  } else collectOne(field, value, path, issues)
-}
-
-function collectOne(field: Field, value: unknown, path: readonly string[], issues: ValidationIssue[]): void {
-  const { resolvedType } = field
-  if (resolvedType !== null && 'fields' in resolvedType) {
-    collect(resolvedType, value, path, issues)
-    return
+  message(type: ProtobufType, value: unknown): void {
+    if (this.issues.length >= ISSUES_MAX) return
+    if (typeof value !== 'object' || value === null || Array.isArray(value) || this.path.length > DEPTH_MAX) {
+      this.wrong('not a message')
+      return
+    }
+    const fields = value as Message
+    for (const name of Object.keys(fields)) {
+      const each = fields[name]
+      const field = type.fields[name]
+      if (field === undefined) this.at(name, () => this.wrong('no field of the message'))
+      else if (each !== undefined && each !== null) this.field(field, name, each)
+    }
+    for (const field of type.fieldsArray) {
+      if (field.required && (fields[field.name] ?? null) === null) this.at(field.name, () => this.wrong('missing'))
+    }
+    for (const { name, oneof } of type.oneofsArray) {
+      if (oneof.length < 2) continue
+      const set = oneof.filter((each) => (fields[each] ?? null) !== null)
+      if (set.length > 1) this.wrong(`more than one of '${name}': ${set.join(', ')}`)
+    }
   }
-  const isOk = resolvedType === null ? isScalar(field.type, value) : isEnumValue(resolvedType.values, value)
-  if (!isOk) issues.push({ path, message: `not a valid ${field.type}` })
+
+  private field(field: Field, name: string, value: unknown): void {
+    this.path.push(name)
+    if (field.map) {
+      if (typeof value !== 'object' || Array.isArray(value)) this.wrong('not a map')
+      else for (const key of Object.keys(value as Message)) this.one(field, (value as Message)[key], key)
+    } else if (field.repeated) {
+      if (!Array.isArray(value)) this.wrong('not a list')
+      else for (let index = 0; index < value.length; index++) this.one(field, value[index], index)
+    } else this.one(field, value, null)
+    this.path.pop()
+  }
+
+  /** `key` is that of the entry in a map or list; null where the value is all of the field. */
+  private one(field: Field, value: unknown, key: string | number | null): void {
+    const { resolvedType } = field
+    if (key !== null) this.path.push(String(key))
+    if (resolvedType !== null && 'fields' in resolvedType) this.message(resolvedType, value)
+    else {
+      const isOk = resolvedType === null ? isScalar(field.type, value) : isEnumValue(resolvedType.values, value)
+      if (!isOk) this.wrong(`not a valid ${field.type}`)
+    }
+    if (key !== null) this.path.pop()
+  }
+
+  private at(name: string, then: () => void): void {
+    this.path.push(name)
+    then()
+    this.path.pop()
+  }
+
+  private wrong(message: string): void {
+    this.issues.push({ path: [...this.path], message })
+  }
 }
 
 function isEnumValue(values: Readonly<Record<string, number>>, value: unknown): boolean {
