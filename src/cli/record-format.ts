@@ -11,7 +11,13 @@ import { parseUnpack, type Unpacker } from './unpack.ts'
 export interface PrintableRecord {
   readonly topic: string
   readonly partition: number
-  readonly record: Pick<Message, 'offset' | 'timestamp' | 'timestampType' | 'leaderEpoch' | 'key' | 'value' | 'headers'>
+  readonly record: Pick<
+    Message,
+    'offset' | 'timestamp' | 'timestampType' | 'leaderEpoch' | 'key' | 'value' | 'headers'
+  > & {
+    /** What a schema says that key and value are; JSON shows it instead of their text. */
+    readonly decoded?: { readonly key?: unknown; readonly value?: unknown }
+  }
 }
 
 export type RecordPrinter = (output: BufferedOutput, printable: PrintableRecord) => void
@@ -170,7 +176,9 @@ export const jsonPrinter: RecordPrinter = (output, { topic, partition, record })
   const { offset, timestamp } = record
   const headers = record.headers.map(({ key, value }) => ({ key, ...bytesAs('value', value) }))
   const fields = { topic, partition, offset, timestamp, headers }
-  output.add(`${JSON.stringify({ ...fields, ...bytesAs('key', record.key), ...bytesAs('value', record.value) })}\n`)
+  output.add(
+    `${JSON.stringify({ ...fields, ...fieldAs('key', record, 'key'), ...fieldAs('value', record, 'value') })}\n`,
+  )
 }
 
 const KCAT_TIMESTAMP_TYPES = { CreateTime: 'create', LogAppendTime: 'logappend' } as const
@@ -184,11 +192,16 @@ export function envelopePrinter(leaderOf: (topic: string, partition: number) => 
     const envelope = {
       ...{ topic, partition, offset, tstype, ts, broker: leaderOf(topic, partition) },
       ...(headers.length === 0 ? {} : { headers }),
-      ...bytesAs('key', record.key),
-      ...bytesAs('payload', record.value),
+      ...fieldAs('key', record, 'key'),
+      ...fieldAs('payload', record, 'value'),
     }
     output.add(`${JSON.stringify(envelope)}\n`)
   }
+}
+
+function fieldAs(name: string, record: PrintableRecord['record'], field: 'key' | 'value'): Record<string, unknown> {
+  const { decoded = {} } = record
+  return field in decoded ? { [name]: decoded[field] } : bytesAs(name, record[field])
 }
 
 /** Text as text; what is not valid UTF-8 in base64, under a name that says so. */

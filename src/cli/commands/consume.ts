@@ -1,12 +1,12 @@
 /** `samsa consume`: its options. What it does is in ../consume/run.ts. */
 import { Command, InvalidArgumentError, Option } from 'commander'
-import type { ConsumeOptions } from '../consume/run.ts'
+import type { ConsumeOptions, UnpackOption } from '../consume/run.ts'
 import { parseHeaderFilter, parseKeyFilter, parseValueFilter, type RecordFilter } from '../filters.ts'
 import { type OffsetSpec, parseOffsetSpec } from '../offset-spec.ts'
 import { collect, connectionOptions, formatOption, positiveInteger } from '../options.ts'
 import { ISOLATION_LEVELS } from '../profile/properties.ts'
 import { formatPrinter } from '../record-format.ts'
-import { parseUnpack, type Unpacker } from '../unpack.ts'
+import { parseUnpack } from '../unpack.ts'
 
 const HELP = `
 Format strings (kcat's -f):
@@ -39,6 +39,7 @@ Examples:
   samsa consume -t orders --format json | jq .value
   samsa consume -t orders -o beginning -e --value-filter '/"total":\\s*[0-9]{4,}/' --header-filter source=web
   samsa consume -t '^orders\\..*' -o beginning -e --key-filter 4711 --max-scanned 1000000
+  samsa consume -t users -o -1 -e -s value=registry -r http://127.0.0.1:8081   Avro, JSON Schema or Protobuf
   samsa consume -G billing -t orders -o beginning       as a member of a group, which commits
 
 Exit codes: 0 done or interrupted, 1 failed, 2 bad usage.`
@@ -83,10 +84,12 @@ function withPrinting(made: Command): void {
     .option('-K, --key-separator <text>', 'print the key and this text before the value')
     .option('-Z, --null', 'print NULL for keys and values that are null or empty')
     .addOption(
-      new Option('-s, --unpack <key=|value=pack>', 'show binary keys or values as numbers: -s value=>iq').argParser(
-        collect(unpackOption),
-      ),
+      new Option(
+        '-s, --unpack <[key=|value=]how>',
+        'show binary keys or values as numbers, by a pack string: -s value=>iq; or, with registry, as JSON by their schema',
+      ).argParser(collect(unpackOption)),
     )
+    .option('-r, --registry <url>', 'the schema registry for -s registry')
     .option('-u, --unbuffered', 'write every record at once')
     .option('-q, --quiet', 'no remarks on stderr')
 }
@@ -130,11 +133,14 @@ function checkedFormat(text: string): string {
   return text
 }
 
-function unpackOption(text: string): { of: 'key' | 'value' | 'both'; unpacker: Unpacker } {
-  const [, of = 'both', pack = text] = /^(key|value)=(.*)$/.exec(text) ?? []
-  const unpacker = parseUnpack(pack)
-  if (typeof unpacker === 'string') throw new InvalidArgumentError(unpacker)
-  return { of: of as 'key' | 'value' | 'both', unpacker }
+/** kcat calls it avro; the registry knows what it is. */
+const BY_SCHEMA = new Set(['registry', 'avro'])
+
+function unpackOption(text: string): UnpackOption {
+  const [, of = 'both', how = text] = /^(key|value)=(.*)$/.exec(text) ?? []
+  const unpacker = BY_SCHEMA.has(how) ? 'registry' : parseUnpack(how)
+  if (typeof unpacker === 'string' && unpacker !== 'registry') throw new InvalidArgumentError(unpacker)
+  return { of: of as UnpackOption['of'], unpacker: unpacker as UnpackOption['unpacker'] }
 }
 
 function partitionList(text: string): number[] {

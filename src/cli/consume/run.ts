@@ -5,6 +5,7 @@
  */
 import type { Cluster } from '../../client/cluster.ts'
 import { Consumer } from '../../client/consumer/consumer.ts'
+import type { Message } from '../../client/consumer/message.ts'
 import type { OffsetReset } from '../../client/consumer/options.ts'
 import type { MessageBatch } from '../../client/consumer/streams.ts'
 import { CliError, usageError } from '../errors.ts'
@@ -13,11 +14,18 @@ import type { OffsetSpec } from '../offset-spec.ts'
 import type { FormatOptions } from '../options.ts'
 import { BufferedOutput, note, Progress } from '../output.ts'
 import { type ConnectionOptions, type Settings, settingsFor } from '../profile/settings.ts'
-import { envelopePrinter, formatPrinter, jsonPrinter, type RecordPrinter } from '../record-format.ts'
+import {
+  envelopePrinter,
+  formatPrinter,
+  jsonPrinter,
+  type PrintableRecord,
+  type RecordPrinter,
+} from '../record-format.ts'
 import { UnpackError, type Unpacker } from '../unpack.ts'
 import { withSettings } from '../with-cluster.ts'
 import { GroupEnd } from './group-end.ts'
 import { isExpression, type PlannedPartition, planPartitions, topicExpression } from './plan.ts'
+import { RegistryDecoder } from './registry-decoder.ts'
 import { ScanMeter } from './scan-meter.ts'
 
 export interface ConsumeOptions extends ConnectionOptions, FormatOptions {
@@ -33,7 +41,8 @@ export interface ConsumeOptions extends ConnectionOptions, FormatOptions {
   readonly delimiter?: string
   readonly keySeparator?: string
   readonly null?: boolean
-  readonly unpack?: readonly { readonly of: 'key' | 'value' | 'both'; readonly unpacker: Unpacker }[]
+  readonly unpack?: readonly UnpackOption[]
+  readonly registry?: string
   readonly unbuffered?: boolean
   readonly quiet?: boolean
   readonly keyFilter?: readonly RecordFilter[]
@@ -44,6 +53,12 @@ export interface ConsumeOptions extends ConnectionOptions, FormatOptions {
   readonly isolation?: 'read_uncommitted' | 'read_committed'
   readonly readCommitted?: boolean
   readonly rack?: string
+}
+
+/** How binary keys or values are shown: by a pack string, or by the schema that a registry has of them. */
+export interface UnpackOption {
+  readonly of: 'key' | 'value' | 'both'
+  readonly unpacker: Unpacker | 'registry'
 }
 
 /** As kcat prints it. */
@@ -59,6 +74,7 @@ export async function consume(positional: readonly string[], options: ConsumeOpt
   const settings = await settingsFor(options, {
     'isolation.level': options.readCommitted === true ? 'read_committed' : options.isolation,
     'client.rack': options.rack,
+    'schema.registry.url': options.registry,
   })
   await withSettings(settings, (cluster) => new Reading(cluster, settings, topics, options).run())
 }
@@ -97,6 +113,7 @@ class Reading {
   private readonly options: ConsumeOptions
   private readonly readCommitted: boolean
   private readonly rack: string | undefined
+  private readonly decoder: RegistryDecoder | null
 
   constructor(cluster: Cluster, settings: Settings, topics: readonly string[], options: ConsumeOptions) {
     this.cluster = cluster
@@ -104,6 +121,7 @@ class Reading {
     this.options = options
     this.readCommitted = settings.get('isolation.level') === 'read_committed'
     this.rack = settings.get('client.rack')
+    this.decoder = decoderFor(settings, options)
     this.left = options.count ?? Number.POSITIVE_INFINITY
     this.filters = [options.keyFilter, options.headerFilter, options.valueFilter].flatMap((each) => each ?? [])
     this.printer = printerFor(options, (topic, partition) => cluster.partition(topic, partition)?.leaderId ?? -1)
@@ -211,10 +229,11 @@ class Reading {
     const { topic, partition, messages } = batch
     const { meter, output, options } = this
     let taken = 0
-    for (const record of messages) {
+    for (const message of messages) {
       if (this.left === 0 || this.isScannedEnough) break
       taken += 1
       meter.scanned += 1
+      const record = this.decoder === null ? message : await this.decoded(message)
       if (!this.filters.every((filter) => filter(record))) continue
       meter.matched += 1
       this.left -= 1
@@ -225,6 +244,15 @@ class Reading {
     await this.flush()
     this.progress.update(() => meter.line(performance.now()))
     return taken
+  }
+
+  private async decoded(message: Message): Promise<PrintableRecord['record']> {
+    try {
+      return await this.decoder!.decode(message)
+    } catch (error) {
+      const { topic, partition, offset } = message
+      throw new CliError(`${topic}-${partition} at offset ${offset}: ${(error as Error).message}`)
+    }
   }
 
   private async flush(): Promise<void> {
@@ -261,17 +289,27 @@ function anyOf(topics: readonly string[]): RegExp {
   }
 }
 
+function decoderFor(settings: Settings, { unpack = [] }: ConsumeOptions): RegistryDecoder | null {
+  const [key, value] = (['value', 'key'] as const).map((other) => {
+    return unpack.findLast(({ of }) => of !== other)?.unpacker === 'registry'
+  }) as [boolean, boolean]
+  return key || value ? new RegistryDecoder(settings, { key, value }) : null
+}
+
 function printerFor(options: ConsumeOptions, leaderOf: (topic: string, partition: number) => number): RecordPrinter {
   if (options.format === 'json') return jsonPrinter
   if (options.envelope === true) return envelopePrinter(leaderOf)
   const literal = (text: string): string => text.replaceAll('%', '%%')
   const { keySeparator, delimiter = '\\n' } = options
   const line = `${keySeparator === undefined ? '' : `%k${literal(keySeparator)}`}%s${literal(delimiter)}`
-  const unpackers = options.unpack ?? []
+  const unpackerOf = (other: 'key' | 'value'): Unpacker | undefined => {
+    const found = options.unpack?.findLast(({ of }) => of !== other)?.unpacker
+    return found === 'registry' ? undefined : found
+  }
   const printer = formatPrinter(options.formatString ?? line, {
     nullText: options.null === true ? NULL_TEXT : undefined,
-    unpackKey: unpackers.findLast(({ of }) => of !== 'value')?.unpacker,
-    unpackValue: unpackers.findLast(({ of }) => of !== 'key')?.unpacker,
+    unpackKey: unpackerOf('value'),
+    unpackValue: unpackerOf('key'),
   })
   if (typeof printer === 'string') throw usageError(printer)
   return (output, printable) => {
