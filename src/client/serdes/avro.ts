@@ -3,7 +3,8 @@
  * schema if it has one: fields that were added have their defaults, fields that went are skipped, numbers are widened.
  *
  * A long is a number as long as a number holds it exactly; what does not fit fails, in both directions. With `longs: 'bigint'` every
- * long is a BigInt. A schema that is nothing but `bytes` has its payload as it is, without a length: so do Confluent's serializers.
+ * long is a BigInt. A value of a union is the value itself where its JavaScript type tells which branch is meant (`["null", "string"]`), and
+ * `{ 'shop.Card': value }` where it does not, as with several records. A schema that is nothing but `bytes` has its payload as it is, without a length: so do Confluent's serializers.
  */
 import { KafkaError, type ValidationIssue, validationError } from '../errors.ts'
 import { type AvroConverter, BUILT_IN_CONVERTERS } from './avro-logical.ts'

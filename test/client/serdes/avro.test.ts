@@ -12,7 +12,7 @@ beforeEach(() => {
 afterEach(() => fake.stop())
 
 function serde<T = unknown>(options: Omit<AvroSerdeOptions, 'registry'> = {}): Serde<T> {
-  return avroSerde<T>({ registry: new SchemaRegistry({ url: fake.url, retries: 0 }), ...options })
+  return avroSerde<T>({ registry: new SchemaRegistry({ url: fake.url, retries: 0, timeoutMs: 60_000 }), ...options })
 }
 
 function record(...fields: readonly object[]): object {
@@ -155,6 +155,23 @@ describe('values', () => {
     expect(error.code).toBe('ERR_VALIDATION')
     expect(error.issues.map(({ path }) => path.join('.'))).toEqual(['item', 'inner.1.n'])
     expect(error.message).toContain('inner.1.n: not a valid int')
+  })
+
+  test('of a union name their branch where nothing else tells which it is', async () => {
+    const branch = (name: string): object => ({ type: 'record', name, fields: [{ name: 'n', type: 'int' }] })
+    const using = serde({
+      schema: record(
+        { name: 'by', type: ['null', branch('Card'), branch('Cash')] },
+        { name: 'note', type: ['null', 'string'] },
+      ),
+    })
+    for (const value of [
+      { by: { 'shop.Cash': { n: 1 } }, note: 'x' },
+      { by: null, note: null },
+    ]) {
+      expect(await using.deserialize(await written(using, value), CONTEXT)).toEqual(value)
+    }
+    expect((await failure(() => written(using, { by: { n: 1 }, note: null }))).code).toBe('ERR_VALIDATION')
   })
 
   test('of any size are written', async () => {

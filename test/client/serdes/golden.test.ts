@@ -80,7 +80,7 @@ describe.each(cases.map((each, index) => [each.name, each, written[index] as Wri
 
     test('is written alike', async () => {
       await using fake = new FakeRegistry()
-      const serde = serdeFor(each, new SchemaRegistry({ url: fake.url }))
+      const serde = serdeFor(each, new SchemaRegistry({ url: fake.url, timeoutMs: 60_000 }))
       const bytes = (await serde.serialize(programValue(each.value), { topic: 'golden', field })) as Buffer
       if (!each.header) expect(bytes.toString('hex')).toBe(golden.bytes)
       // With the id in front instead of in a header, and nothing between them that the header has not, too.
@@ -96,17 +96,20 @@ describe.each(cases.map((each, index) => [each.name, each, written[index] as Wri
     test('is read', async () => {
       await using fake = new FakeRegistry()
       const url = fake.url
-      await serdeFor(each, new SchemaRegistry({ url })).serialize(programValue(each.value), { topic: 'golden', field })
+      await serdeFor(each, new SchemaRegistry({ url, timeoutMs: 60_000 })).serialize(programValue(each.value), {
+        topic: 'golden',
+        field,
+      })
       const headers = new Map(golden.headers.map(([name, hex]) => [name, Buffer.from(hex, 'hex')]))
       // The text of a Protobuf schema is ours; Confluent's client registers the descriptor.
-      const { guid } = await new SchemaRegistry({ url }).latestVersion(`golden-${field}`)
+      const { guid } = await new SchemaRegistry({ url, timeoutMs: 60_000 }).latestVersion(`golden-${field}`)
       for (const header of headers.values()) {
         const id = Buffer.from((guid as string).replaceAll('-', ''), 'hex')
         if (each.type === 'PROTOBUF') id.copy(header, 1)
         expect(header.subarray(1, 17)).toEqual(id)
       }
       const context = { topic: 'golden', field, header: (name: string) => headers.get(name) }
-      const serde = serdeFor(each, new SchemaRegistry({ url }))
+      const serde = serdeFor(each, new SchemaRegistry({ url, timeoutMs: 60_000 }))
       const value = await serde.deserialize(payload, context)
       expect(comparable(value)).toEqual(comparable(programValue(each.value)))
       expect(comparable(serde.deserialize(payload, context))).toEqual(comparable(value))

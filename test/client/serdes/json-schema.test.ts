@@ -20,7 +20,10 @@ beforeEach(() => {
 afterEach(() => fake.stop())
 
 function serde<T = unknown>(options: Omit<JsonSchemaSerdeOptions, 'registry'> = {}): Serde<T> {
-  return jsonSchemaSerde<T>({ registry: new SchemaRegistry({ url: fake.url, retries: 0 }), ...options })
+  return jsonSchemaSerde<T>({
+    registry: new SchemaRegistry({ url: fake.url, retries: 0, timeoutMs: 60_000 }),
+    ...options,
+  })
 }
 
 describe('values', () => {

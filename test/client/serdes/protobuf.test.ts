@@ -43,7 +43,10 @@ beforeEach(() => {
 afterEach(() => fake.stop())
 
 function serde<T = unknown>(options: Omit<ProtobufSerdeOptions<T>, 'registry'> = {}): Serde<T> {
-  return protobufSerde<T>({ registry: new SchemaRegistry({ url: fake.url, retries: 0 }), ...options })
+  return protobufSerde<T>({
+    registry: new SchemaRegistry({ url: fake.url, retries: 0, timeoutMs: 60_000 }),
+    ...options,
+  })
 }
 
 const NOTHING = { itemName: '', cents: 0, count: 0, kind: 'PLAIN', parts: [], totals: {}, mainPart: null }

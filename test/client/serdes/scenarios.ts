@@ -69,7 +69,7 @@ const JSON_SCHEMA = { type: 'object', properties: { item: { type: 'string' }, co
 const PROTO = 'syntax = "proto3"; message Order { string item = 1; int32 count = 2; }'
 
 function avro(bench: Bench): Serde<Order> {
-  return avroSerde<Order>({ registry: new SchemaRegistry({ url: bench.registry }), schema: AVRO })
+  return avroSerde<Order>({ registry: new SchemaRegistry({ url: bench.registry, timeoutMs: 60_000 }), schema: AVRO })
 }
 
 let topics = 0
@@ -140,14 +140,14 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'json schema, and a tombstone',
     run: (bench) => {
-      const registry = new SchemaRegistry({ url: bench.registry })
+      const registry = new SchemaRegistry({ url: bench.registry, timeoutMs: 60_000 })
       return roundTrip(bench, () => jsonSchemaSerde<Order>({ registry, schema: JSON_SCHEMA }))
     },
   },
   {
     name: 'protobuf, and a tombstone',
     run: (bench) => {
-      const registry = new SchemaRegistry({ url: bench.registry })
+      const registry = new SchemaRegistry({ url: bench.registry, timeoutMs: 60_000 })
       return roundTrip(bench, () => protobufSerde<Order>({ registry, schema: PROTO }))
     },
   },
@@ -157,7 +157,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
       const topic = newTopic()
       await produce(bench, topic, avro(bench), [{ key: 'a', value: { item: 'tea', count: 1 } }])
       const next = { ...AVRO, fields: [...AVRO.fields, { name: 'note', type: 'string', default: 'none' }] }
-      const registry = new SchemaRegistry({ url: bench.registry })
+      const registry = new SchemaRegistry({ url: bench.registry, timeoutMs: 60_000 })
       const serde = avroSerde<Order & { readonly note: string }>({ registry, schema: next })
       await produce(bench, topic, serde, [{ key: 'b', value: { item: 'tea', count: 2, note: 'hot' } }])
       const messages = await consume(bench, topic, 2, serde)
@@ -240,7 +240,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
     name: 'a schema id in a header',
     async run(bench) {
       const topic = newTopic()
-      const registry = new SchemaRegistry({ url: bench.registry })
+      const registry = new SchemaRegistry({ url: bench.registry, timeoutMs: 60_000 })
       const serde = avro(bench)
       const framed = (await serde.serialize(ORDERS[1] as Order, { topic, field: 'value' })) as Buffer
       const { guid } = await registry.latestVersion(`${topic}-value`)
@@ -284,7 +284,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
     name: 'keys have schemas of their own',
     async run(bench) {
       const topic = newTopic()
-      const registry = new SchemaRegistry({ url: bench.registry })
+      const registry = new SchemaRegistry({ url: bench.registry, timeoutMs: 60_000 })
       const serdes = {
         key: avroSerde<string>({ registry, schema: '"string"' }),
         value: jsonSchemaSerde<Order>({ registry, schema: JSON_SCHEMA }),

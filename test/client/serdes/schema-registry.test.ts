@@ -15,7 +15,8 @@ const ORDER_2 = JSON.stringify({
 const NO_ORDER = JSON.stringify({ type: 'record', name: 'shop.Order', fields: [{ name: 'price', type: 'int' }] })
 /** A port that is nobody's. */
 const NOBODY = 'http://127.0.0.1:1'
-const FAST = { retry: { backoffMs: 1, backoffMaxMs: 2 } }
+/** Waits are short, and no answer is late. */
+const CALM = { retry: { backoffMs: 1, backoffMaxMs: 2 }, timeoutMs: 60_000 }
 
 let fake: FakeRegistry
 
@@ -26,7 +27,7 @@ beforeEach(() => {
 afterEach(() => fake.stop())
 
 function client(options: Partial<SchemaRegistryOptions> = {}): SchemaRegistry {
-  return new SchemaRegistry({ url: fake.url, ...FAST, ...options })
+  return new SchemaRegistry({ url: fake.url, ...CALM, ...options })
 }
 
 describe('schemas', () => {
