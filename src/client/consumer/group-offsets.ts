@@ -54,6 +54,8 @@ const NO_MEMBER: MemberIdentity = { memberId: '', generation: -1, instanceId: nu
 const IDENTITY_ERRORS = new Set<number>([
   ErrorCode.ILLEGAL_GENERATION,
   ErrorCode.UNKNOWN_MEMBER_ID,
+  // The group is gone with all its members: deleted, or the broker has forgotten everything.
+  ErrorCode.GROUP_ID_NOT_FOUND,
   ErrorCode.REBALANCE_IN_PROGRESS,
   ErrorCode.STALE_MEMBER_EPOCH,
   ErrorCode.FENCED_MEMBER_EPOCH,

@@ -16,7 +16,7 @@ import {
 } from '../../protocol/messages/68-consumer-group-heartbeat.ts'
 import type { Cluster } from '../cluster.ts'
 import { abortedError, asKafkaError, brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
-import { sleep } from '../retry.ts'
+import { backoffMs, sleep } from '../retry.ts'
 import type { CoordinatorLink } from './coordinator-link.ts'
 import { ClassicEngine } from './group/classic-engine.ts'
 import { ConsumerEngine } from './group/consumer-engine.ts'
@@ -328,7 +328,7 @@ export class Membership implements CommitGuard {
 
   /** The leader's work: how many partitions there are, and who gets which. */
   private async compute(
-    { attempt, assignor, members }: Extract<GroupAction, { type: 'compute' }>,
+    { attempt: computation, assignor, members }: Extract<GroupAction, { type: 'compute' }>,
     tell: (event: GroupEvent) => void,
   ): Promise<void> {
     const chosen = this.settings.assignors.find(({ name }) => name === assignor)
@@ -342,22 +342,24 @@ export class Membership implements CommitGuard {
       return
     }
     const topics = new Set(members.flatMap(({ subscription }) => subscription.topics))
-    const until = performance.now() + this.settings.rebalanceTimeoutMs
-    for (;;) {
+    const { engine } = this
+    // However long no broker answers: if the group has gone on without this member by then, it hears that, and joins again.
+    for (let attempt = 0; topics.size > 0; attempt++) {
       try {
-        if (topics.size > 0) await this.cluster.update(topics)
+        await this.cluster.update(topics)
         break
       } catch (error) {
-        if (this.ended) return
-        if (!isConnectionLoss(error) || performance.now() > until) {
-          this.stop(asKafkaError(error, 'ERR_BAD_RESPONSE', `deal out the partitions of group '${this.groupId}'`))
+        if (this.ended || this.engine !== engine) return
+        const failure = asKafkaError(error, 'ERR_BAD_RESPONSE', `deal out the partitions of group '${this.groupId}'`)
+        if (!isConnectionLoss(failure) && !failure.retriable) {
+          this.stop(failure)
           return
         }
-        await sleep(this.cluster.retry.backoffMs, this.abort.signal).catch(() => undefined)
+        await sleep(backoffMs(this.cluster.retry, attempt), this.abort.signal).catch(() => undefined)
       }
     }
     const partitionCount = (topic: string): number => this.cluster.knownTopic(topic)?.partitions.length ?? 0
-    tell({ type: 'computed', attempt, assignments: chosen.assign({ members, partitionCount }) })
+    tell({ type: 'computed', attempt: computation, assignments: chosen.assign({ members, partitionCount }) })
   }
 
   /** Names of topics that an assignment gave by id. A topic may be so new that brokers do not all know it yet. */
@@ -375,7 +377,8 @@ export class Membership implements CommitGuard {
         await this.cluster.metadata(this.subscription.pattern === null ? this.subscription.topics : null)
         if (missing.every((id) => this.cluster.topicName(id) !== undefined)) continue
       } catch (error) {
-        if (this.ended || !isConnectionLoss(error)) break
+        const failure = asKafkaError(error, 'ERR_BAD_RESPONSE', 'find the names of topics')
+        if (this.ended || (!isConnectionLoss(failure) && !failure.retriable)) break
       }
       if (names.size > 0) tell({ type: 'resolved', names })
       await sleep(this.cluster.retry.backoffMaxMs, this.abort.signal).catch(() => undefined)
