@@ -156,7 +156,7 @@ function parseAddress(text: string): Address {
   try {
     url = new URL(text)
   } catch (cause) {
-    throw new KafkaError('ERR_INVALID_OPTION', `'${text}' is no URL of a schema registry`, { cause })
+    throw new KafkaError('ERR_INVALID_OPTION', `'${withoutPassword(text)}' is no URL of a schema registry`, { cause })
   }
   if (url.protocol !== 'http:' && url.protocol !== 'https:') {
     throw new KafkaError(
@@ -167,6 +167,10 @@ function parseAddress(text: string): Address {
   const credentials = { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
   const path = url.pathname.replace(/\/+$/, '')
   return { url: `${url.origin}${path}`, auth: url.username === '' ? null : credentials }
+}
+
+function withoutPassword(text: string): string {
+  return text.replace(/[^/]*@/, '')
 }
 
 function queryOf({ query }: RegistryRequest): string {
