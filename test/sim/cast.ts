@@ -31,8 +31,8 @@ import { ConnectionLost } from './wire.ts'
 
 export const TRANSACTIONAL = ['writer-0', 'writer-1', 'writer-2']
 export const COPIER = 'copier'
-/** Kafka's default. */
-const DELIVERY_LIMIT = 5
+/** From the least that can be set to Kafka's default. */
+const DELIVERY_LIMITS = [2, 3, 5]
 
 /** Starts a client that runs until its task is done. */
 export type Run = (name: string, task: (client: SimClient) => Promise<void>) => void
@@ -64,7 +64,7 @@ export class Cast {
     this.#model = model
     const random = new SeededRandom(seed * 104_729)
     this.copying = { source: SOURCE, target: COPIES, isNew: random.next() < 0.5, committed: 0 }
-    this.#hasFleeting = random.next() < 0.5
+    this.#hasFleeting = random.next() < 0.6
     this.#hasStreams = random.next() < 0.4
     this.isSharingCommitted = random.next() < 0.5
     this.standbys = random.next() < 0.5
@@ -72,7 +72,7 @@ export class Cast {
     const topics = ['orders', 'source', ...(this.#hasFleeting ? [FLEETING] : [])]
     const ledger = new ShareLedger({
       group: SHARE_GROUP,
-      deliveryLimit: DELIVERY_LIMIT,
+      deliveryLimit: DELIVERY_LIMITS[Math.floor(random.next() * DELIVERY_LIMITS.length)]!,
       problems: model.problems,
       locksHold,
     })

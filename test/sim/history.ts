@@ -11,7 +11,7 @@ import type { Beliefs } from './members.ts'
 import { Model, type PartitionView, type SeenRecord } from './model.ts'
 import type { Reading } from './producers.ts'
 import { stateToKeep } from './restarted.ts'
-import { AGED, AGED_MS, COPIES, ORDERS, PARTITIONS, prepare, SETTINGS, SOURCE, TABLE } from './setup.ts'
+import { AGED, AGED_MS, COPIES, ORDERS, PARTITIONS, prepare, SETTINGS, SOURCE, STREAMS_GROUP, TABLE } from './setup.ts'
 import { drainShares, type SharingSetup } from './share-members.ts'
 import { ConnectionLost } from './wire.ts'
 import { World } from './world.ts'
@@ -26,6 +26,7 @@ const MOST_ROUNDS = 1000
 /** Of one round in which time has to pass. */
 const ROUND_MS = 20
 const USUAL_STEPS = 600
+const DEFAULT_DELIVERY_LIMIT = 5
 /** Of a batch's header. */
 const ATTRIBUTES_AT = 21
 const CONTROL_BIT = 0x20
@@ -120,6 +121,7 @@ export class History {
       shared: this.#cast.sharing?.ledger.handedOut ?? 0,
       sharedAgain: this.#cast.sharing?.ledger.repeated ?? 0,
       shareAcknowledged: this.#cast.sharing?.ledger.acknowledged ?? 0,
+      tasks: this.#cast.beliefs.find(({ group }) => group === STREAMS_GROUP)?.handedOut ?? 0,
       handedOut: this.#cast.beliefs.reduce((sum, { handedOut }) => sum + handedOut, 0),
       groupCommits: this.#cast.beliefs.reduce((sum, { committed }) => sum + committed.size, 0),
       seen: this.#cast.readings.reduce((sum, { seen }) => sum + seen.length, 0),
@@ -164,8 +166,9 @@ export class History {
 
   async #createTopics(): Promise<void> {
     const all = (task: (client: SimClient) => Promise<unknown>) => this.#alone(task)
-    const { isSharingCommitted, standbys } = this.#cast
-    await prepare(all, { seed: this.#options.seed, isSharingCommitted, standbys })
+    const { isSharingCommitted, standbys, sharing } = this.#cast
+    const deliveryLimit = sharing?.ledger.deliveryLimit ?? DEFAULT_DELIVERY_LIMIT
+    await prepare(all, { seed: this.#options.seed, isSharingCommitted, deliveryLimit, standbys })
   }
 
   #startClients(): void {
@@ -358,6 +361,9 @@ export class History {
     const topicId = this.world.process.context!.image.topic(FLEETING)!.topicId
     const partition = `${FLEETING}-0`
     views.set(partitionById(topicId, 0), await this.#view(partition))
+    // A disk that refuses writes may keep the group coordinator from ending the positions, and those of transactions do not say which topic
+    // they mean.
+    if (this.#isStormy) return
     const { incarnations, beliefs } = this.#cast
     const problem = incarnations.problemWith(await this.#position(incarnations.group, partition))
     if (problem !== null) this.model.problems.push(problem)

@@ -1,8 +1,11 @@
 // The checkers can fail: each broken promise that the simulation looks for, told to the model by hand.
 
 import { describe, expect, test } from 'bun:test'
+import { Incarnations } from './fleeting.ts'
 import { Beliefs } from './members.ts'
 import { Model, type PartitionView, type SeenRecord, type SentRecord } from './model.ts'
+import { ShareLedger } from './share-ledger.ts'
+import { ShareStarts } from './share-members.ts'
 
 const LOG = 'orders-0'
 const OTHER = 'orders-1'
@@ -161,5 +164,97 @@ describe('groups', () => {
     expect(problems).toEqual([])
     beliefs.sawEpoch(2)
     expect(problems).toEqual(['group: epoch 2 after 3'])
+  })
+})
+
+describe('share groups', () => {
+  const LIMIT = 3
+  const claimOf = (member: object, untilMs: number) => ({ member, untilMs, isAlive: () => true })
+  const ledgerOf = (problems: string[], locksHold = true) =>
+    new ShareLedger({ group: 'sharing', deliveryLimit: LIMIT, problems, locksHold: () => locksHold })
+  const only = (deliveryCount: number) => ({ firstOffset: 0, lastOffset: 0, deliveryCount })
+
+  test('what was accepted or rejected does not come again, what was released does', () => {
+    for (const [verdict, problems] of [
+      ['release', 0],
+      ['accept', 1],
+      ['reject', 1],
+    ] as const) {
+      const found: string[] = []
+      const ledger = ledgerOf(found)
+      ledger.delivered(LOG, only(1), claimOf({}, 10), 0)
+      ledger.giveUp(LOG, [0])
+      ledger.acknowledge(LOG, 0, verdict, 1)
+      ledger.delivered(LOG, only(2), claimOf({}, 20), 5)
+      expect(found).toHaveLength(problems)
+    }
+  })
+
+  test('deliveries are counted on, and end', () => {
+    const found: string[] = []
+    const ledger = ledgerOf(found)
+    const member = {}
+    const deliver = (count: number) => ledger.delivered(LOG, only(count), claimOf(member, 10), 0)
+    deliver(2)
+    ledger.acknowledge(LOG, 0, 'release', 2)
+    deliver(3)
+    expect(found).toEqual([])
+    deliver(2)
+    deliver(LIMIT + 1)
+    ledger.acknowledge(LOG, 0, 'release', LIMIT)
+    deliver(LIMIT)
+    expect(found).toEqual([
+      'sharing: orders-0@0: delivery 2 after 2 were acknowledged',
+      'sharing: orders-0@0 is delivered 4 times',
+      'sharing: orders-0@0 was done with, and is delivered again',
+    ])
+  })
+
+  test('a record is locked for one member, until the lock runs out, is renewed no more, or its connection is gone', () => {
+    const found: string[] = []
+    const ledger = ledgerOf(found)
+    const [one, other] = [{}, {}]
+    let isAlive = true
+    ledger.delivered(LOG, only(1), { ...claimOf(one, 10), isAlive: () => isAlive }, 0)
+    ledger.renewed(LOG, 0, one, 20)
+    ledger.delivered(LOG, only(2), claimOf(other, 30), 20)
+    ledger.delivered(LOG, only(2), { ...claimOf(one, 50), isAlive: () => isAlive }, 30)
+    isAlive = false
+    ledger.delivered(LOG, only(3), claimOf(other, 60), 40)
+    expect(found).toEqual([])
+    ledger.delivered(LOG, only(3), claimOf(one, 70), 59)
+    expect(found).toEqual(['sharing: orders-0@0 is delivered to two members at a time'])
+  })
+
+  test('records that nobody got are missed', () => {
+    const found: string[] = []
+    const ledger = ledgerOf(found)
+    ledger.delivered(LOG, { firstOffset: 0, lastOffset: 1, deliveryCount: 1 }, claimOf({}, 10), 0)
+    ledger.checkAllSeen(LOG, [0, 1])
+    expect(found).toEqual([])
+    ledger.checkAllSeen(LOG, [0, 1, 2])
+    expect(found).toEqual(['sharing: orders-0 has records that nobody ever got: 2'])
+  })
+
+  test('the start does not go back', () => {
+    const found: string[] = []
+    const starts = new ShareStarts(found)
+    for (const start of [0, 3, 3, 5]) starts.saw(LOG, start)
+    expect(found).toEqual([])
+    starts.saw(LOG, 4)
+    expect(found).toEqual(['the start of orders-0 went back from 5 to 4'])
+  })
+})
+
+describe('a topic that is made anew', () => {
+  test('has none of the positions that arrived before it was there', () => {
+    const incarnations = new Incarnations()
+    incarnations.positions.set(7, 10)
+    expect(incarnations.problemWith(7)).toBeNull()
+    incarnations.bornAfter = 10
+    expect(incarnations.problemWith(7)).not.toBeNull()
+    expect(incarnations.problemWith(-1)).toBeNull()
+    incarnations.positions.set(8, 11)
+    expect(incarnations.problemWith(8)).toBeNull()
   })
 })

@@ -3,9 +3,16 @@
  * another one may be the first to show a mistake; a few more are tried then. `SAMSA_SIM_SABOTAGE=1` says which one did.
  */
 import { afterEach, expect, test } from 'bun:test'
+import { LocalSharePersister } from '../../src/broker/share/persister.ts'
+import { ShareSettings } from '../../src/broker/share/settings.ts'
+import { SharedPartitions } from '../../src/broker/share/shared-partitions.ts'
 import { TransactionVerifier } from '../../src/broker/transaction-verifier.ts'
+import { StreamsGroup } from '../../src/coordinator/group/streams/group.ts'
+import { HOLDS_NO_TASKS } from '../../src/coordinator/group/streams/tasks.ts'
 import { GroupCoordinator } from '../../src/coordinator/runtime.ts'
+import { SharePartition } from '../../src/coordinator/share-delivery/share-partition.ts'
 import { Log } from '../../src/log/log.ts'
+import { LogManager } from '../../src/log/log-manager.ts'
 import { ProducerState } from '../../src/log/producer-state.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { MemoryFile } from '../../src/storage/disk-memory.ts'
@@ -35,6 +42,12 @@ interface Mistake {
 
 const { check } = ProducerState.prototype
 const { transactionEnded } = GroupCoordinator.prototype
+const { acknowledge, acquire, expireLocks, release } = SharePartition.prototype
+const { putProgress } = StreamsGroup.prototype
+const { runRetention } = LogManager.prototype
+
+const NO_LIMIT = Number.POSITIVE_INFINITY
+const EARLY_MS = 1500
 
 const MISTAKES: readonly Mistake[] = [
   {
@@ -106,6 +119,93 @@ const MISTAKES: readonly Mistake[] = [
           return ErrorCode.NONE
         },
       }),
+  },
+  {
+    name: 'acknowledgements of shared records are not written down',
+    seed: 1,
+    make: () =>
+      sabotage(LocalSharePersister.prototype, 'write', {
+        value(...[, , done]: Parameters<LocalSharePersister['write']>) {
+          done({ errorCode: ErrorCode.NONE, errorMessage: null })
+        },
+      }),
+  },
+  {
+    name: 'locks of shared records run out too early',
+    seed: 1,
+    make: () =>
+      sabotage(SharePartition.prototype, 'acquire', {
+        value(this: SharePartition, input: Parameters<typeof acquire>[0]) {
+          return acquire.call(this, { ...input, lockedUntilMs: input.lockedUntilMs - EARLY_MS })
+        },
+      }),
+  },
+  {
+    name: 'shared records are delivered without a limit',
+    seed: 1,
+    make: () => {
+      sabotage(SharePartition.prototype, 'acknowledge', {
+        value(this: SharePartition, ...[memberId, batches, rules]: Parameters<typeof acknowledge>) {
+          return acknowledge.call(this, memberId, batches, { ...rules, deliveryLimit: NO_LIMIT })
+        },
+      })
+      sabotage(SharePartition.prototype, 'expireLocks', {
+        value(this: SharePartition, nowMs: number) {
+          return expireLocks.call(this, nowMs, NO_LIMIT)
+        },
+      })
+      sabotage(SharePartition.prototype, 'release', {
+        value(this: SharePartition, memberId: string) {
+          return release.call(this, memberId, NO_LIMIT)
+        },
+      })
+    },
+  },
+  {
+    name: 'a new state of one share partition forgets the deliveries of all of them',
+    seed: 1,
+    make: () =>
+      sabotage(SharedPartitions.prototype, 'forget', {
+        value(this: SharedPartitions) {
+          this.close()
+        },
+      }),
+  },
+  {
+    name: 'a share group passes over what was there before it',
+    seed: 1,
+    make: () => sabotage(ShareSettings.prototype, 'offsetReset', { value: () => 'latest' }),
+  },
+  {
+    name: 'tasks of a streams group are given away before they are given up',
+    seed: 1,
+    make: () => {
+      sabotage(StreamsGroup.prototype, 'putProgress', {
+        value(this: StreamsGroup, ...[memberId, progress]: Parameters<typeof putProgress>) {
+          putProgress.call(this, memberId, { ...progress, pendingRevocation: HOLDS_NO_TASKS })
+        },
+      })
+    },
+  },
+  {
+    name: 'positions in a deleted topic stay',
+    seed: 1,
+    make: () => sabotage(GroupCoordinator.prototype, 'topicDeleted', { value: () => {} }),
+  },
+  {
+    name: 'retention takes what is too young',
+    seed: 1,
+    make: () =>
+      sabotage(LogManager.prototype, 'runRetention', {
+        value(this: LogManager, nowMs: number) {
+          runRetention.call(this, nowMs + EARLY_MS)
+        },
+      }),
+  },
+  {
+    name: 'retention takes nothing',
+    seed: 1,
+    make: () => sabotage(LogManager.prototype, 'runRetention', { value: () => {} }),
   },
 ]
 

@@ -27,12 +27,15 @@ export const STREAMS_GROUP = 'streaming'
 const TOPIC_RESOURCE = 2
 const GROUP_RESOURCE = 32
 const HEARTBEAT_MS = 1000
+/** Groups are to move, not to wait. */
+const ASSIGNMENT_INTERVAL_MS = 50
 
 const sessionOf = (kind: string, timeoutMs: number): [string, string][] => [
   [`group.${kind}.session.timeout.ms`, String(timeoutMs)],
   [`group.${kind}.min.session.timeout.ms`, String(HEARTBEAT_MS)],
   [`group.${kind}.heartbeat.interval.ms`, String(HEARTBEAT_MS)],
   [`group.${kind}.min.heartbeat.interval.ms`, String(HEARTBEAT_MS)],
+  [`group.${kind}.assignment.interval.ms`, String(ASSIGNMENT_INTERVAL_MS)],
 ]
 
 export const SETTINGS: ReadonlyMap<string, string> = new Map([
@@ -54,11 +57,13 @@ export const SETTINGS: ReadonlyMap<string, string> = new Map([
   ...sessionOf('consumer', CONSUMER_SESSION_TIMEOUT_MS),
   ...sessionOf('share', CONSUMER_SESSION_TIMEOUT_MS),
   ...sessionOf('streams', STREAMS_SESSION_TIMEOUT_MS),
+  ['group.streams.initial.rebalance.delay.ms', String(ASSIGNMENT_INTERVAL_MS)],
 ])
 
 export interface Prepared {
   readonly seed: number
   readonly isSharingCommitted: boolean
+  readonly deliveryLimit: number
   readonly standbys: boolean
 }
 
@@ -75,7 +80,11 @@ export async function prepare(
     await alone((client) => configure(client, TOPIC_RESOURCE, name, segments))
   }
   const isolation = prepared.isSharingCommitted ? 'read_committed' : 'read_uncommitted'
-  const sharing = { 'share.auto.offset.reset': 'earliest', 'share.isolation.level': isolation }
+  const sharing = {
+    'share.auto.offset.reset': 'earliest',
+    'share.isolation.level': isolation,
+    'share.delivery.count.limit': String(prepared.deliveryLimit),
+  }
   await alone((client) => configure(client, GROUP_RESOURCE, SHARE_GROUP, sharing))
   const streaming = { 'streams.num.standby.replicas': prepared.standbys ? '1' : '0' }
   await alone((client) => configure(client, GROUP_RESOURCE, STREAMS_GROUP, streaming))
