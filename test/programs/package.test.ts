@@ -100,6 +100,52 @@ await Broker.start().catch((error) => console.log(error.message))
   )
 
   test(
+    'samsa/kafkajs: imported and required, on Node and on Bun, with its types',
+    async () => {
+      const broker = new Child({
+        command: [samsa, 'serve', '--listen', '127.0.0.1:0', '--http', 'off', '--storage', 'memory'],
+      })
+      const ready = await broker.line((line) => line.includes(' ready on '), TIMEOUT_MS)
+      const bootstrap = ready.match(/ ready on (\S+)/)![1]!
+      const program = `async function main(kafkajs, { Kafka, CompressionTypes }) {
+  const kafka = new Kafka({ brokers: [process.argv[2]], logLevel: kafkajs.logLevel.ERROR })
+  const producer = kafka.producer()
+  await producer.connect()
+  const messages = [{ value: 'v' }]
+  const [{ baseOffset }] = await producer.send({ topic: 'as-kafkajs', messages, compression: CompressionTypes.GZIP })
+  console.log(baseOffset, kafkajs.Kafka === Kafka)
+  await producer.disconnect()
+}
+`
+      const imported = "import kafkajs, * as named from 'samsa/kafkajs'\nawait main(kafkajs, named)\n"
+      const required = "const named = require('samsa/kafkajs')\nmain(named, named)\n"
+      writeFileSync(join(project, 'kafkajs.mjs'), program + imported)
+      writeFileSync(join(project, 'kafkajs.cjs'), program + required)
+      const node = [nodeProgram()!, '--disable-warning=ExperimentalWarning']
+      expect(run([...node, 'kafkajs.mjs', bootstrap])).toBe('0 true\n')
+      expect(run([...node, 'kafkajs.cjs', bootstrap])).toBe('1 true\n')
+      expect(run([process.execPath, 'kafkajs.cjs', bootstrap])).toBe('2 true\n')
+      await broker.stop()
+
+      const types = "import { Kafka, type Producer } from 'samsa/kafkajs'\n"
+      const right = 'export const producer: Producer = new Kafka({ brokers: [] }).producer()\n'
+      writeFileSync(join(project, 'kafkajs-types.ts'), types + right)
+      writeFileSync(join(project, 'kafkajs-wrong.ts'), `${types}new Kafka({ brokers: 9092 })\n`)
+      const check = (file: string): string => {
+        const compilerOptions = { target: 'esnext', module: 'nodenext', lib: ['esnext'], strict: true, noEmit: true }
+        const typeRoots = [join(REPOSITORY, 'node_modules')]
+        const config = { compilerOptions: { ...compilerOptions, types: ['bun-types'], typeRoots }, files: [file] }
+        writeFileSync(join(project, 'kafkajs.tsconfig.json'), JSON.stringify(config))
+        const command = [join(REPOSITORY, 'node_modules/.bin/tsc'), '-p', 'kafkajs.tsconfig.json']
+        return Bun.spawnSync(command, { cwd: project }).stdout.toString()
+      }
+      expect(check('kafkajs-types.ts')).toBe('')
+      expect(check('kafkajs-wrong.ts')).toContain('kafkajs-wrong.ts(2,')
+    },
+    TIMEOUT_MS,
+  )
+
+  test(
     'types: the public API checks, and what is wrong does not',
     () => {
       const options = {
