@@ -211,8 +211,8 @@ describe('refusals', () => {
       expect(() => client({ url })).toThrow(expect.objectContaining({ code: 'ERR_INVALID_OPTION' }))
     }
     expect(() => client({ cacheMax: 0 })).toThrow('cacheMax')
-    expect(() => client({ url: 'ftp://user:secret@host' })).toThrow("'ftp://host' is no URL")
-    expect(() => client({ url: 'user:secret@:host' })).toThrow("':host' is no URL")
+    expect(() => client({ url: 'ftp://user:secret@host' })).toThrow("'ftp://host' is no http")
+    expect(() => client({ url: 'user:secret@:host' })).toThrow("':host' is no http")
   })
 })
 

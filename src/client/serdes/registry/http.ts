@@ -150,27 +150,16 @@ async function authorizationOf(auth: RegistryAuth, what: string): Promise<string
   }
 }
 
-/** Credentials are taken out: `fetch` refuses addresses that contain them. */
+/** Credentials are taken out: `fetch` refuses addresses that contain them, and they do not belong into messages. */
 function parseAddress(text: string): Address {
-  let url: URL
-  try {
-    url = new URL(text)
-  } catch (cause) {
-    throw new KafkaError('ERR_INVALID_OPTION', `'${withoutPassword(text)}' is no URL of a schema registry`, { cause })
-  }
-  if (url.protocol !== 'http:' && url.protocol !== 'https:') {
-    throw new KafkaError(
-      'ERR_INVALID_OPTION',
-      `'${text}' is no URL of a schema registry: http or https is spoken there`,
-    )
+  const url = URL.parse(text)
+  if (url === null || (url.protocol !== 'http:' && url.protocol !== 'https:')) {
+    const shown = text.replace(/[^/]*@/, '')
+    throw new KafkaError('ERR_INVALID_OPTION', `'${shown}' is no http or https address of a schema registry`)
   }
   const credentials = { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
   const path = url.pathname.replace(/\/+$/, '')
   return { url: `${url.origin}${path}`, auth: url.username === '' ? null : credentials }
-}
-
-function withoutPassword(text: string): string {
-  return text.replace(/[^/]*@/, '')
 }
 
 function queryOf({ query }: RegistryRequest): string {
