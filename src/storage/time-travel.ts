@@ -52,7 +52,7 @@ export class TimeTravel implements Timers {
 
   /** What becomes due on the way fires at its own time and in its order; what that sets off gets a turn before time goes on. */
   async advance(ms: number): Promise<void> {
-    if (!(ms >= 0)) throw new RangeError(`time goes forward only: ${ms} ms`)
+    if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`time goes forward only: ${ms} ms`)
     const untilMs = this.#clock.now() + ms
     for (let next = this.#nextDue(untilMs); next !== null; next = this.#nextDue(untilMs)) {
       const [name, { dueMs, fire }] = next

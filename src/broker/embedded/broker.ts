@@ -2,7 +2,8 @@
  * A broker inside a test, or inside any program: started in one call with nothing to say, emptied between tests, and with faults and time in
  * the caller's hands. It is the whole broker, on a real port of the loopback interface, with the real protocol.
  *
- * What must hold: after `reset` nothing of before is left but the port; after `stop` nothing at all, no timer and no socket.
+ * What must hold: after `reset` nothing of before is left but the port; after `stop` nothing at all, no timer and no socket. Resets and stops
+ * that are asked for at once happen one after the other, and none after the first stop.
  */
 import type { Durability } from '../../log/types.ts'
 import { type Logger, silentLogger } from '../../storage/logger.ts'
@@ -44,6 +45,11 @@ export class EmbeddedBroker implements AsyncDisposable {
   readonly #faults: Faults
   #time: TimeTravel
   #broker: Broker
+  /** Fires when everything that there is now is given up. */
+  #life = new AbortController()
+  #stopping: Promise<void> | null = null
+  /** The reset that is under way, or was the last. */
+  #resetting: Promise<void> = Promise.resolve()
 
   private constructor(options: EmbeddedBrokerOptions, faults: Faults, time: TimeTravel, broker: Broker) {
     this.#options = options
@@ -76,22 +82,26 @@ export class EmbeddedBroker implements AsyncDisposable {
 
   /** A topic by name, whether it exists or not. */
   topic(name: string): TopicView {
-    return new TopicView(name, () => this.#broker.context)
+    return new TopicView(name, () => ({ context: this.#running().context, ended: this.#life.signal }))
   }
 
   /** Names of all topics but Kafka's internal ones, sorted. */
   topics(): string[] {
-    const topics = this.#broker.context.image.topics().filter(({ internal }) => !internal)
+    const topics = this.#running()
+      .context.image.topics()
+      .filter(({ internal }) => !internal)
     return topics.map(({ name }) => name).sort()
   }
 
   /** Requests that fit meet the fault until it is removed, used up or reset. Throws a RangeError for one that cannot be. */
   inject(fault: Fault): InjectedFault {
+    this.#running()
     return this.#faults.inject(fault)
   }
 
   /** Takes requests and answers none, as a process that is stopped or a machine that swaps. */
   pause(): void {
+    this.#running()
     this.#faults.pause()
   }
 
@@ -114,22 +124,24 @@ export class EmbeddedBroker implements AsyncDisposable {
    * Moves the broker's time forward: sessions and transactions that end in this time end now, and what is too old is removed. Clients know
    * nothing of it: a live one that sent no heartbeat in this time counts as gone.
    */
-  advance(ms: number): Promise<void> {
-    return this.#time.advance(ms)
+  async advance(ms: number): Promise<void> {
+    this.#running()
+    await this.#time.advance(ms)
   }
 
   /** Everything as after `start`, on the same port: no topics, groups, transactions, settings or faults. Connections are broken. */
   async reset(): Promise<void> {
+    this.#running()
     if (this.#options.storage === 'disk') throw new Error('reset is for storage: memory; it would delete a folder')
-    const { port } = this
-    await this.#shutDown()
-    this.#time = new TimeTravel()
-    this.#broker = await startCore(this.#options, port, this.#faults, this.#time)
+    const before = this.#resetting
+    this.#resetting = before.catch(() => undefined).then(() => this.#startAnew())
+    await this.#resetting
   }
 
   /** Breaks all connections and gives the port back. Again: the same. */
-  async stop(): Promise<void> {
-    await this.#shutDown()
+  stop(): Promise<void> {
+    this.#stopping ??= this.#resetting.catch(() => undefined).then(() => this.#shutDown())
+    return this.#stopping
   }
 
   /** As `stop`, for `await using`. */
@@ -137,12 +149,28 @@ export class EmbeddedBroker implements AsyncDisposable {
     return this.stop()
   }
 
+  /** A stop that was asked for meanwhile comes first. */
+  async #startAnew(): Promise<void> {
+    if (this.#stopping !== null) return
+    const { port } = this
+    await this.#shutDown()
+    this.#time = new TimeTravel()
+    this.#life = new AbortController()
+    this.#broker = await startCore(this.#options, port, this.#faults, this.#time)
+  }
+
   /** Connections first: who tests a broker does not wait for a drain of its clients. */
   async #shutDown(): Promise<void> {
+    this.#life.abort()
     this.#faults.clear()
     this.#broker.disconnectClients()
     await this.#broker.stop()
     this.#time.cancelAll()
+  }
+
+  #running(): Broker {
+    if (this.#stopping !== null) throw new Error('the broker has been stopped')
+    return this.#broker
   }
 }
 

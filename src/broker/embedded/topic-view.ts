@@ -44,6 +44,13 @@ export interface AwaitRecordsOptions extends ReadRecordsOptions {
   readonly timeoutMs?: number
 }
 
+/** What the view looks at; throws when the broker has been stopped. */
+interface RunningBroker {
+  readonly context: BrokerContext
+  /** The broker was stopped or reset since. */
+  readonly ended: AbortSignal
+}
+
 const DEFAULT_TIMEOUT_MS = 5_000
 const READ_BYTES = 1024 * 1024
 
@@ -51,17 +58,17 @@ const READ_BYTES = 1024 * 1024
 export class TopicView {
   /** The topic's name. */
   readonly name: string
-  readonly #context: () => BrokerContext
+  readonly #broker: () => RunningBroker
 
   /** @internal */
-  constructor(name: string, context: () => BrokerContext) {
+  constructor(name: string, broker: () => RunningBroker) {
     this.name = name
-    this.#context = context
+    this.#broker = broker
   }
 
   /** Whether the broker has it now. */
   get exists(): boolean {
-    return this.#context().image.topic(this.name) !== undefined
+    return this.#broker().context.image.topic(this.name) !== undefined
   }
 
   /** Throws with Kafka's reason. */
@@ -73,14 +80,14 @@ export class TopicView {
       assignments: [],
       configs: Object.entries(configs).map(([name, value]) => ({ name, value })),
     }
-    const [result] = await this.#context().topics.create([topic], { validateOnly: false })
+    const [result] = await this.#broker().context.topics.create([topic], { validateOnly: false })
     if (result?.errorCode !== ErrorCode.NONE) throw this.#failure('create', result)
     return this
   }
 
   /** The topic and its records are gone. Throws with Kafka's reason. */
   async delete(): Promise<void> {
-    const [result] = await this.#context().topics.delete([{ name: this.name, topicId: ZERO_UUID }])
+    const [result] = await this.#broker().context.topics.delete([{ name: this.name, topicId: ZERO_UUID }])
     if (result?.errorCode !== ErrorCode.NONE) throw this.#failure('delete', result)
   }
 
@@ -105,7 +112,7 @@ export class TopicView {
 
   /**
    * The records, as soon as there are so many, or as soon as the condition holds of them. Looks again whenever a partition changes. Throws
-   * after `timeoutMs` with what there was.
+   * after `timeoutMs` with what there was, and when the broker is stopped or reset.
    */
   async waitFor(
     wanted: number | ((records: readonly StoredRecord[]) => boolean),
@@ -113,14 +120,17 @@ export class TopicView {
   ): Promise<StoredRecord[]> {
     const isThere = typeof wanted === 'number' ? (records: readonly StoredRecord[]) => records.length >= wanted : wanted
     const deadline = performance.now() + timeoutMs
+    const { ended } = this.#broker()
     for (;;) {
-      const change = this.#nextChange(options.partition, deadline)
+      if (ended.aborted)
+        throw new Error(`the broker was stopped or reset while records of '${this.name}' were waited for`)
+      const change = this.#nextChange(options.partition, deadline, ended)
       const records = await this.records(options)
       if (isThere(records)) {
         change.cancel()
         return records
       }
-      if (!(await change.happened)) {
+      if (!(await change.happened) && !ended.aborted) {
         throw new Error(
           `'${this.name}' did not get the records waited for within ${timeoutMs} ms: it has ${records.length}`,
         )
@@ -129,7 +139,7 @@ export class TopicView {
   }
 
   #partitions(index: number | undefined): readonly Partition[] {
-    const all = this.#context().partitions.ofTopic(this.name)
+    const all = this.#broker().context.partitions.ofTopic(this.name)
     if (all === undefined) throw new Error(`there is no topic '${this.name}'`)
     if (index === undefined) return all
     const one = all[index]
@@ -137,13 +147,20 @@ export class TopicView {
     return [one]
   }
 
-  #nextChange(index: number | undefined, deadline: number): { happened: Promise<boolean>; cancel(): void } {
+  #nextChange(
+    index: number | undefined,
+    deadline: number,
+    ended: AbortSignal,
+  ): { happened: Promise<boolean>; cancel(): void } {
     const partitions = this.#partitions(index)
     const { promise, resolve } = Promise.withResolvers<boolean>()
     const wait = { partitionChanged: () => finish(true) }
     const timer = setTimeout(() => finish(false), Math.max(0, deadline - performance.now()))
+    const end = (): void => finish(false)
+    ended.addEventListener('abort', end)
     const finish = (isChanged: boolean): void => {
       clearTimeout(timer)
+      ended.removeEventListener('abort', end)
       for (const partition of partitions) partition.removeWait(wait)
       resolve(isChanged)
     }
