@@ -40,6 +40,8 @@ async function measureProduce(sender: Sender, work: Work, seconds: number): Prom
   const value = Buffer.alloc(RECORD_BYTES, 'x')
   const values = Array.from({ length: BATCH_RECORDS }, () => value)
   const latencies: number[] = []
+  // Connected, and the topic known.
+  await sender.one(value)
   const startMs = performance.now() + WARM_UP_MS
   const endMs = startMs + seconds * 1000
   let records = 0

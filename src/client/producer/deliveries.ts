@@ -78,15 +78,40 @@ export class ManyDeliveries {
   }
 
   at(index: number): Delivery {
-    return {
-      isHeard: true,
-      timestamp: 0,
-      delivered: (metadata) => {
-        this.results[index] = metadata
-        this.missing -= 1
-        if (this.missing === 0) this.resolve(this.results)
-      },
-      failed: (error, origin) => this.reject(fromCallSite(error, origin)),
-    }
+    return new DeliveryOfMany(this, index)
+  }
+
+  delivered(index: number, metadata: RecordMetadata): void {
+    this.results[index] = metadata
+    this.missing -= 1
+    if (this.missing === 0) this.resolve(this.results)
+  }
+
+  failed(error: KafkaError, origin: Error | null): void {
+    this.reject(fromCallSite(error, origin))
+  }
+}
+
+/** There are many of them: small, and without functions of their own. */
+class DeliveryOfMany implements Delivery {
+  timestamp = 0
+  private readonly many: ManyDeliveries
+  private readonly index: number
+
+  constructor(many: ManyDeliveries, index: number) {
+    this.many = many
+    this.index = index
+  }
+
+  get isHeard(): boolean {
+    return true
+  }
+
+  delivered(metadata: RecordMetadata): void {
+    this.many.delivered(this.index, metadata)
+  }
+
+  failed(error: KafkaError, origin: Error | null): void {
+    this.many.failed(error, origin)
   }
 }

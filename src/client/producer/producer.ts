@@ -151,11 +151,12 @@ export class Producer<V = Bytes, K = Bytes> {
     const refusal = this.refusal()
     if (refusal !== null) throw refusal
     if (!this.isWritable) return false
-    const { headers, delivery } = this.observed(record, null)
-    const isTaken = this.accept(record, headers, delivery)
-    if (isTaken) return true
+    const hook = this.observer.onSend
+    const observed = hook === undefined ? null : this.observed(hook, record, null)
+    if (this.accept(record, observed === null ? record.headers : observed.headers, observed?.delivery ?? null))
+      return true
     this.isRefusing = true
-    delivery?.failed(this.tooMuch(), null)
+    observed?.delivery?.failed(this.tooMuch(), null)
     return false
   }
 
@@ -324,9 +325,10 @@ export class Producer<V = Bytes, K = Bytes> {
     let told: Delivery = delivery
     try {
       if (refusal !== null) throw refusal
-      const observed = this.observed(record, delivery)
-      told = observed.delivery
-      if (!this.accept(record, observed.headers, told)) throw this.tooMuch()
+      const hook = this.observer.onSend
+      let { headers } = record
+      if (hook !== undefined) ({ headers, delivery: told } = this.observed(hook, record, delivery))
+      if (!this.accept(record, headers, told)) throw this.tooMuch()
     } catch (error) {
       const failure = asKafkaError(error, 'ERR_INVALID_RECORD', `send to topic '${record.topic}'`)
       // A transaction that lacks one of its records must not commit, whether or not somebody waits for this one.
@@ -421,11 +423,10 @@ export class Producer<V = Bytes, K = Bytes> {
 
   /** The record's headers and who is told of it, once the hook has seen it. */
   private observed<D extends Delivery | null>(
+    hook: NonNullable<Observer['onSend']>,
     record: ProducerRecord<V, K>,
     delivery: D,
-  ): { readonly headers: HeadersInput | undefined; readonly delivery: D | ObservedDelivery } {
-    const hook = this.observer.onSend
-    if (hook === undefined) return { headers: record.headers, delivery }
+  ): { readonly headers: HeadersInput; readonly delivery: D | ObservedDelivery } {
     const headers: { key: string; value: HeaderValue }[] = []
     const given = record.headers ?? []
     if (isHeaderList(given)) headers.push(...given)
