@@ -1,5 +1,6 @@
 /** The commands that ask a cluster something or change it, against a running broker: Samsa, or a real Kafka with SAMSA_INTEROP_TARGET=kafka. */
 import { afterAll, beforeAll, describe, expect, setDefaultTimeout, test } from 'bun:test'
+import { JSON_FIELDS } from '../../src/cli/json-fields.ts'
 import { type BrokerTarget, startTarget } from '../support/broker-target.ts'
 import { type Ended, type RunOptions, samsa, withFolder } from './program.ts'
 
@@ -176,6 +177,51 @@ describe('doctor', () => {
     expect(exitCode).toBe(1)
     expect(findings[0]).toMatchObject({ check: 'reachable', level: 'problem' })
     expect(findings[0]!.advice).toContain('Is a broker running there')
+  })
+})
+
+describe('JSON', () => {
+  const lines: Readonly<Record<string, string>> = {
+    'topics list': '',
+    'topics describe': 'shaped',
+    'topics delete': 'nope --if-exists',
+    'groups list': '',
+    'groups describe': 'shaping',
+    'groups seek': 'shaping --to start --dry-run',
+    'configs describe': 'topic shaped --all',
+    'configs list': '',
+    'offsets list': 'shaped',
+    'offsets trim': 'shaped --before 1 -p 0',
+    'transactions list': '',
+    'transactions describe': 'shaping',
+    'cluster info': '',
+    'cluster features': '',
+    'cluster log-dirs': '',
+    'quotas list': '',
+    'users list': '',
+    consume: '-t shaped -o start -e',
+    doctor: '--no-cluster --data /tmp',
+    'profile show': '',
+    'profile properties': '',
+    version: '',
+  }
+
+  test('has the fields that are documented, in every command', async () => {
+    await topic('shaped', ['a', 'b'])
+    await ok('groups seek shaping --to start --topic shaped')
+    await ok('transactions fence shaping')
+    for (const [name, more] of Object.entries(lines)) {
+      const { exitCode, stdout } = await run(`${name} ${more} --format json`.replaceAll('  ', ' '))
+      const { shape, fields } = JSON_FIELDS[name]!
+      const parsed = JSON.parse(shape === 'lines' ? (stdout.split('\n')[0] ?? '') : stdout) as object | object[]
+      expect([name, exitCode, Array.isArray(parsed)]).toEqual([name, 0, shape === 'array'])
+      const first = Array.isArray(parsed) ? parsed[0] : parsed
+      const required = fields.filter((field) => !field.endsWith('?'))
+      const known = fields.map((field) => field.replace('?', ''))
+      if (first === undefined) continue
+      expect([name, required.filter((field) => !(field in first))]).toEqual([name, []])
+      expect([name, Object.keys(first).filter((field) => !known.includes(field))]).toEqual([name, []])
+    }
   })
 })
 

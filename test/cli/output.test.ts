@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'bun:test'
-import { describeText } from '../../src/cli/commands/topics.ts'
+import { describeText, wantedPart } from '../../src/cli/commands/topics.ts'
 import { groupText } from '../../src/cli/group-views.ts'
 import { table } from '../../src/cli/output.ts'
 import { jsonRecords, lineRecords } from '../../src/cli/produce/record-maker.ts'
@@ -78,6 +78,35 @@ const group = {
 function columns(line: string | undefined): string[] {
   return (line ?? '').split(/ {2,}| (?=\S)/)
 }
+
+test('topics describe: partitions in trouble, topics with configurations of their own', () => {
+  const row = {
+    leader: 1,
+    leaderEpoch: 0,
+    replicas: [1, 2],
+    isr: [1, 2],
+    offlineReplicas: [],
+    elr: [],
+    lastKnownElr: [],
+  }
+  const config = { isDefault: false, isReadOnly: false, isSensitive: false, synonyms: [], documentation: null }
+  const own = { ...config, name: 'min.insync.replicas', value: '2', source: 'topic' as const }
+  const partitions = [
+    { ...row, partition: 0 },
+    { ...row, partition: 1, isr: [1] },
+    { ...row, partition: 2, isr: [], leader: -1 },
+  ]
+  const topic = { name: 'orders', topicId: 'x', internal: false, partitions, configs: [own] }
+  const left = (options: Parameters<typeof wantedPart>[1]): number[] =>
+    wantedPart(topic, options).flatMap((part) => part.partitions.map(({ partition }) => partition))
+  expect(left({})).toEqual([0, 1, 2])
+  expect(left({ underReplicatedPartitions: true })).toEqual([1, 2])
+  expect(left({ underMinIsrPartitions: true })).toEqual([1, 2])
+  expect(left({ unavailablePartitions: true })).toEqual([2])
+  expect(wantedPart({ ...topic, partitions: [partitions[0]!] }, { unavailablePartitions: true })).toEqual([])
+  expect(wantedPart(topic, { topicsWithOverrides: true })).toEqual([topic])
+  expect(wantedPart({ ...topic, configs: [] }, { topicsWithOverrides: true })).toEqual([])
+})
 
 test('groups describe prints the columns of kafka-consumer-groups', () => {
   const [header, first, second] = groupText(group, {}).split('\n')

@@ -144,30 +144,82 @@ function listCommand(): Command {
     })
 }
 
+interface DescribeOptions extends CommonOptions, DescribeFilter {
+  readonly configs?: boolean
+  readonly excludeInternal?: boolean
+}
+
+interface DescribeFilter {
+  readonly underReplicatedPartitions?: boolean
+  readonly unavailablePartitions?: boolean
+  readonly underMinIsrPartitions?: boolean
+  readonly topicsWithOverrides?: boolean
+}
+
 function describeCommand(): Command {
   return adminCommand(
     'describe',
     'show partitions, leaders, replicas and configuration of topics',
-    '  samsa topics describe                    all topics\n  samsa topics describe orders --configs   with every configuration in force',
+    `  samsa topics describe                             all topics
+  samsa topics describe orders --configs            with every configuration in force
+  samsa topics describe --unavailable-partitions    only partitions without a leader`,
   )
     .argument('[topic...]', 'names of the topics; all without')
     .option('--configs', 'every configuration in force, also the defaults')
-    .action(async (names: string[], options: CommonOptions & { configs?: boolean }) => {
+    .option('--exclude-internal', 'leave out the topics that brokers keep their own state in')
+    .option('--under-replicated-partitions', 'only partitions that lack in-sync replicas')
+    .option('--unavailable-partitions', 'only partitions without a leader')
+    .option('--under-min-isr-partitions', 'only partitions with fewer in-sync replicas than min.insync.replicas')
+    .option('--topics-with-overrides', 'only topics with configurations of their own, without their partitions')
+    .action(async (names: string[], options: DescribeOptions) => {
       const { topics, configs } = await withCluster(options, async (cluster) => {
-        const found = await topicCalls.describeTopics(cluster, names.length > 0 ? names : null)
+        const all = await topicCalls.describeTopics(cluster, names.length > 0 ? names : null)
+        const found = all.filter(({ internal }) => options.excludeInternal !== true || !internal)
         const resources = found.map(({ name }) => ({ type: 'topic' as const, name }))
         return { topics: found, configs: await describeConfigs(cluster, resources) }
       })
-      const shown = (name: string): TopicConfig[] =>
-        (configs.find((topic) => topic.name === name)?.configs ?? [])
+      const configsOf = (name: string): readonly ConfigEntry[] =>
+        configs.find((topic) => topic.name === name)?.configs ?? []
+      const described = topics.flatMap((topic) => wantedPart({ ...topic, configs: configsOf(topic.name) }, options))
+      const shown = described.map((topic) => ({
+        ...topic,
+        configs: topic.configs
           .filter((config) => options.configs === true || !config.isDefault)
-          .map(({ name, value, source, isDefault }) => ({ name, value, source, isDefault }))
-      if (options.format === 'json') {
-        await printJson(topics.map((topic) => ({ ...topic, configs: shown(topic.name) })))
-      } else if (topics.length > 0) {
-        await print(topics.map((topic) => describeText(topic, shown(topic.name), options.configs === true)).join('\n'))
-      }
+          .map(({ name, value, source, isDefault }) => ({ name, value, source, isDefault })),
+      }))
+      if (options.format === 'json') await printJson(shown)
+      else if (shown.length > 0) await print(shown.map((topic) => topicText(topic, options)).join('\n'))
     })
+}
+
+type WithConfigs = TopicDescription & { readonly configs: readonly ConfigEntry[] }
+type PartitionRow = TopicDescription['partitions'][number]
+
+/** Which partitions are asked for; null: all of them. */
+function partitionFilter(options: DescribeFilter): ((row: PartitionRow, minIsr: number) => boolean) | null {
+  if (options.unavailablePartitions === true) return ({ leader }) => leader < 0
+  if (options.underMinIsrPartitions === true) return ({ isr }, minIsr) => isr.length < minIsr
+  if (options.underReplicatedPartitions === true) return ({ isr, replicas }) => isr.length < replicas.length
+  return null
+}
+
+/** The topic with what is left of it; nothing if nothing is. */
+export function wantedPart(topic: WithConfigs, options: DescribeFilter): WithConfigs[] {
+  if (options.topicsWithOverrides === true) {
+    return topic.configs.some(({ source }) => source === 'topic') ? [topic] : []
+  }
+  const filter = partitionFilter(options)
+  if (filter === null) return [topic]
+  const minIsr = Number(topic.configs.find(({ name }) => name === 'min.insync.replicas')?.value ?? 1)
+  const partitions = topic.partitions.filter((row) => filter(row, minIsr))
+  return partitions.length === 0 ? [] : [{ ...topic, partitions }]
+}
+
+function topicText(topic: TopicDescription & { configs: readonly TopicConfig[] }, options: DescribeOptions): string {
+  const lines = describeText(topic, topic.configs, options.configs === true).split('\n')
+  if (options.topicsWithOverrides === true) return lines.filter((line) => !line.startsWith('\tTopic: ')).join('\n')
+  // Of chosen partitions only their own lines are shown, as kafka-topics does.
+  return (partitionFilter(options) === null ? lines : lines.slice(1)).join('\n')
 }
 
 type TopicConfig = Pick<ConfigEntry, 'name' | 'value' | 'isDefault'> & { readonly source: string }
