@@ -71,6 +71,8 @@ class History {
   logStart = 0
   /** Nothing from here on can have been cleaned. */
   cleanableUpTo = 0
+  /** By offset: when the first cleaning began that may have seen it. Tombstones stay for `delete.retention.ms` after that. */
+  readonly firstCleanedMs = new Map<number, number>()
   /** A replica is never cut below its high watermark, which a cleaning relies on. */
   uncuttableUpTo = 0
   #nextValue = 0
@@ -170,10 +172,14 @@ class History {
 
   async runCleaner(meanwhile: () => void = () => {}): Promise<void> {
     const log = this.world.log()
+    const beganMs = this.clock.now()
     try {
       await this.driven(this.world.manager.cleaner.run(), meanwhile)
     } finally {
       this.cleanableUpTo = Math.max(this.cleanableUpTo, log.segments.active.baseOffset)
+      for (const { offset } of this.events) {
+        if (offset < this.cleanableUpTo && !this.firstCleanedMs.has(offset)) this.firstCleanedMs.set(offset, beganMs)
+      }
       this.uncuttableUpTo = Math.max(this.uncuttableUpTo, log.logEndOffset)
     }
   }
@@ -215,6 +221,7 @@ class History {
   forgetFrom(offset: number): void {
     while ((this.events.at(-1)?.offset ?? -1) >= offset) this.events.pop()
     this.cleanableUpTo = Math.min(this.cleanableUpTo, offset)
+    for (const cut of [...this.firstCleanedMs.keys()]) if (cut >= offset) this.firstCleanedMs.delete(cut)
   }
 
   async die(how: 'kill' | 'power loss'): Promise<void> {
@@ -330,8 +337,14 @@ class History {
   checkKey(key: string, expected: readonly DataEvent[], committed: readonly Surviving[]): void {
     const should = expected.findLast((event) => event.key === key)
     const is = committed.findLast((record) => record.key === key)
-    // A tombstone may be gone, but then everything before it has to be gone, too.
-    if (should?.value === null && is === undefined) return
+    // A tombstone may be gone once every reader has had its time, but then everything before it has to be gone, too.
+    if (should?.value === null && is === undefined) {
+      const keptMs = this.clock.now() - (this.firstCleanedMs.get(should.offset) ?? this.clock.now())
+      expect(keptMs, `the tombstone of ${key} at ${should.offset} went early`).toBeGreaterThanOrEqual(
+        DELETE_RETENTION_MS,
+      )
+      return
+    }
     if (is?.offset === should?.offset && is?.value === should?.value) return
     expect({ key, offset: is?.offset, value: is?.value }).toEqual({ key, offset: should?.offset, value: should?.value })
   }
