@@ -8,7 +8,7 @@
  */
 import { KafkaError, type ValidationIssue, validationError } from '../errors.ts'
 import { type AvroConverter, BUILT_IN_CONVERTERS } from './avro-logical.ts'
-import { optionalPackage } from './optional-package.ts'
+import { missingPackage } from './optional-package.ts'
 import type { ResolvedSchema } from './registry/types.ts'
 import {
   type PayloadReader,
@@ -39,15 +39,19 @@ export interface AvroSerdeOptions extends SchemaSerdeOptions {
 export function avroSerde<T>(options: AvroSerdeOptions): Serde<T> {
   const { schema = null } = options
   const text = schema === null || typeof schema === 'string' ? schema : JSON.stringify(schema)
-  return new SchemaSerde<T>({ schemaType: 'AVRO', schema: text, load: () => loadEngine<T>(options) }, options)
+  return new SchemaSerde<T>(
+    { schemaType: 'AVRO', schema: text, load: async () => new AvroEngine<T>(await loadAvsc(), options) },
+    options,
+  )
 }
 
-async function loadEngine<T>(options: AvroSerdeOptions): Promise<SchemaEngine<T>> {
-  const avsc = await optionalPackage('avsc', 'avroSerde', async () => {
-    const loaded = await import('avsc')
-    return (loaded as Avsc & { readonly default?: Avsc }).default ?? loaded
-  })
-  return new AvroEngine<T>(avsc, options)
+async function loadAvsc(): Promise<Avsc> {
+  try {
+    const loaded: Avsc & { readonly default?: Avsc } = await import('avsc')
+    return loaded.default ?? loaded
+  } catch (cause) {
+    throw missingPackage('avsc', 'avroSerde', cause)
+  }
 }
 
 class AvroEngine<T> implements SchemaEngine<T> {

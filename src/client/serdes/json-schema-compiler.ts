@@ -6,7 +6,7 @@
  * its draft, which takes longer to begin with than any schema after it.
  */
 import { KafkaError } from '../errors.ts'
-import { optionalPackage } from './optional-package.ts'
+import { missingPackage } from './optional-package.ts'
 import type { ResolvedSchema } from './registry/types.ts'
 
 type Ajv = InstanceType<typeof import('ajv')['Ajv']>
@@ -50,21 +50,36 @@ export async function loadJsonSchemaCompiler(): Promise<JsonSchemaCompiler> {
 }
 
 async function loadAjv(): Promise<(draft: Draft, options: AjvOptions) => Ajv> {
-  const [seven, nineteen, twenty, six] = await optionalPackage('ajv', 'jsonSchemaSerde', () =>
-    Promise.all([
-      import('ajv'),
-      import('ajv/dist/2019.js'),
-      import('ajv/dist/2020.js'),
-      import('ajv/dist/refs/json-schema-draft-06.json', { with: { type: 'json' } }),
-    ]),
-  )
-  const formats = await optionalPackage('ajv-formats', 'jsonSchemaSerde', () => import('ajv-formats'))
+  const [seven, nineteen, twenty, six] = await importAjv()
+  const addFormats = await importFormats()
   const classes = { '6': seven.Ajv, '7': seven.Ajv, '2019-09': nineteen.Ajv2019, '2020-12': twenty.Ajv2020 } as const
   return (draft, options) => {
     const ajv = new classes[draft]({ ...options, strict: false })
     if (draft === '6') ajv.addMetaSchema(six.default)
-    formats.default.default(ajv)
+    addFormats(ajv)
     return ajv
+  }
+}
+
+async function importAjv() {
+  try {
+    return await Promise.all([
+      import('ajv'),
+      import('ajv/dist/2019.js'),
+      import('ajv/dist/2020.js'),
+      import('ajv/dist/refs/json-schema-draft-06.json', { with: { type: 'json' } }),
+    ])
+  } catch (cause) {
+    throw missingPackage('ajv', 'jsonSchemaSerde', cause)
+  }
+}
+
+async function importFormats() {
+  try {
+    const { default: loaded } = await import('ajv-formats')
+    return loaded.default
+  } catch (cause) {
+    throw missingPackage('ajv-formats', 'jsonSchemaSerde', cause)
   }
 }
 

@@ -1,12 +1,11 @@
-/** Packages that only some programs need are loaded when they are, so that nobody else has to install them. */
+/**
+ * Packages that only some programs need are imported when they are, so that nobody else has to install them. The imports stand in try
+ * blocks of their own, where bundlers let them be if the package is not there.
+ */
 import { KafkaError } from '../errors.ts'
 
-/** What `load` imports. `name` is what has to be installed, `needs` what needs it. */
-export async function optionalPackage<M>(name: string, needs: string, load: () => Promise<M>): Promise<M> {
-  try {
-    return await load()
-  } catch (cause) {
-    const message = `${needs} needs the package '${name}': npm install ${name}`
-    throw new KafkaError('ERR_PACKAGE_MISSING', message, { cause })
-  }
+/** `name` is what has to be installed, `needs` what needs it. */
+export function missingPackage(name: string, needs: string, cause: unknown): KafkaError {
+  const message = `${needs} needs the package '${name}': npm install ${name}`
+  return new KafkaError('ERR_PACKAGE_MISSING', message, { cause })
 }

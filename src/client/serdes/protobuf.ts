@@ -7,7 +7,7 @@
  * With `longs: 'bigint'` they are BigInts. What a field cannot hold, and fields that the message has not, are errors when written.
  */
 import { KafkaError } from '../errors.ts'
-import { optionalPackage } from './optional-package.ts'
+import { missingPackage } from './optional-package.ts'
 import { checkMessage, holdsBytes, holdsLongs, narrowLongs, type ProtobufType } from './protobuf-values.ts'
 import type { ResolvedSchema } from './registry/types.ts'
 import {
@@ -51,15 +51,19 @@ export function protobufSerde<T>(options: ProtobufSerdeOptions<T>): Serde<T> {
   if (options.codec !== undefined && options.message === undefined) {
     throw new KafkaError('ERR_INVALID_OPTION', "'codec' needs 'message', the name of the message type it is made for")
   }
-  return new SchemaSerde<T>({ schemaType: 'PROTOBUF', schema, load: () => loadEngine<T>(options) }, options)
+  return new SchemaSerde<T>(
+    { schemaType: 'PROTOBUF', schema, load: async () => new ProtobufEngine<T>(await loadProtobufJs(), options) },
+    options,
+  )
 }
 
-async function loadEngine<T>(options: ProtobufSerdeOptions<T>): Promise<SchemaEngine<T>> {
-  const protobuf = await optionalPackage('protobufjs', 'protobufSerde', async () => {
-    const loaded = await import('protobufjs')
-    return (loaded as ProtobufJs & { readonly default?: ProtobufJs }).default ?? loaded
-  })
-  return new ProtobufEngine<T>(protobuf, options)
+async function loadProtobufJs(): Promise<ProtobufJs> {
+  try {
+    const loaded: ProtobufJs & { readonly default?: ProtobufJs } = await import('protobufjs')
+    return loaded.default ?? loaded
+  } catch (cause) {
+    throw missingPackage('protobufjs', 'protobufSerde', cause)
+  }
 }
 
 /** A file with what it imports, and the message types that it declares itself. */

@@ -1,18 +1,52 @@
 import { expect, test } from 'bun:test'
-import { readFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
+import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import { optionalPackage } from '../../../src/client/serdes/optional-package.ts'
-import { failure } from './support.ts'
 
 const ROOT = join(import.meta.dir, '../../..')
 
 test('a package that is not there is named, with what needs it and how to get it', async () => {
-  const name = 'samsa-no-such-package'
-  const error = await failure(() => optionalPackage(name, 'avroSerde', () => import(name)))
-  expect(error).toMatchObject({ code: 'ERR_PACKAGE_MISSING', retriable: false })
-  expect(error.message).toBe("avroSerde needs the package 'samsa-no-such-package': npm install samsa-no-such-package")
-  expect(error.cause).toBeDefined()
-})
+  const folder = mkdtempSync(join(tmpdir(), 'samsa-peers-'))
+  try {
+    // Nothing is installed where this bundle lies; what is not bundled is looked for there.
+    const peers = ['avsc', 'ajv', 'ajv-formats', 'protobufjs']
+    const external = [...peers, 'ajv/*']
+    const built = await Bun.build({
+      entrypoints: [join(ROOT, 'src/client/index.ts')],
+      target: 'bun',
+      outdir: folder,
+      external: [...external, 'bun:*', '@node-rs/*', 'snappy', 'lz4-napi', 'msgpackr'],
+    })
+    expect(built.success).toBe(true)
+    const program = `
+      import { avroSerde, jsonSchemaSerde, protobufSerde, SchemaRegistry } from './index.js'
+      const registry = new SchemaRegistry({ url: 'http://127.0.0.1:1', retries: 0 })
+      const serdes = [avroSerde({ registry }), jsonSchemaSerde({ registry }), protobufSerde({ registry })]
+      for (const serde of serdes) {
+        try {
+          await serde.serialize(1, { topic: 't', field: 'value' })
+        } catch ({ name, code, message }) {
+          console.log(name, code, message)
+        }
+      }`
+    writeFileSync(join(folder, 'program.js'), program)
+    const child = Bun.spawn([process.execPath, '--no-install', 'program.js'], {
+      cwd: folder,
+      stdout: 'pipe',
+      stderr: 'inherit',
+    })
+    expect(await new Response(child.stdout).text()).toBe(
+      [
+        "KafkaError ERR_PACKAGE_MISSING avroSerde needs the package 'avsc': npm install avsc",
+        "KafkaError ERR_PACKAGE_MISSING jsonSchemaSerde needs the package 'ajv': npm install ajv",
+        "KafkaError ERR_PACKAGE_MISSING protobufSerde needs the package 'protobufjs': npm install protobufjs",
+        '',
+      ].join('\n'),
+    )
+  } finally {
+    rmSync(folder, { recursive: true, force: true })
+  }
+}, 60_000)
 
 test('importing the client loads none of them', async () => {
   const program = `
