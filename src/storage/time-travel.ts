@@ -28,6 +28,7 @@ export class TimeTravel implements Timers {
   readonly #clock = new ShiftedClock()
   readonly #timers = new RealTimers(this.#clock)
   readonly #pending = new Map<string, Pending>()
+  #advancing: Promise<void> = Promise.resolve()
 
   get clock(): Clock {
     return this.#clock
@@ -50,9 +51,18 @@ export class TimeTravel implements Timers {
     this.#timers.endOfTurn(fire)
   }
 
-  /** What becomes due on the way fires at its own time and in its order; what that sets off gets a turn before time goes on. */
+  /**
+   * What becomes due on the way fires at its own time and in its order; what that sets off gets a turn before time goes on. Several calls at
+   * once happen one after the other.
+   */
   async advance(ms: number): Promise<void> {
     if (!(ms >= 0 && Number.isFinite(ms))) throw new RangeError(`time goes forward only: ${ms} ms`)
+    const before = this.#advancing
+    this.#advancing = before.catch(() => undefined).then(() => this.#advance(ms))
+    await this.#advancing
+  }
+
+  async #advance(ms: number): Promise<void> {
     const untilMs = this.#clock.now() + ms
     for (let next = this.#nextDue(untilMs); next !== null; next = this.#nextDue(untilMs)) {
       const [name, { dueMs, fire }] = next
