@@ -19,7 +19,7 @@ test('a package that is not there is named, with what needs it and how to get it
     })
     expect(built.success).toBe(true)
     const program = `
-      import { avroSerde, jsonSchemaSerde, protobufSerde, SchemaRegistry } from './index.js'
+      const { avroSerde, jsonSchemaSerde, protobufSerde, SchemaRegistry } = await import('./index.js')
       const registry = new SchemaRegistry({ url: 'http://127.0.0.1:1', retries: 0 })
       const serdes = [avroSerde({ registry }), jsonSchemaSerde({ registry }), protobufSerde({ registry })]
       for (const serde of serdes) {
