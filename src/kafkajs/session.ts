@@ -282,7 +282,7 @@ export class Session {
       const isLast = index === messages.length - 1
       this.offsets.resolve(topic, partition, isLast ? batch.nextOffset : Number(message.offset) + 1)
       if (this.isRebalancing) await this.heartbeat()
-      await this.autoCommitIfNecessary()
+      if (this.options.run.autoCommit !== false && this.isCommitDue) await this.commit()
       if (this.paused.has(batch)) return
     }
   }
@@ -443,14 +443,14 @@ export class Session {
     if (this.options.run.autoCommit !== false) await this.commit()
   }
 
-  private async autoCommitIfNecessary(): Promise<void> {
-    if (this.options.run.autoCommit !== false) await this.commitIfNecessary()
+  private async commitIfNecessary(): Promise<void> {
+    if (this.isCommitDue) await this.commit()
   }
 
-  private async commitIfNecessary(): Promise<void> {
+  private get isCommitDue(): boolean {
     const { autoCommitInterval = null, autoCommitThreshold = null } = this.options.run
-    const isLate = autoCommitInterval !== null && Date.now() >= this.lastCommitMs + autoCommitInterval
-    if (isLate || (autoCommitThreshold !== null && this.offsets.count() >= autoCommitThreshold)) await this.commit()
+    if (autoCommitInterval !== null && Date.now() >= this.lastCommitMs + autoCommitInterval) return true
+    return autoCommitThreshold !== null && this.offsets.count() >= autoCommitThreshold
   }
 
   /** Records that programs do not see (markers, aborted ones) are passed by the client without a batch. */

@@ -6,15 +6,16 @@ import * as kafkajs from '../../src/kafkajs/index.ts'
 import { programs } from './programs/index.ts'
 import { naming } from './programs/program.ts'
 
-const TIMEOUT_MS = 60_000
+// A loaded machine takes its time.
+const TIMEOUT_MS = 120_000
 const name = naming()
 let broker: Broker
 
 beforeAll(async () => {
   broker = await Broker.start()
-})
+}, TIMEOUT_MS)
 
-afterAll(() => broker.stop())
+afterAll(() => broker.stop(), TIMEOUT_MS)
 
 for (const [title, program] of Object.entries(programs)) {
   test(title, () => program({ kafkajs, brokers: [broker.bootstrap], hasAuthorizer: false, name }), TIMEOUT_MS)

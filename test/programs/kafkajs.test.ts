@@ -19,7 +19,7 @@ import { interopDescribe, interopTest } from '../support/tools.ts'
 // The adapter's types are its own; that they fit kafkajs' is what test/kafkajs/types shows.
 const kafkajs = original as unknown as KafkaJS
 const SETUP_TIMEOUT_MS = 180_000
-const PROGRAM_TIMEOUT_MS = 120_000
+const PROGRAM_TIMEOUT_MS = 180_000
 const name = naming()
 
 process.env.KAFKAJS_NO_PARTITIONER_WARNING = '1'
@@ -29,7 +29,7 @@ describe('kafkajs itself against Samsa', () => {
 
   beforeAll(async () => {
     broker = await Broker.start()
-  })
+  }, SETUP_TIMEOUT_MS)
   afterAll(() => broker.stop())
 
   for (const [title, program] of Object.entries(programs)) {

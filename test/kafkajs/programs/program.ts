@@ -33,7 +33,8 @@ export function connect({ kafkajs, brokers }: Setting, config: Partial<adapter.K
     clientId: 'program',
     brokers,
     logLevel: kafkajs.logLevel.NOTHING,
-    retry: { initialRetryTime: 20, retries: 3 },
+    connectionTimeout: 30_000,
+    retry: { initialRetryTime: 20, retries: 5 },
     ...config,
   })
 }
@@ -41,7 +42,7 @@ export function connect({ kafkajs, brokers }: Setting, config: Partial<adapter.K
 /** Options with which a consumer of kafkajs does not keep a test waiting. */
 export const QUICK = { maxWaitTimeInMs: 50, heartbeatInterval: 50 } as const
 
-const PATIENCE_MS = 30_000
+const PATIENCE_MS = 60_000
 
 /** Resolves when the condition holds; what makes it hold calls `changed`. */
 export class Awaited {
