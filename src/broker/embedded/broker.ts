@@ -6,6 +6,8 @@
  * that are asked for at once happen one after the other, and none after the first stop.
  */
 import type { Durability } from '../../log/types.ts'
+import { BrokerConfig } from '../../metadata/broker-config.ts'
+import { decodeValue, encodeValue } from '../../metadata/values.ts'
 import { type Logger, silentLogger } from '../../storage/logger.ts'
 import { TimeTravel } from '../../storage/time-travel.ts'
 import { Broker } from '../server.ts'
@@ -20,6 +22,17 @@ const DEFAULTS: Readonly<Record<string, string>> = {
 }
 
 /** How the broker is to be; everything has a default. */
+/**
+ * Settings and metadata values take milliseconds when they are read and written for the first time in a process. That time passes while the module
+ * is loaded, beside everything else that is, and not while a test waits for its broker.
+ */
+function warmUp(): void {
+  new BrokerConfig({ properties: new Map(Object.entries(DEFAULTS)) })
+  decodeValue('defaults', encodeValue(DEFAULTS))
+}
+
+warmUp()
+
 export interface EmbeddedBrokerOptions {
   /** `memory`, the default, keeps everything in the process; `disk` needs `dataDirectory`. */
   readonly storage?: 'memory' | 'disk'
