@@ -1,5 +1,6 @@
 /** What a consumer must do at the edges, against any broker; see scenarios.ts. */
 import assert from 'node:assert/strict'
+import { getEventListeners } from 'node:events'
 import { Admin } from '../../../src/client/admin/admin.ts'
 import type { Message } from '../../../src/client/consumer/message.ts'
 import { KafkaError } from '../../../src/client/errors.ts'
@@ -194,6 +195,42 @@ const membership: Scenario[] = PROTOCOLS.flatMap((groupProtocol): Scenario[] => 
   },
 ])
 
+const fencing: Scenario[] = [
+  {
+    name: 'classic: a static member whose place somebody else has taken is told, and does not take it back',
+    async run(bench) {
+      const topic = await withTopic(bench, 1)
+      const options = { groupId: uniqueName('g'), groupProtocol: 'classic', groupInstanceId: 'one' } as const
+      const first = consumerOf(bench, options)
+      await first.subscribe(topic)
+      await until('the first has the partition', () => first.assignment().length === 1)
+      const reading = failureOf(first.messages().next())
+      const second = consumerOf(bench, options)
+      await second.subscribe(topic)
+      assert.equal((await reading).code, 'FENCED_INSTANCE_ID')
+      await until('the second has it', () => second.assignment().length === 1)
+      await first.close()
+      await second.close()
+    },
+  },
+  {
+    name: 'consumer: the place of a static member that is there is not given to another one',
+    async run(bench) {
+      const topic = await withTopic(bench, 1)
+      const options = { groupId: uniqueName('g'), groupProtocol: 'consumer', groupInstanceId: 'one' } as const
+      const first = consumerOf(bench, options)
+      await first.subscribe(topic)
+      await until('the first has the partition', () => first.assignment().length === 1)
+      const second = consumerOf(bench, options)
+      await second.subscribe(topic)
+      assert.equal((await failureOf(second.messages().next())).code, 'UNRELEASED_INSTANCE_ID')
+      await second.close()
+      assert.equal(first.assignment().length, 1)
+      await first.close()
+    },
+  },
+]
+
 const signals: Scenario[] = [
   {
     name: 'a signal ends whatever waits; what it ended leaves the consumer usable',
@@ -219,8 +256,20 @@ const signals: Scenario[] = [
       }
       for await (const _ of consumer.messages(ended)) assert.fail('a loop with a signal that had fired before')
       await consumer.run({ ...ended, eachMessage: () => assert.fail('nor a handler') })
-      await consumer.subscribe(topic)
-      assert.equal(text((await consumer.messages().next()).value!), 'v0')
+      const { signal } = new AbortController()
+      await consumer.subscribe(topic, { signal })
+      for await (const message of consumer.messages({ signal })) {
+        assert.equal(text(message), 'v0')
+        break
+      }
+      await consumer.commit(null, { signal })
+      await consumer.committed([place], { signal })
+      await consumer.endOffsets([place], { signal })
+      assert.deepEqual(getEventListeners(signal, 'abort'), [])
+      await consumer.unsubscribe({ signal })
+      await consumer.assign([{ ...place, offset: 0, until: 1 }], { signal })
+      await consumer.run({ signal, eachMessage: () => undefined })
+      assert.deepEqual(getEventListeners(signal, 'abort'), [])
       await consumer.close()
     },
   },
@@ -372,4 +421,4 @@ const wire: Scenario[] = [
   },
 ]
 
-export const EDGE_SCENARIOS: readonly Scenario[] = [...membership, ...signals, ...positions, ...wire]
+export const EDGE_SCENARIOS: readonly Scenario[] = [...membership, ...fencing, ...signals, ...positions, ...wire]
