@@ -4,6 +4,7 @@
  */
 import assert from 'node:assert/strict'
 import {
+  Admin,
   avroSerde,
   Consumer,
   type ConsumerOptions,
@@ -74,8 +75,12 @@ function avro(bench: Bench): Serde<Order> {
 
 let topics = 0
 
-function newTopic(): string {
-  return `serdes-${process.pid}-${++topics}`
+/** Created before it is used: whoever waits for a topic to be created on the way gives up some time. */
+async function newTopic(bench: Bench): Promise<string> {
+  const name = `serdes-${process.pid}-${++topics}`
+  const [outcome] = await bench.keep(new Admin({ bootstrap: bench.bootstrap })).createTopics([{ name, partitions: 1 }])
+  assert.equal(outcome?.error, null)
+  return name
 }
 
 /** Produces into a topic of one partition. */
@@ -116,7 +121,7 @@ async function failureOf(action: Promise<unknown>): Promise<KafkaError> {
 }
 
 async function roundTrip(bench: Bench, make: () => Serde<Order>): Promise<void> {
-  const topic = newTopic()
+  const topic = await newTopic(bench)
   const records = ORDERS.map((value, index) => ({ key: `k${index}`, value }))
   await produce(bench, topic, make(), [...records, { key: 'k1', value: null }])
   const messages = await consume(bench, topic, 4, make())
@@ -154,7 +159,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'records of an older schema are read with the new one',
     async run(bench) {
-      const topic = newTopic()
+      const topic = await newTopic(bench)
       await produce(bench, topic, avro(bench), [{ key: 'a', value: { item: 'tea', count: 1 } }])
       const next = { ...AVRO, fields: [...AVRO.fields, { name: 'note', type: 'string', default: 'none' }] }
       const registry = new SchemaRegistry({ url: bench.registry, timeoutMs: 60_000 })
@@ -170,7 +175,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'what no registry wrote, and an id that it does not know, go to the dead-letter topic',
     async run(bench) {
-      const [topic, dead] = [newTopic(), newTopic()]
+      const [topic, dead] = [await newTopic(bench), await newTopic(bench)]
       const serde = avro(bench)
       const good = Buffer.from((await serde.serialize(ORDERS[0] as Order, { topic, field: 'value' })) as Uint8Array)
       const unknown = Buffer.from(good)
@@ -203,7 +208,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'a registry that is down ends the reading as retriable, and puts nothing aside',
     async run(bench) {
-      const topic = newTopic()
+      const topic = await newTopic(bench)
       await produce(bench, topic, avro(bench), [{ key: 'a', value: ORDERS[0] as Order }])
       const down = new SchemaRegistry({ url: NOBODY, retries: 1, retry: { backoffMs: 1, backoffMaxMs: 1 } })
       let putAside = 0
@@ -221,7 +226,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'a record that no registry answered for is refused as retriable, and may be sent again',
     async run(bench) {
-      const topic = newTopic()
+      const topic = await newTopic(bench)
       let isDown = true
       const registry = new SchemaRegistry({
         url: bench.registry,
@@ -239,7 +244,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'a schema id in a header',
     async run(bench) {
-      const topic = newTopic()
+      const topic = await newTopic(bench)
       const registry = new SchemaRegistry({ url: bench.registry, timeoutMs: 60_000 })
       const serde = avro(bench)
       const framed = (await serde.serialize(ORDERS[1] as Order, { topic, field: 'value' })) as Buffer
@@ -255,7 +260,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'a value that does not fit its Standard Schema, on both sides',
     async run(bench) {
-      const topic = newTopic()
+      const topic = await newTopic(bench)
       const schema: StandardSchema<Order> = {
         '~standard': {
           version: 1,
@@ -283,7 +288,7 @@ export const SERDE_SCENARIOS: readonly Scenario[] = [
   {
     name: 'keys have schemas of their own',
     async run(bench) {
-      const topic = newTopic()
+      const topic = await newTopic(bench)
       const registry = new SchemaRegistry({ url: bench.registry, timeoutMs: 60_000 })
       const serdes = {
         key: avroSerde<string>({ registry, schema: '"string"' }),
