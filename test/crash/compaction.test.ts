@@ -1,6 +1,7 @@
 /**
- * The broker is killed with SIGKILL again and again while a compacted topic and the offsets topic are written to and compacted without a
- * pause. After every start each key has the last value that was acknowledged, or one sent later, and so has the group's offset.
+ * The broker is killed with SIGKILL again and again while a compacted topic and the offsets topic are written to, in transactions and without,
+ * and compacted without a pause. After every start each key has the last value that was acknowledged, or one sent later, and so has the
+ * group's offset; what was aborted is not there.
  * SAMSA_CRASH_ROUNDS lengthens a run.
  */
 import { afterAll, expect, test } from 'bun:test'
@@ -15,6 +16,7 @@ import { buildBatch } from '../../src/records/batch.ts'
 import { nextOffsetAfter, readRecords } from '../support/fetched-records.ts'
 import { type SamsaProcess, startSamsaWith } from '../support/samsa-process.ts'
 import { committedOffset, createTopic, findCoordinator } from './crash-clients.ts'
+import { endOffset, TransactionSession } from './transaction-session.ts'
 
 const ROUNDS = Number(process.env.SAMSA_CRASH_ROUNDS ?? 2)
 const TOPIC = 'compacted'
@@ -22,6 +24,11 @@ const GROUP = 'group'
 const KEYS = 12
 const VALUE_BYTES = 16_000
 const METADATA = 'm'.repeat(4000)
+const TRANSACTIONAL_ID = 'writer'
+const TRANSACTION_TIMEOUT_MS = 60_000
+/** Every so many writes one is a transaction, and every other transaction is aborted. */
+const TRANSACTION_EVERY = 5
+const POLL_MS = 20
 /** Between two kills so much is done, so that several cleanings fall in between. */
 const WRITES_PER_ROUND = 350
 /** Only ends what hangs. */
@@ -37,11 +44,36 @@ afterAll(async () => {
 class Writer {
   /** By key: the highest number acknowledged. */
   readonly acknowledged = new Map<number, number>()
+  /** Numbers of values whose transaction was not to be committed. */
+  readonly aborted = new Set<number>()
   sent = 0
   committed = -1
+  #session: TransactionSession | null = null
+
+  /** Whatever the last session left open is aborted. */
+  async begin(connection: Connection): Promise<void> {
+    const options = { isNew: true, timeoutMs: TRANSACTION_TIMEOUT_MS }
+    this.#session = await TransactionSession.open(connection, TRANSACTIONAL_ID, options)
+    const end = await endOffset(connection, TOPIC, 0, 0)
+    while ((await endOffset(connection, TOPIC, 0, 1)) < end) await Bun.sleep(POLL_MS)
+  }
 
   async write(connection: Connection): Promise<void> {
     const number = this.sent++
+    if (number % TRANSACTION_EVERY === 0) await this.#writeInTransaction(number)
+    else await this.#writeAlone(connection, number)
+  }
+
+  async #writeInTransaction(number: number): Promise<void> {
+    const isCommitted = (number / TRANSACTION_EVERY) % 2 === 0
+    if (!isCommitted) this.aborted.add(number)
+    const value = `${number} `.repeat(VALUE_BYTES).slice(0, VALUE_BYTES)
+    await this.#session!.write(TOPIC, 0, [value], `key${number % KEYS}`)
+    await this.#session!.end(isCommitted)
+    if (isCommitted) this.acknowledged.set(number % KEYS, number)
+  }
+
+  async #writeAlone(connection: Connection, number: number): Promise<void> {
     const key = number % KEYS
     const value = Buffer.alloc(VALUE_BYTES, `${number} `)
     const records = [{ timestamp: Date.now(), key: Buffer.from(`key${key}`), value }]
@@ -71,6 +103,7 @@ class Writer {
       const found = last.get(`key${key}`) ?? -1
       expect(found, `key${key} was acknowledged at ${number}`).toBeGreaterThanOrEqual(number)
       expect((found - key) % KEYS).toBe(0)
+      expect(this.aborted.has(found), `key${key} has ${found}, which was aborted`).toBe(false)
     }
     await findCoordinator(connection, GROUP)
     expect(await committedOffset(connection, GROUP, TOPIC)).toBeGreaterThanOrEqual(this.committed)
@@ -84,13 +117,13 @@ async function lastNumbers(connection: Connection): Promise<Map<string, number>>
     const answer = await connection.send(
       FetchRequest,
       FetchResponse,
-      { maxWaitMs: 0, minBytes: 0, topics: [{ topic: TOPIC, partitions }], forgottenTopicsData: [] },
+      { maxWaitMs: 0, minBytes: 0, isolationLevel: 1, topics: [{ topic: TOPIC, partitions }], forgottenTopicsData: [] },
       { version: 11 },
     )
     const row = answer.responses[0]!.partitions[0]!
     expect(row.errorCode).toBe(0)
     const bytes = Buffer.concat(row.records ?? [])
-    for (const { key, value } of readRecords(bytes, fetchOffset, null)) {
+    for (const { key, value } of readRecords(bytes, fetchOffset, row.abortedTransactions ?? [])) {
       last.set(String(key), Number.parseInt(String(value), 10))
     }
     fetchOffset = nextOffsetAfter(bytes, fetchOffset)
@@ -125,6 +158,7 @@ test.each(['os', 'fsync'])(
     let connection = await connect(running)
     await createTopic(connection, TOPIC, 1, { 'cleanup.policy': 'compact', 'segment.bytes': '1048576' })
     await findCoordinator(connection, GROUP)
+    await writer.begin(connection)
     for (let round = 0; round < ROUNDS; round++) {
       // Something is compacted in every round, and is again when the process dies.
       for (let index = 0; index < WRITES_PER_ROUND || !/Compacted a log/.test(running.child.stderr); index++) {
@@ -140,6 +174,7 @@ test.each(['os', 'fsync'])(
       running = await start(durability)
       broker = running
       connection = await connect(running)
+      await writer.begin(connection)
       await writer.check(connection)
     }
     connection.close()

@@ -108,7 +108,8 @@ export class TransactionSession {
     return session
   }
 
-  async write(topic: string, partition: number, values: readonly string[]): Promise<void> {
+  /** `key`: of all of them. */
+  async write(topic: string, partition: number, values: readonly string[], key: string | null = null): Promise<void> {
     const name = `${topic}-${partition}`
     const { transactionalId } = this
     if (!this.#isNew && !this.#added.has(name)) {
@@ -129,7 +130,8 @@ export class TransactionSession {
       this.#added.add(name)
     }
     const baseSequence = this.#sequences.get(name) ?? 0
-    const records = values.map((value) => ({ timestamp: Date.now(), key: null, value: Buffer.from(value) }))
+    const keyBytes = key === null ? null : Buffer.from(key)
+    const records = values.map((value) => ({ timestamp: Date.now(), key: keyBytes, value: Buffer.from(value) }))
     const call = [ProduceRequest, ProduceResponse, this.#isNew ? 12 : 9] as const
     const build = () => buildBatch({ ...this.#producer, baseSequence, isTransactional: true, records })
     const topicData = [{ name: topic, partitionData: [{ index: partition, records: [build()] }] }]
