@@ -14,7 +14,7 @@ import { serveMetadata } from './fake-metadata.ts'
 import { serveLogs } from './model-log.ts'
 
 // Nothing here waits for time; a busy machine does.
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 async function failureOf(promise: Promise<unknown>): Promise<KafkaError> {
   try {

@@ -12,7 +12,7 @@ import { Child } from '../../support/child-process.ts'
 import { nodeProgram } from '../../support/node-program.ts'
 
 // Nothing here waits for time; a busy machine does.
-setDefaultTimeout(60_000)
+setDefaultTimeout(180_000)
 
 const topic = 'orders'
 const exporter = new InMemorySpanExporter()
