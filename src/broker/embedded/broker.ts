@@ -21,7 +21,6 @@ const DEFAULTS: Readonly<Record<string, string>> = {
   'share.coordinator.state.topic.num.partitions': '1',
 }
 
-/** How the broker is to be; everything has a default. */
 /**
  * Settings and metadata values take milliseconds when they are read and written for the first time in a process. That time passes while the module
  * is loaded, beside everything else that is, and not while a test waits for its broker.
@@ -33,6 +32,7 @@ function warmUp(): void {
 
 warmUp()
 
+/** How the broker is to be; everything has a default. */
 export interface EmbeddedBrokerOptions {
   /** `memory`, the default, keeps everything in the process; `disk` needs `dataDirectory`. */
   readonly storage?: 'memory' | 'disk'
