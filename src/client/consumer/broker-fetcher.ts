@@ -41,8 +41,13 @@ export interface FetchOwner<V, K> {
 
 /** From this version on, Fetch names topics by id. */
 const FIRST_FETCH_BY_ID = 13
-/** The long poll while partitions wait for memory: they shall not wait for others that have nothing to say. */
+/**
+ * The first long poll while partitions wait for memory: they shall not wait for others that have nothing to say. Doubled each time, so
+ * that a slow handler does not make the client ask all the time; what it has waiting lasts the longer.
+ */
 const SHORT_WAIT_MS = 20
+/** Beyond that any long poll is shorter. */
+const HELD_DOUBLINGS_MAX = 20
 const CLOSE_SESSION_MS = 1_000
 /** The next request begins a new session. */
 const SESSION_ERRORS = new Set<number>([
@@ -62,6 +67,8 @@ export class BrokerFetcher<V, K> {
   private woken = false
   private stopped = false
   private failures = 0
+  /** Long polls in a row during which partitions waited for memory. */
+  private heldPolls = 0
   private byIds = false
   private readonly ended: Promise<void>
 
@@ -159,7 +166,8 @@ export class BrokerFetcher<V, K> {
     const asked = new Map<string, Asked<V, K>>()
     const wanted = partitions.map((state) => this.want(state, byIds, asked))
     const { sessionId, sessionEpoch, named, forgotten } = this.session.next(wanted)
-    const maxWaitMs = held ? Math.min(SHORT_WAIT_MS, fetch.maxWaitMs) : fetch.maxWaitMs
+    const maxWaitMs = held ? Math.min(SHORT_WAIT_MS * 2 ** this.heldPolls, fetch.maxWaitMs) : fetch.maxWaitMs
+    this.heldPolls = held ? Math.min(this.heldPolls + 1, HELD_DOUBLINGS_MAX) : 0
     const answer = await connection.send(
       FetchRequest,
       FetchResponse,
