@@ -7,7 +7,7 @@ import { History } from './history.ts'
 
 const SEED = process.env.SAMSA_SIM_SEED
 const FIRST = Number(SEED ?? process.env.SAMSA_SIM_FIRST ?? 1)
-const COUNT = SEED === undefined ? Number(process.env.SAMSA_SIM_HISTORIES ?? 100) : 1
+const COUNT = SEED === undefined ? Number(process.env.SAMSA_SIM_HISTORIES ?? 60) : 1
 const STEPS = Number(process.env.SAMSA_SIM_STEPS ?? 400)
 const LINES_SHOWN = 150
 
