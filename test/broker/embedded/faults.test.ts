@@ -24,7 +24,7 @@ async function answersTo({ port }: Broker, requests: Buffer): Promise<Buffer> {
   const socket: Socket = connect(port, '127.0.0.1')
   open.push({ stop: () => socket.destroy() })
   const chunks: Buffer[] = []
-  socket.on('data', (chunk) => chunks.push(chunk))
+  socket.on('data', (chunk: Buffer) => chunks.push(chunk))
   const ended = new Promise<void>((resolve, reject) => {
     socket.once('end', resolve)
     socket.once('error', reject)
