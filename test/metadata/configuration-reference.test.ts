@@ -19,7 +19,7 @@ const NOT_USING = /^metadata\/(config-definitions\/|config-effects|config-descri
 
 /** Here they are only held against each other, put into a property's default, or meant for other programs. */
 const NO_EFFECT_BY =
-  /^(metadata\/(config-alter|config-relations|internal-topics|topic-settings|kafka-log\/)|lab\/|client\/)/
+  /^(metadata\/(config-alter|config-relations|internal-topics|topic-settings|kafka-log\/)|lab\/|client\/|cli\/profile\/)/
 
 /** Names and where they are read. */
 function usedNames(): Map<string, string[]> {
