@@ -124,12 +124,15 @@ export class SqliteMetadataStore implements MetadataStore {
 
   async transact(transaction: StoreTransaction): Promise<TransactResult> {
     checkTransaction(transaction)
-    return this.#operation(() => {
-      const result = this.#inTransaction(() => this.#apply(transaction))
+    const result = this.#operation(() => {
+      const applied = this.#inTransaction(() => this.#apply(transaction))
       // Also after a refusal: whoever tries again then sees what stood in the way.
       this.#catchUp()
-      return result
+      return applied
     })
+    // It waited for the device. Who writes thousands, one after the other, must not keep everybody else waiting for all of them.
+    await new Promise<void>((resolve) => this.#timers.endOfTurn(resolve))
+    return result
   }
 
   watch(prefix: string, fromRevision: number, listener: WatchListener): () => void {

@@ -4,11 +4,11 @@ import { join } from 'node:path'
 import { METADATA_FILE, SqliteMetadataStore } from '../../src/metadata/store-sqlite.ts'
 import { ManualClock } from '../../src/storage/clock-manual.ts'
 import { silentLogger } from '../../src/storage/logger.ts'
-import { ManualTimers } from '../../src/storage/timers-manual.ts'
+import { ManualTime } from './manual-time.ts'
 
 const folder = process.argv[2]!
 const clock = new ManualClock()
-const timers = new ManualTimers(clock)
+const timers = new ManualTime(clock)
 const path = join(folder, METADATA_FILE)
 const open = () => new SqliteMetadataStore({ path, clock, timers, logger: silentLogger, exclusive: true })
 const value = new Uint8Array(500)

@@ -5,7 +5,7 @@ import { join } from 'node:path'
 import { SqliteMetadataStore } from '../../src/metadata/store-sqlite.ts'
 import { ManualClock } from '../../src/storage/clock-manual.ts'
 import { silentLogger } from '../../src/storage/logger.ts'
-import { ManualTimers } from '../../src/storage/timers-manual.ts'
+import { ManualTime } from './manual-time.ts'
 
 const PROGRAM = new URL('./counting-process.ts', import.meta.url).pathname
 
@@ -16,7 +16,7 @@ test('processes that change one key by compare-and-set lose no change', async ()
     const counters = [1, 2, 3].map(() => Bun.spawn([process.execPath, PROGRAM, path, '100'], { stderr: 'inherit' }))
     expect(await Promise.all(counters.map((counter) => counter.exited))).toEqual([0, 0, 0])
     const clock = new ManualClock()
-    const store = new SqliteMetadataStore({ path, clock, timers: new ManualTimers(clock), logger: silentLogger })
+    const store = new SqliteMetadataStore({ path, clock, timers: new ManualTime(clock), logger: silentLogger })
     const entry = await store.get('counter')
     expect(new TextDecoder().decode(entry?.value)).toBe('300')
     expect(entry?.revision).toBe(300)

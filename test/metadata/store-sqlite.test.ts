@@ -7,19 +7,19 @@ import { MetadataStoreError, type StoreChanges } from '../../src/metadata/store.
 import { METADATA_FILE, SqliteMetadataStore, type SqliteStoreOptions } from '../../src/metadata/store-sqlite.ts'
 import { ManualClock } from '../../src/storage/clock-manual.ts'
 import { silentLogger } from '../../src/storage/logger.ts'
-import { ManualTimers } from '../../src/storage/timers-manual.ts'
+import { ManualTime } from './manual-time.ts'
 import { storeContract } from './store-contract.ts'
 
 let directory = ''
 let path = ''
 let clock = new ManualClock()
-let timers = new ManualTimers(clock)
+let timers = new ManualTime(clock)
 
 function prepare(): void {
   directory = mkdtempSync(join(tmpdir(), 'samsa-metadata-'))
   path = join(directory, METADATA_FILE)
   clock = new ManualClock()
-  timers = new ManualTimers(clock)
+  timers = new ManualTime(clock)
 }
 
 function open(options: Partial<SqliteStoreOptions> = {}): SqliteMetadataStore {
@@ -104,6 +104,22 @@ describe('a file that one process has to itself', () => {
     expect(stdout.toString()).toBe('0 left\n')
   })
 
+  test('others have their turn between two writes of one who writes thousands', async () => {
+    const store = open({ exclusive: true })
+    let turns = 0
+    let isWriting = true
+    const count = (): void => {
+      turns++
+      if (isWriting) setImmediate(count)
+    }
+    setImmediate(count)
+    for (let index = 0; index < 20; index++)
+      await store.transact({ puts: [{ key: `key ${index}`, value: value('x') }] })
+    isWriting = false
+    expect(turns).toBeGreaterThanOrEqual(19)
+    store.close()
+  })
+
   test('nobody else gets in', () => {
     const store = open({ exclusive: true })
     const other = new Database(path)
@@ -178,7 +194,7 @@ describe('two processes with one file', () => {
   test('the other one sees a change at its next look', async () => {
     const ours = open({ pollIntervalMs: 100 })
     // Its own timers: nobody polls for it but the test.
-    const theirs = open({ timers: new ManualTimers(clock) })
+    const theirs = open({ timers: new ManualTime(clock) })
     const batches: StoreChanges[] = []
     ours.watch('', 0, (changes) => batches.push(changes))
     await theirs.transact({ puts: [{ key: 'a', value: value('1') }] })
@@ -193,7 +209,7 @@ describe('two processes with one file', () => {
 
   test('a refused transaction brings what stood in its way', async () => {
     const ours = open()
-    const theirs = open({ timers: new ManualTimers(clock) })
+    const theirs = open({ timers: new ManualTime(clock) })
     const batches: StoreChanges[] = []
     ours.watch('', 0, (changes) => batches.push(changes))
     await theirs.transact({ puts: [{ key: 'a', value: value('1') }] })
@@ -209,7 +225,7 @@ describe('two processes with one file', () => {
 
   test('own and foreign changes come in the order of their revisions', async () => {
     const ours = open()
-    const theirs = open({ timers: new ManualTimers(clock) })
+    const theirs = open({ timers: new ManualTime(clock) })
     const revisions: number[] = []
     ours.watch('', 0, ({ changes }) => revisions.push(...changes.map(({ revision }) => revision)))
     for (const [index, store] of [theirs, ours, theirs, theirs, ours].entries()) {
@@ -221,7 +237,7 @@ describe('two processes with one file', () => {
   })
 
   test('one process ends the lease that another one let run out', async () => {
-    const theirs = open({ timers: new ManualTimers(clock) })
+    const theirs = open({ timers: new ManualTime(clock) })
     const lease = await theirs.grantLease(1000)
     await theirs.transact({ puts: [{ key: 'alive', value: value('x'), lease }] })
     theirs.close()
