@@ -2,7 +2,7 @@
 import { beforeAll, describe, expect, test } from 'bun:test'
 import { readdirSync, readFileSync } from 'node:fs'
 import { join } from 'node:path'
-import { generateReference, REFERENCE_FOLDER, type Reference } from '../../tools/reference/generate.ts'
+import { generateReference, REFERENCE_FOLDER, type Reference } from '../docs/reference/generate.ts'
 
 const TIMEOUT_MS = 120_000
 

@@ -8,7 +8,7 @@ import { join } from 'node:path'
 import { type Node, SyntaxKind } from 'typescript/unstable/ast'
 import { API, type Checker, type NodeHandle, type Project, type Symbol as TypeSymbol } from 'typescript/unstable/async'
 
-export const ROOT = join(import.meta.dir, '../..')
+export const ROOT = join(import.meta.dir, '../../..')
 
 export interface ExportedName {
   readonly name: string
