@@ -16,7 +16,7 @@ import { formatHostPort, type HostPort } from './address.ts'
 import { unlessAborted } from './call.ts'
 import { Connection, type RequestObserver, type SecurityOptions } from './connection.ts'
 import { brokerError, isConnectionLoss, KafkaError } from './errors.ts'
-import { backoffMs, DEFAULT_RETRY, type RetryPolicy, retrying, sleep } from './retry.ts'
+import { backoffMs, type RetryPolicy, retrying, retryPolicy, sleep } from './retry.ts'
 
 export interface ClusterOptions extends SecurityOptions {
   readonly bootstrap: readonly HostPort[]
@@ -29,7 +29,7 @@ export interface ClusterOptions extends SecurityOptions {
   /** After this time what is known of a topic is asked anew at its next use, milliseconds. Default 300,000. */
   readonly metadataMaxAgeMs?: number
   /** Pauses between attempts. Default 100 to 1,000 ms. */
-  readonly retry?: RetryPolicy
+  readonly retry?: Partial<RetryPolicy>
   /** Told after every request. */
   readonly observer?: RequestObserver
 }
@@ -96,7 +96,7 @@ export class Cluster {
     this.options = options
     this.clientId = options.clientId ?? 'samsa'
     this.timeoutMs = options.timeoutMs ?? DEFAULT_TIMEOUT_MS
-    this.retry = options.retry ?? DEFAULT_RETRY
+    this.retry = retryPolicy(options.retry)
   }
 
   /** Resolves when one of the bootstrap brokers answered. */

@@ -12,7 +12,13 @@ export interface RetryPolicy {
   readonly backoffMaxMs: number
 }
 
-export const DEFAULT_RETRY: RetryPolicy = { backoffMs: 100, backoffMaxMs: 1_000 }
+const DEFAULT_RETRY: RetryPolicy = { backoffMs: 100, backoffMaxMs: 1_000 }
+
+/** What was left out takes its default; the longest wait is never below the first. */
+export function retryPolicy(given: Partial<RetryPolicy> = {}): RetryPolicy {
+  const { backoffMs = DEFAULT_RETRY.backoffMs, backoffMaxMs = DEFAULT_RETRY.backoffMaxMs } = given
+  return { backoffMs, backoffMaxMs: Math.max(backoffMs, backoffMaxMs) }
+}
 
 const JITTER = 0.2
 const EXPONENT_MAX = 16

@@ -6,7 +6,7 @@ import type { Cluster, ClusterOptions } from '../cluster.ts'
 import type { SecurityOptions } from '../connection.ts'
 import { KafkaError } from '../errors.ts'
 import type { ClientHooks } from '../observe/hooks.ts'
-import { DEFAULT_RETRY, type RetryPolicy } from '../retry.ts'
+import { type RetryPolicy, retryPolicy } from '../retry.ts'
 import { defaultSerializer } from '../serdes/default-serializer.ts'
 import type { Bytes, SerdePair, Serializer } from '../serdes/serde.ts'
 import type { Compression } from './batch.ts'
@@ -54,7 +54,7 @@ export interface ProducerOptions<V = Bytes, K = Bytes> extends SecurityOptions {
   /** Requests under way per broker. Default 5, which is also the most that idempotence allows. */
   readonly maxInFlight?: number
   /** Pauses between attempts. Default 100 to 1,000 ms. */
-  readonly retry?: RetryPolicy
+  readonly retry?: Partial<RetryPolicy>
   /** Default 'murmur2'. */
   readonly partitioner?: Partitioner
   /** Let the broker create topics, if it is configured to. Default true. */
@@ -119,7 +119,7 @@ export function resolveOptions<V, K>(options: ProducerOptions<V, K>): ResolvedOp
     maxInFlight,
     // Without sequences a later batch could overtake an earlier one that has to be repeated.
     maxInFlightPerPartition: idempotence ? maxInFlight : 1,
-    retry: options.retry ?? DEFAULT_RETRY,
+    retry: retryPolicy(options.retry),
     partitioner: options.partitioner ?? 'murmur2',
     createTopics: options.createTopics ?? true,
   }

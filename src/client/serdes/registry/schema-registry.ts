@@ -6,7 +6,7 @@
  * request, which goes on when one of them gives up.
  */
 import { abortedError, KafkaError } from '../../errors.ts'
-import type { RetryPolicy } from '../../retry.ts'
+import { type RetryPolicy, retryPolicy } from '../../retry.ts'
 import {
   flagOf,
   numberListOf,
@@ -39,7 +39,7 @@ import type {
 const DEPENDENCIES_MAX = 1_000
 const DEFAULT_TIMEOUT_MS = 10_000
 const DEFAULT_RETRIES = 5
-const DEFAULT_RETRY: RetryPolicy = { backoffMs: 100, backoffMaxMs: 2_000 }
+const DEFAULT_RETRY = { backoffMs: 100, backoffMaxMs: 2_000 }
 const DEFAULT_CACHE_MAX = 1_000
 const DEFAULT_LATEST_MAX_AGE_MS = 300_000
 
@@ -56,7 +56,7 @@ export interface SchemaRegistryOptions {
   /** How often all addresses are tried again when none of them answers. Default 5. */
   readonly retries?: number
   /** The waits between; doubled each time, spread at random. Default 100 to 2,000 ms. */
-  readonly retry?: RetryPolicy
+  readonly retry?: Partial<RetryPolicy>
   /** Schemas and ids that are kept, each. Default 1,000. */
   readonly cacheMax?: number
   /** How long the latest version of a subject counts as the latest, milliseconds. Default 300,000. */
@@ -113,7 +113,7 @@ export class SchemaRegistry {
       headers: options.headers ?? {},
       timeoutMs: options.timeoutMs ?? DEFAULT_TIMEOUT_MS,
       retries: options.retries ?? DEFAULT_RETRIES,
-      retry: options.retry ?? DEFAULT_RETRY,
+      retry: retryPolicy({ ...DEFAULT_RETRY, ...options.retry }),
       fetch: options.fetch ?? ((url, init) => fetch(url, init)),
     })
     this.byId = new LoadingCache({ entriesMax })
