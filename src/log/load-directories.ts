@@ -157,6 +157,6 @@ function keepTheTopics(first: PlacedLog, second: PlacedLog, host: LoadHost): voi
 
 function keep(kept: PlacedLog, gone: PlacedLog, { logs }: LoadHost): void {
   logs.put(kept.log, kept.directory)
-  gone.directory.logs.delete(gone.log)
+  gone.directory.leave(gone.log)
   gone.log.close()
 }

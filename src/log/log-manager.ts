@@ -377,7 +377,7 @@ export class LogManager {
     const { log, directory } = held
     this.#moves.cancel(log)
     this.#logs.remove(log)
-    directory.logs.delete(log)
+    directory.leave(log)
     log.close()
     this.#scheduleCheckpoint(this.#options.clock.now())
     try {
@@ -453,7 +453,7 @@ export class LogManager {
   }
 
   #relocated({ log, source, target }: LogMove, oldFolder: string): string | null {
-    source.logs.delete(log)
+    source.leave(log)
     target.logs.add(log)
     this.#logs.put(log, target)
     this.#scheduleCheckpoint(this.#options.clock.now())

@@ -74,6 +74,13 @@ export class ServedDirectory {
   #hasFailedLoads = false
   /** Where the logs begin that could not be loaded: what was deleted of them stays so. By folder name. */
   readonly #unservedStarts = new Map<string, OffsetEntry>()
+  /**
+   * Folder names that the checkpoint files may speak of without meaning a log that is here now: of deleted partitions, and of those that have
+   * moved away. A partition of that name that is made anew would begin there after a crash: its first records would count as deleted, or as
+   * durable. With the number of its entry.
+   */
+  readonly #formerNames = new Map<string, number>()
+  #formerCount = 0
   #isProbing = false
   #isOffline = false
 
@@ -87,6 +94,10 @@ export class ServedDirectory {
     this.folder = folder
     this.path = folder.path
     folder.forgetCleanStop()
+    const { recoveryPoints, logStarts, highWatermarks, cleanedOffsets } = folder
+    for (const offsets of [recoveryPoints, logStarts, highWatermarks, cleanedOffsets]) {
+      for (const name of offsets?.keys() ?? []) this.#formerNames.set(name, this.#formerCount++)
+    }
     this.services = {
       ...shared,
       gate: folder.gate,
@@ -128,6 +139,12 @@ export class ServedDirectory {
     }
   }
 
+  /** The log is deleted, or lies in another data folder from now on. */
+  leave(log: Log): void {
+    this.logs.delete(log)
+    this.#formerNames.set(log.name, this.#formerCount++)
+  }
+
   /** The partition is gone, and with it a folder of it that is not served: whoever makes it anew must not find that in its place. */
   retireUnserved(topic: string, partition: number): void {
     const name = partitionFolderName(topic, partition)
@@ -135,7 +152,7 @@ export class ServedDirectory {
     this.#unservedStarts.delete(name)
     for (const log of this.logs) {
       if (log.name !== name) continue
-      this.logs.delete(log)
+      this.leave(log)
       log.close()
     }
     const { random, removeLater } = this.services
@@ -160,6 +177,7 @@ export class ServedDirectory {
     const config = this.#options.configFor(topic)
     // Segments of another log would become this one's at the next start.
     if (this.#disk.exists(directory)) throw new DiskError('EEXIST', directory, `${directory} is in the way`)
+    this.#forgetFormer(partitionFolderName(topic, partition))
     try {
       this.#disk.makeDirectory(directory)
       this.#disk.writeNew(`${directory}/${PARTITION_METADATA_FILE}`, formatPartitionMetadata(topicId))
@@ -177,6 +195,15 @@ export class ServedDirectory {
       this.#disk.remove(directory, { recursive: true })
       throw error
     }
+  }
+
+  /** Takes out of the checkpoint files what they say of another log of that name. Throws a DiskError. */
+  #forgetFormer(name: string): void {
+    if (!this.#formerNames.has(name)) return
+    for (const [file, entriesNow] of CHECKPOINT_FILES) {
+      this.folder.saveOffsetsNow(file, this.#entriesFor(file, entriesNow))
+    }
+    this.#formerNames.clear()
   }
 
   #emptyLog(state: NewLog & { readonly directory: string; readonly config: LogConfig }): Log {
@@ -225,10 +252,12 @@ export class ServedDirectory {
   }
 
   async #saveOffsets(): Promise<void> {
+    const former = [...this.#formerNames]
     for (const [file, entriesNow] of CHECKPOINT_FILES) {
       if (this.#isOffline) return
       await this.folder.saveOffsets(file, this.#entriesFor(file, entriesNow))
     }
+    for (const [name, entry] of former) if (this.#formerNames.get(name) === entry) this.#formerNames.delete(name)
   }
 
   #entriesFor(file: string, entriesNow: (logs: readonly Log[]) => OffsetEntry[]): OffsetEntry[] {

@@ -518,3 +518,44 @@ describe('few open files', () => {
     expect(world.log().logEndOffset).toBe(2)
   })
 })
+
+describe('a partition that is made anew', () => {
+  /** It had records, some of them were deleted, and the checkpoint files say so. */
+  async function former(world: World): Promise<void> {
+    const log = world.log()
+    for (let count = 0; count < 5; count++) appendNow(world, log)
+    expect(log.deleteRecordsTo(3)).toBe(ErrorCode.NONE)
+    await world.manager.checkpoint()
+    expect(text(world, 'log-start-offset-checkpoint')).toContain('events 0 3')
+    expect(text(world, 'recovery-point-offset-checkpoint')).toContain('events 0 5')
+  }
+
+  function expectFresh(world: World): void {
+    const log = world.manager.get('events', 0)!
+    expect(log.topicId).toBe(OTHER_ID)
+    expect(log).toMatchObject({ logStartOffset: 0, logEndOffset: 1 })
+  }
+
+  function anew(world: World): void {
+    const log = world.manager.create({ topic: 'events', topicId: OTHER_ID, partition: 0 })
+    expect(text(world, 'recovery-point-offset-checkpoint')).not.toContain('events 0 5')
+    appendNow(world, log)
+  }
+
+  test('has none of the offsets of the one before, though the process dies at once', async () => {
+    const world = await World.open()
+    await former(world)
+    world.manager.delete('events', 0)
+    anew(world)
+    expectFresh(await world.kill())
+  })
+
+  test('nor if it is made after a kill that followed the deletion', async () => {
+    const world = await World.open()
+    await former(world)
+    world.manager.delete('events', 0)
+    const next = await world.kill()
+    anew(next)
+    expectFresh(await next.kill())
+  })
+})
