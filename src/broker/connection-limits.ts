@@ -72,7 +72,7 @@ export class ConnectionLimits {
   #paced(): Admission {
     const limit = this.#config.number('max.connection.creation.rate')
     if (limit >= NO_LIMIT) return OPEN
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     this.#rate.record(1, nowMs)
     const perSecond = this.#rate.measure(nowMs)
     if (perSecond <= limit) return OPEN

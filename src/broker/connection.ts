@@ -68,6 +68,8 @@ export interface ConnectionHost {
   readonly timers: Timers
   readonly maxRequestBytes: number
   nowMs(): number
+  /** For how long something has lasted: the wall clock may jump, and a peer is not idle for that. */
+  monotonicMs(): number
   /** Calls `flush` of the connection at the end of this turn. */
   flushLater(connection: Connection): void
   closed(connection: Connection): void
@@ -123,7 +125,7 @@ export class Connection implements BudgetMember, QueueOwner {
     this.peer = `${address}:${socket.remotePort ?? 0}`
     this.localAddress = plainAddress(socket.localAddress)
     this.localPort = socket.localPort
-    this.lastActiveMs = host.nowMs()
+    this.lastActiveMs = host.monotonicMs()
     this.#frames = new FrameReader(host.maxRequestBytes)
   }
 
@@ -144,8 +146,7 @@ export class Connection implements BudgetMember, QueueOwner {
 
   onData(chunk: Buffer): void {
     if (this.#state !== 'open') return
-    const nowMs = this.#host.nowMs()
-    this.lastActiveMs = nowMs
+    this.lastActiveMs = this.#host.monotonicMs()
     this.#took(chunk.length)
     const received = ReceivedChunk.of(chunk, FREED_CHUNK_BYTES_MIN)
     try {
@@ -215,7 +216,7 @@ export class Connection implements BudgetMember, QueueOwner {
 
   onDrain(): void {
     if (this.#state === 'closed') return
-    this.lastActiveMs = this.#host.nowMs()
+    this.lastActiveMs = this.#host.monotonicMs()
     this.flush()
   }
 

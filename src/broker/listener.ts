@@ -145,6 +145,10 @@ export class Listener implements ConnectionHost {
     return this.#clock.now()
   }
 
+  monotonicMs(): number {
+    return this.#clock.monotonic()
+  }
+
   flushLater(connection: Connection): void {
     this.#toFlush.push(connection)
     if (this.#toFlush.length === 1) queueMicrotask(this.#flushAll)
@@ -251,7 +255,7 @@ export class Listener implements ConnectionHost {
   }
 
   #sweep(): void {
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     this.budget.sweep(nowMs)
     if (this.#maxIdleMs < 0) return
     for (const connection of [...this.#connections]) {

@@ -1,8 +1,9 @@
 /**
- * What a quota counts with: a rate over a few windows of time, and a bucket of tokens. Pure; the time is an argument. Both count as
- * Kafka's metrics do, so that a client is throttled for as long as Kafka would.
+ * What a quota counts with: a rate over a few windows of time, and a bucket of tokens. Pure; the time is an argument, of a clock that only
+ * grows: with one that was set back by an hour a window would last for an hour, and a bucket owe an hour of tokens. Both count as Kafka's
+ * metrics do, so that a client is throttled for as long as Kafka would.
  *
- * What must hold: memory is a fixed number of windows; a clock that jumps back only makes a window last longer.
+ * What must hold: memory is a fixed number of windows.
  */
 
 interface Window {

@@ -2,8 +2,8 @@
  * Enforces client quotas: says for how long an answer's client must hold back, and which topic requests are refused. The connection
  * mutes itself for that time (KIP-219). The limits are those of metadata/client-quotas.ts.
  *
- * What must hold: without any quota nothing is counted and no clock is read; the counters of clients that are gone are dropped
- * (QUOTA_COUNTERS_MAX).
+ * What must hold: without any quota nothing is counted and no clock is read; a wall clock that jumps throttles nobody; the counters of
+ * clients that are gone are dropped (QUOTA_COUNTERS_MAX).
  *
  * A byte rate that is exceeded costs (rate - limit) / limit times the span it was measured over: after that time it is met again.
  */
@@ -106,7 +106,7 @@ export class Quotas implements Throttle {
     if (!this.#limits.has('controller_mutation_rate')) return true
     const found = this.#limits.limitOf('controller_mutation_rate', userOf(context), context.clientId ?? '')
     if (found === null) return true
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     const bucket = this.#bucketOf(found.bucket)
     const overdrawn = bucket.tokens(found.limit, nowMs) < 0
     if (!(strict && overdrawn)) bucket.take(partitions, found.limit, nowMs)
@@ -121,7 +121,7 @@ export class Quotas implements Throttle {
     if (!this.#limits.has(CONNECTION_RATE_KEY)) return 0
     const limit = this.#limits.connectionRate(address)
     if (limit === null) return 0
-    const nowMs = this.#clock.now()
+    const nowMs = this.#clock.monotonic()
     const rate = this.#rateOf(`${CONNECTION_RATE_KEY} ${address}`)
     rate.record(1, nowMs)
     const throttleMs = Math.min(overdueMs(rate, limit, nowMs), this.#windowMs)
@@ -131,7 +131,7 @@ export class Quotas implements Throttle {
 
   #chargeBytes(key: ClientQuotaKey, client: Client, sizeBytes: number): number {
     const recorded = this.#recordBytes(key, client, sizeBytes)
-    return recorded === null ? 0 : overdueMs(recorded.rate, recorded.limit, this.#clock.now())
+    return recorded === null ? 0 : overdueMs(recorded.rate, recorded.limit, this.#clock.monotonic())
   }
 
   #recordBytes(key: ClientQuotaKey, client: Client, value: number): { rate: WindowedRate; limit: number } | null {
@@ -139,7 +139,7 @@ export class Quotas implements Throttle {
     const found = this.#limits.limitOf(key, userOf(client), client.clientId ?? '')
     if (found === null) return null
     const rate = this.#rateOf(`${key} ${found.bucket}`)
-    rate.record(value, this.#clock.now())
+    rate.record(value, this.#clock.monotonic())
     return { rate, limit: found.limit }
   }
 
@@ -148,13 +148,13 @@ export class Quotas implements Throttle {
     if (!this.#measuresTime) return 0
     const recorded = this.#recordBytes('request_percentage', context, (context.busyMs / 1000) * PERCENT)
     if (recorded === null) return 0
-    return Math.min(overdueMs(recorded.rate, recorded.limit, this.#clock.now()), this.#windowMs)
+    return Math.min(overdueMs(recorded.rate, recorded.limit, this.#clock.monotonic()), this.#windowMs)
   }
 
   #rateOf(name: string): WindowedRate {
     let rate = this.#rates.get(name)
     if (rate === undefined) {
-      dropIdle(this.#rates, this.#clock.now())
+      dropIdle(this.#rates, this.#clock.monotonic())
       rate = new WindowedRate(this.#windowMs, this.#windowCount)
       this.#rates.set(name, rate)
     }
@@ -164,7 +164,7 @@ export class Quotas implements Throttle {
   #bucketOf(name: string): TokenBucket {
     let bucket = this.#buckets.get(name)
     if (bucket === undefined) {
-      dropIdle(this.#buckets, this.#clock.now())
+      dropIdle(this.#buckets, this.#clock.monotonic())
       bucket = new TokenBucket(this.#burstSeconds)
       this.#buckets.set(name, bucket)
     }

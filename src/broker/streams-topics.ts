@@ -57,7 +57,7 @@ export class StreamsTopics {
   failure(name: string): string | null {
     const failure = this.#failures.get(name)
     if (failure === undefined) return null
-    if (failure.untilMs > this.#clock.now()) return failure.message
+    if (failure.untilMs > this.#clock.monotonic()) return failure.message
     this.#failures.delete(name)
     return null
   }
@@ -80,7 +80,7 @@ export class StreamsTopics {
       if (this.#failures.size < STREAMS_TOPIC_FAILURES_MAX) break
       this.#failures.delete(oldest)
     }
-    this.#failures.set(name, { message, untilMs: this.#clock.now() + failureMs })
+    this.#failures.set(name, { message, untilMs: this.#clock.monotonic() + failureMs })
   }
 }
 

@@ -113,7 +113,7 @@ export class HttpServer {
   async #handle(incoming: IncomingMessage, response: ServerResponse): Promise<void> {
     const connected = this.#connections.get(incoming.socket)
     const active = (): void => {
-      if (connected !== undefined) connected.lastActiveMs = this.#options.clock.now()
+      if (connected !== undefined) connected.lastActiveMs = this.#options.clock.monotonic()
     }
     active()
     response.on('close', active)
@@ -198,7 +198,7 @@ export class HttpServer {
       socket.destroy()
       return
     }
-    this.#connections.set(socket, { downloads: 0, lastActiveMs: this.#options.clock.now() })
+    this.#connections.set(socket, { downloads: 0, lastActiveMs: this.#options.clock.monotonic() })
     socket.on('close', () => this.#connections.delete(socket))
     socket.on('error', () => undefined)
   }
@@ -207,7 +207,7 @@ export class HttpServer {
     const { timers, clock } = this.#options
     timers.schedule(SWEEP_TIMER, clock.now() + Math.min(HTTP_SWEEP_MS, this.#idleMs), () => {
       for (const [socket, { downloads, lastActiveMs }] of this.#connections) {
-        if (downloads === 0 && elapsedMs(lastActiveMs, clock.now()) >= this.#idleMs) socket.destroy()
+        if (downloads === 0 && elapsedMs(lastActiveMs, clock.monotonic()) >= this.#idleMs) socket.destroy()
       }
       this.#scheduleSweep()
     })

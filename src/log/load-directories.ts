@@ -50,7 +50,7 @@ export async function loadDirectories(
 ): Promise<readonly PartitionFolderIn[]> {
   const { logger, timers, clock, onProgress } = host
   const { live, future } = findFolders(directories, host)
-  const beganMs = clock.now()
+  const beganMs = clock.monotonic()
   let bytesScanned = 0
   let scannedAtLastTurn = 0
   for (const [index, folder] of live.entries()) {
@@ -63,7 +63,7 @@ export async function loadDirectories(
   onProgress?.({ logsDone: live.length, logsTotal: live.length, bytesScanned })
   const isClean = directories.every(({ folder }) => folder.cleanStop)
   if (!isClean && live.length > 0) {
-    const elapsed = elapsedMs(beganMs, clock.now())
+    const elapsed = elapsedMs(beganMs, clock.monotonic())
     logger.info('Recovered after a stop that was not clean', { logs: live.length, bytesScanned, ms: elapsed })
   }
   return future

@@ -93,7 +93,7 @@ export class MemoryMetadataStore implements MetadataStore {
   async grantLease(ttlMs: number): Promise<number> {
     this.#beginOperation()
     const lease = ++this.#lastLease
-    this.#leases.set(lease, { ttlMs, expiresAtMs: this.#clock.now() + ttlMs })
+    this.#leases.set(lease, { ttlMs, expiresAtMs: this.#clock.monotonic() + ttlMs })
     return lease
   }
 
@@ -101,7 +101,7 @@ export class MemoryMetadataStore implements MetadataStore {
     this.#beginOperation()
     const held = this.#leases.get(lease)
     if (held === undefined) return false
-    held.expiresAtMs = this.#clock.now() + held.ttlMs
+    held.expiresAtMs = this.#clock.monotonic() + held.ttlMs
     return true
   }
 
@@ -118,7 +118,7 @@ export class MemoryMetadataStore implements MetadataStore {
   /** Leases end with the first operation after their time: nobody else could see that they still stood. */
   #beginOperation(): void {
     if (this.#closed) throw new MetadataStoreError('the metadata store is closed')
-    const now = this.#clock.now()
+    const now = this.#clock.monotonic()
     const ended = [...this.#leases].filter(([, { expiresAtMs }]) => expiresAtMs <= now).map(([lease]) => lease)
     if (ended.length > 0) this.#endLeases(ended)
   }

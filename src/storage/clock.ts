@@ -11,3 +11,11 @@ export interface Clock {
 export function elapsedMs(sinceMs: number, nowMs: number): number {
   return nowMs - sinceMs
 }
+
+/**
+ * Whether `sinceMs`, a time on the wall clock that was kept, is less than the interval ago. What comes from the future is not: the clock was
+ * set back, and nobody waits until it has caught up.
+ */
+export function isWithin(intervalMs: number, sinceMs: number, nowMs: number): boolean {
+  return sinceMs <= nowMs && elapsedMs(sinceMs, nowMs) < intervalMs
+}

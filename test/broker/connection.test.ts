@@ -108,6 +108,7 @@ class Bench {
       timers: this.timers,
       maxRequestBytes: options.maxRequestBytes ?? 100 * 1024 * 1024,
       nowMs: () => this.clock.now(),
+      monotonicMs: () => this.clock.monotonic(),
       flushLater: (connection) => this.#dirty.push(connection),
       closed: () => {
         this.isClosed = true

@@ -5,6 +5,7 @@ import { Connection } from '../../src/client/connection.ts'
 import { ProduceRequest, ProduceResponse } from '../../src/protocol/messages/00-produce.ts'
 import { FetchRequest, FetchResponse } from '../../src/protocol/messages/01-fetch.ts'
 import { MetadataRequest, MetadataResponse } from '../../src/protocol/messages/03-metadata.ts'
+import { CreateTopicsRequest, CreateTopicsResponse } from '../../src/protocol/messages/19-create-topics.ts'
 import {
   AlterClientQuotasRequest,
   AlterClientQuotasResponse,
@@ -15,10 +16,12 @@ import { ManualClock } from '../../src/storage/clock-manual.ts'
 import { ManualTimers } from '../../src/storage/timers-manual.ts'
 import { connect, createTopic, startBroker } from './support/test-broker.ts'
 
-/** The wall clock stands still; what the broker does takes time all the same. */
+/** The clock stands still, but for a thousandth of a millisecond whenever it is read: what the broker does takes time all the same. */
 class BusyClock extends ManualClock {
+  #readings = 0
+
   override monotonic(): number {
-    return performance.now()
+    return super.monotonic() + ++this.#readings / 1_000
   }
 }
 
@@ -128,6 +131,32 @@ describe('a byte rate of producers', () => {
     expect(await settled(next)).toBe(false)
     timers.advance(60_000)
     await next
+  })
+})
+
+describe('a clock that was set back by hours', () => {
+  const HOURS_MS = 3 * 3_600_000
+
+  test('does not keep what a producer sent long ago in its rate', async () => {
+    await setQuota({ 'client-id': 'slow' }, 'producer_byte_rate', 10_000)
+    const slow = await as('slow')
+    for (let round = 0; round < 4; round++) {
+      expect((await produce(slow, 90_000)).throttleTimeMs).toBe(0)
+      if (round === 0) clock.set(clock.now() - HOURS_MS)
+      timers.advance(20_000)
+    }
+  })
+
+  test('does not take hours of tokens from those who create topics', async () => {
+    await setQuota({ 'client-id': 'admin' }, 'controller_mutation_rate', 1)
+    await createTopic(admin, 'before')
+    clock.set(clock.now() - HOURS_MS)
+    const created = await admin.send(CreateTopicsRequest, CreateTopicsResponse, {
+      topics: [{ name: 'after', numPartitions: 1, replicationFactor: 1, assignments: [], configs: [] }],
+      timeoutMs: 5_000,
+      validateOnly: false,
+    })
+    expect(created).toMatchObject({ throttleTimeMs: 0, topics: [{ errorCode: 0 }] })
   })
 })
 

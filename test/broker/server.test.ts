@@ -308,6 +308,21 @@ describe('connections', () => {
     await broker.stop()
   })
 
+  test('are not idle because the clock was set forward', async () => {
+    const clock = new ManualClock(Date.now())
+    const timers = new HandTimers(clock)
+    const environment = { clock, timers }
+    const broker = await startBroker({ environment, set: { 'connections.max.idle.ms': '5000' } })
+    const connection = await connect(broker)
+    clock.set(clock.now() + 3_600_000)
+    timers.manual.advance(1250)
+    await createTopic(connection, 't')
+    expect(connection.closedBy).toBe(null)
+    timers.manual.advance(7500)
+    await connection.whenClosed()
+    await broker.stop()
+  })
+
   const greetings: [string, Buffer][] = [
     ['HTTP', Buffer.from('GET / HTTP/1.1\r\nHost: localhost\r\n\r\n')],
     ['TLS', Buffer.from('16030100c8010000c40303aabbccddeeff', 'hex')],

@@ -43,9 +43,10 @@ export default defineApi({
       reply(failedEverywhere(request, ErrorCode.UNKNOWN_SERVER_ERROR))
       return
     }
-    const { broker, apiVersion, nowMs } = context
+    const { broker, apiVersion } = context
     const replicaId = replicaIdOf(context, request)
-    const opened = broker.fetchSessions.open(request, apiVersion >= TOPIC_IDS_SINCE, replicaId >= 0, nowMs)
+    const usesTopicIds = apiVersion >= TOPIC_IDS_SINCE
+    const opened = broker.fetchSessions.open(request, usesTopicIds, replicaId >= 0, broker.clock.monotonic())
     if (opened.turn === null) {
       reply(failed(opened.errorCode))
       return

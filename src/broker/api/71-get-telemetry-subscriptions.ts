@@ -20,8 +20,8 @@ export default defineApi({
     'Asked again before the push interval is over: THROTTLING_QUOTA_EXCEEDED.',
   ],
   handle(context, { clientInstanceId }) {
-    const { telemetry } = context.broker
-    const answer = telemetry.subscribe(clientInstanceId, (id) => clientFacts(context, id), context.nowMs)
+    const { telemetry, clock } = context.broker
+    const answer = telemetry.subscribe(clientInstanceId, (id) => clientFacts(context, id), clock.monotonic())
     const { granted } = answer
     return {
       throttleTimeMs: 0,

@@ -14,7 +14,8 @@ export default defineApi({
   ],
   handle(context, request) {
     const push = { ...request, metrics: Buffer.from(request.metrics) }
-    const errorCode = context.broker.telemetry.push(push, (id) => clientFacts(context, id), context.nowMs)
+    const { telemetry, clock } = context.broker
+    const errorCode = telemetry.push(push, (id) => clientFacts(context, id), clock.monotonic())
     return { throttleTimeMs: 0, errorCode }
   },
 })

@@ -292,7 +292,7 @@ function refuseFetch(fault: Fault, errorCode: ErrorCode, call: ApiCall, request:
   }
   const usesTopicIds = call.apiVersion >= 13
   const asked = request as unknown as FetchRequest
-  const opened = call.broker.fetchSessions.open(asked, usesTopicIds, false, call.nowMs)
+  const opened = call.broker.fetchSessions.open(asked, usesTopicIds, false, call.broker.clock.monotonic())
   if (opened.turn === null) {
     call.reply({ ...empty, errorCode: opened.errorCode })
     return

@@ -77,7 +77,8 @@ function isRefreshDue(draft: Draft, group: ConsumerGroup, counts: ReadonlyMap<st
     newestMs = Math.max(newestMs, timestampMs)
     version = Math.max(version, seen)
   }
-  if (nowMs <= newestMs + REGEX_REFRESH_INTERVAL_MIN_MS) return false
+  // From the future: the clock was set back, and nobody waits until it has caught up.
+  if (newestMs <= nowMs && nowMs <= newestMs + REGEX_REFRESH_INTERVAL_MIN_MS) return false
   return (
     due ||
     counts.size !== group.regexes.size ||

@@ -2,6 +2,7 @@
  * The target assignment: made anew when the group epoch is ahead of it, but not more often than the group's assignment interval
  * allows. Only what differs from the last target is written.
  */
+import { isWithin } from '../../../storage/clock.ts'
 import { NO_PARTITIONS, type PartitionSet, samePartitions } from './assignment.ts'
 import { ASSIGNORS, type AssignedMember } from './assignors/assignor.ts'
 import { inJavaOrder, stringHash } from './assignors/java-order.ts'
@@ -26,8 +27,7 @@ export function updateTarget(
   const { groupId } = group
   const { after } = change
   const { assignmentIntervalMs } = turn.consumerSettings(groupId)
-  const isEarly = group.assignedAtMs !== 0 && turn.nowMs < group.assignedAtMs + assignmentIntervalMs
-  if (epoch <= group.assignmentEpoch || (isEarly && assignmentIntervalMs > 0)) {
+  if (epoch <= group.assignmentEpoch || isWithin(assignmentIntervalMs, group.assignedAtMs, turn.nowMs)) {
     return { epoch: group.assignmentEpoch, partitions: group.targetFor(after) }
   }
   const members = assignedMembers(draft, group, after)

@@ -4,6 +4,7 @@
  * assignment holds at once: nobody has to give anything up first.
  */
 import { ErrorCode } from '../../../protocol/errors.ts'
+import { isWithin } from '../../../storage/clock.ts'
 import type { ClusterTopics } from '../../request-context.ts'
 import { listedSet, type PartitionSet, samePartitions, type TopicPartitionList } from '../consumer/assignment.ts'
 import { Draft, Refusal } from '../consumer/draft.ts'
@@ -227,7 +228,7 @@ function initialize(
     if (topicId === undefined || count === undefined) continue
     const known = new Set(initialized.get(topicId)?.partitions)
     const asked = initializing.get(topicId)
-    if (asked !== undefined && nowMs - asked.askedAtMs < config.share.initializeRetryIntervalMs) {
+    if (asked !== undefined && isWithin(config.share.initializeRetryIntervalMs, asked.askedAtMs, nowMs)) {
       for (const partition of asked.partitions) known.add(partition)
     }
     const partitions = new Set<number>()

@@ -2,6 +2,7 @@
  * The target assignment of a share group: made anew when the group epoch is ahead of it, but not more often than the group's assignment
  * interval allows. Only what differs from the last target is written.
  */
+import { isWithin } from '../../../storage/clock.ts'
 import { NO_PARTITIONS, type PartitionSet, samePartitions } from '../consumer/assignment.ts'
 import { inJavaOrder, stringHash } from '../consumer/assignors/java-order.ts'
 import type { Draft } from '../consumer/draft.ts'
@@ -30,8 +31,7 @@ export function updateShareTarget(
   const { turn } = draft
   const { groupId } = group
   const { assignmentIntervalMs } = turn.shareSettings(groupId)
-  const isEarly = group.assignedAtMs !== 0 && turn.nowMs < group.assignedAtMs + assignmentIntervalMs
-  if (epoch <= group.assignmentEpoch || (isEarly && assignmentIntervalMs > 0)) {
+  if (epoch <= group.assignmentEpoch || isWithin(assignmentIntervalMs, group.assignedAtMs, turn.nowMs)) {
     return { epoch: group.assignmentEpoch, partitions: group.target(after.memberId) }
   }
   const members = Array.from(new Map(group.members).set(after.memberId, after).values(), (member) => ({

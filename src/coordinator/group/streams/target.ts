@@ -2,6 +2,7 @@
  * The target assignment of a streams group: made anew when the group epoch is ahead of it, but not before the group's first delay has
  * passed and not more often than its assignment interval allows. Only what differs from the last target is written.
  */
+import { isWithin } from '../../../storage/clock.ts'
 import type { Draft } from '../consumer/draft.ts'
 import { type Turn, timerNames } from '../turn.ts'
 import { type AssignedSubtopology, assignTasks, type TaskAssignment } from './assignor/sticky.ts'
@@ -49,7 +50,7 @@ export function updateStreamsTarget(draft: Draft, group: StreamsGroup, input: St
   const last = { epoch: group.assignmentEpoch, tasks: changed === null ? NO_TASKS : group.target(changed.memberId) }
   if (epoch <= group.assignmentEpoch) return { ...last, status: null }
   const { assignmentIntervalMs } = turn.streamsSettings(groupId)
-  if (group.assignedAtMs !== 0 && turn.nowMs < group.assignedAtMs + assignmentIntervalMs) {
+  if (isWithin(assignmentIntervalMs, group.assignedAtMs, turn.nowMs)) {
     return { ...last, status: delayed('assignment interval') }
   }
   const members = new Map(group.members)

@@ -96,6 +96,15 @@ describe('sharing', () => {
     expect(groups.consumerGroup()?.state).toBe('Reconciling')
   })
 
+  test('a second assignment does not wait for a clock that was set back', () => {
+    const groups = new GroupTest()
+    const [one, two] = [new Consumer(groups, 'one'), new Consumer(groups, 'two')]
+    one.join()
+    groups.clock.set(groups.clock.now() - 3_600_000)
+    two.join()
+    expect(groups.consumerGroup()?.state).toBe('Reconciling')
+  })
+
   test('a member that wants nothing gets nothing, and takes nothing from the others', () => {
     const groups = consumerTest()
     const [one, two, idle] = ['one', 'two', 'idle'].map((id) => new Consumer(groups, id)) as [
@@ -237,6 +246,20 @@ describe('expressions', () => {
     expect(one.holds).toHaveLength(1)
     // Not more often than every ten seconds.
     groups.sleep(10_001)
+    one.own()
+    groups.sleep(1)
+    one.own()
+    expect(one.holds).toHaveLength(2)
+  })
+
+  test('are resolved again although the clock was set back', () => {
+    const groups = consumerTest()
+    const one = new Consumer(groups, 'one')
+    one.join(null, { subscribedTopicRegex: 'pay.*' })
+    groups.sleep(1)
+    one.own()
+    groups.clock.set(groups.clock.now() - 3_600_000)
+    groups.setTopic('payroll', 1)
     one.own()
     groups.sleep(1)
     one.own()
