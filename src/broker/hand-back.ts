@@ -47,10 +47,10 @@ export async function handBack(options: HandBackOptions): Promise<HandedBack> {
   const { directories, metadataDirectory, disk } = options
   const metadataFile = join(metadataDirectory, METADATA_FILE)
   if (!disk.exists(metadataFile)) {
-    throw new BrokerStartError(
-      'DATA_UNUSABLE',
-      `${metadataDirectory} holds no ${METADATA_FILE}: it is not Samsa's folder`,
-    )
+    const why = disk.exists(metadataFile + HANDED_BACK_SUFFIX)
+      ? `it has been handed back; rename ${METADATA_FILE}${HANDED_BACK_SUFFIX} to undo that before Kafka starts on it`
+      : "it is not Samsa's folder"
+    throw new BrokerStartError('DATA_UNUSABLE', `${metadataDirectory} holds no ${METADATA_FILE}: ${why}`)
   }
   const locks = lockAll([...new Set([metadataDirectory, ...directories])], disk)
   try {

@@ -108,6 +108,7 @@ test("renamed back it is Samsa's again", async () => {
   const folder = await adoptedFolder()
   const { keptAs } = await back(folder)
   expect(existsSync(join(folder, 'samsa-metadata.db'))).toBe(false)
+  await expect(back(folder)).rejects.toThrow('it has been handed back; rename samsa-metadata.db.handed-back')
   renameSync(keptAs, join(folder, 'samsa-metadata.db'))
   const broker = await start(folder)
   expect(broker.topicCount).toBe(15)
