@@ -1,7 +1,7 @@
 /** What all commands that ask a cluster something, or change something in it, have in common: options, examples, and how outcomes are told. */
 import { Command } from 'commander'
 import type { Outcome } from '../client/admin/outcome.ts'
-import { CliError } from './errors.ts'
+import { allFailures } from './errors.ts'
 import { connectionOptions, type FormatOptions, formatOption } from './options.ts'
 import { print, printJson } from './output.ts'
 import type { ConnectionOptions } from './profile/settings.ts'
@@ -55,5 +55,5 @@ export async function tellOutcomes(
     if (done.length > 0)
       await print(done.map(({ name, fields }) => `${verb} ${name}${after?.(fields ?? {}) ?? ''}.`).join('\n'))
   }
-  if (failed.length > 0) throw new CliError(failed.map(({ error }) => error?.message).join('; '))
+  if (failed.length > 0) throw allFailures(failed.map(({ error }) => error))
 }

@@ -8,14 +8,21 @@ export class CliError extends Error {
   override readonly name = 'CliError'
   readonly exitCode: number
 
-  constructor(message: string, exitCode: number = EXIT_FAILURE) {
-    super(message)
+  constructor(message: string, exitCode: number = EXIT_FAILURE, options?: ErrorOptions) {
+    super(message, options)
     this.exitCode = exitCode
   }
 }
 
 export function usageError(message: string): CliError {
   return new CliError(message, EXIT_USAGE)
+}
+
+/** Of several things that failed: what each of them says, and as the cause the first, for the hint that belongs to it. */
+export function allFailures(errors: readonly unknown[]): unknown {
+  if (errors.length === 1) return errors[0]
+  const messages = errors.map((error) => (error instanceof Error ? error.message : String(error)))
+  return new CliError(messages.join('; '), EXIT_FAILURE, { cause: errors[0] })
 }
 
 /** Whoever read our output has gone (`| head`): nothing is left to do, and nothing went wrong. */

@@ -7,7 +7,7 @@ import type { Cluster } from '../client/cluster.ts'
 import { listOffsets } from '../client/offsets.ts'
 import { ErrorCode } from '../protocol/errors.ts'
 import { adminCommand, type CommonOptions, tellOutcomes } from './admin-command.ts'
-import { CliError, usageError } from './errors.ts'
+import { allFailures, CliError, usageError } from './errors.ts'
 import { type OffsetPoint, parseOffsetPoint, resolvePoint } from './offset-spec.ts'
 import { collect } from './options.ts'
 import { print, printJson, table } from './output.ts'
@@ -209,7 +209,7 @@ export function deleteCommand(): Command {
 
 function throwFailures(outcomes: readonly { readonly error: Error | null }[]): void {
   const failed = outcomes.filter(({ error }) => error !== null)
-  if (failed.length > 0) throw new CliError(failed.map(({ error }) => error?.message).join('; '))
+  if (failed.length > 0) throw allFailures(failed.map(({ error }) => error))
 }
 
 function offsetPoint(text: string): OffsetPoint {

@@ -101,7 +101,18 @@ describe('offsets and groups', () => {
     await ok('groups seek billing --to end --topic moved')
     expect(await ok('groups delete billing')).toBe('Deleted group billing.\n')
     expect((await run('groups delete billing')).stderr).toContain('GROUP_ID_NOT_FOUND')
+    expect((await run('groups delete billing none')).stderr).toBe(
+      "samsa: delete group 'billing': GROUP_ID_NOT_FOUND; delete group 'none': GROUP_ID_NOT_FOUND (samsa groups list shows the groups there are)\n",
+    )
+    expect((await run('groups describe billing none')).stderr).not.toContain('KafkaError')
     expect(await ok('groups delete billing --if-exists')).toBe('')
+  })
+
+  test('a topic that is not there does not hide those that are', async () => {
+    await topic('shown', [])
+    const { exitCode, stdout, stderr } = await run('topics describe nowhere shown')
+    expect([exitCode, stdout.split('\t')[0]]).toEqual([1, 'Topic: shown'])
+    expect(stderr).toStartWith("samsa: topic 'nowhere': it does not exist")
   })
 })
 

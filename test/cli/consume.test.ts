@@ -15,6 +15,7 @@ beforeAll(async () => {
   broker = await startTarget({ 'auto.create.topics.enable': 'false', 'group.initial.rebalance.delay.ms': '0' })
   await ok(['topics', 'create', 'lines', 'copied', 'grouped', 'files', 'atomic', 'orders.eu', '-p', '1'])
   await ok(['topics', 'create', 'mixed', '-p', '2'])
+  await ok(['topics', 'create', 'packed', 'small', '-p', '1', '-c', 'max.message.bytes=2000'])
   await ok(['produce', '-t', 'lines'], { stdin: Array.from({ length: 100 }, (_, index) => `line ${index}\n`).join('') })
   await ok(['produce', '-t', 'mixed', '-p', '0', '-K:', '-H', 'source=web'], { stdin: 'k1:tea\nk2:coffee\n' })
   await ok(['produce', '-t', 'mixed', '-p', '1', '-K:', '-Z', '-H', 'source=app', '-H', 'null'], {
@@ -179,6 +180,45 @@ describe('input', () => {
       ok(['consume', '-t', 'atomic', '-o', 'beginning', '-e', ...more])
     expect(await read('--read-committed')).toBe('a\nb\n')
     expect(await read('-X', 'isolation.level=read_committed')).toBe('a\nb\n')
+  })
+})
+
+describe('what fails', () => {
+  test('the records before the one that cannot be shown are printed', async () => {
+    await ok(['produce', '-t', 'packed'], { stdin: 'AAAA\nBBBB\nno\nCCCC\n' })
+    const { exitCode, stdout, stderr } = await run([
+      ...['consume', '-t', 'packed', '-o', 'beginning', '-e', '-s', 'value=>i'],
+    ])
+    expect([exitCode, stdout]).toEqual([1, '1094795585\n1111638594\n'])
+    expect(stderr).toContain('packed-0 at offset 2')
+  })
+
+  test('a group does not wait for topics that are not there', async () => {
+    const missing = await run(['consume', '-G', 'waiting', '-t', 'nowhere'])
+    expect([missing.exitCode, missing.stderr]).toEqual([1, expect.stringContaining("topic 'nowhere'")])
+    const unmatched = await run(['consume', '-G', 'waiting', '-t', '^nowhere', '-e'])
+    expect([unmatched.exitCode, unmatched.stderr]).toEqual([1, 'samsa: no topic matches ^nowhere\n'])
+  })
+
+  test('refused records: what has been delivered is told', async () => {
+    const refused = 'x'.repeat(5_000)
+    const { exitCode, stderr } = await run(['produce', '-t', 'small', '--linger', '0', '-p', '0'], {
+      stdin: `${refused}\n`,
+    })
+    expect([exitCode, stderr]).toEqual([1, 'samsa: produce to small-0: MESSAGE_TOO_LARGE; 0 of 1 records delivered\n'])
+    const wrong = await run(['produce', '-t', 'small', '--json'], { stdin: '{"value":"a"}\n{"valueBase64":"A"}\n' })
+    expect(wrong.stderr).toBe('samsa: line 2: valueBase64 is no Base64; 1 of 1 records delivered\n')
+    expect(await ok(['consume', '-t', 'small', '-o', 'beginning', '-e'])).toBe('a\n')
+    const aborted = await run(['produce', '-t', 'small', '--transactional-id', 'small-1'], { stdin: `a\n${refused}\n` })
+    expect(aborted.stderr).toBe('samsa: produce to small-0: MESSAGE_TOO_LARGE; the transaction is not committed\n')
+  })
+
+  test('a folder is no record', async () => {
+    await withFolder(async (folder) => {
+      expect((await run(['produce', '-t', 'copied', folder])).stderr).toBe(
+        `samsa: '${folder}' is a folder, not a file\n`,
+      )
+    })
   })
 })
 

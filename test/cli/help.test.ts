@@ -90,6 +90,11 @@ describe('help', () => {
     for (const words of parts) await parse(words)
   })
 
+  test('defaults are texts', () => {
+    const wrong = COMMANDS.filter(({ command }) => command.helpInformation().includes('[object'))
+    expect(wrong.map(({ name }) => name)).toEqual([])
+  })
+
   test('no line is wider than a usual terminal by much', () => {
     const wide = COMMANDS.flatMap(({ command }) => afterHelp(command).split('\n')).filter((line) => line.length > 140)
     expect(wide).toEqual([])

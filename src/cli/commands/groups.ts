@@ -3,7 +3,7 @@ import { Command, Option } from 'commander'
 import { listGroups } from '../../client/admin/groups.ts'
 import type { Cluster } from '../../client/cluster.ts'
 import { adminCommand, type CommonOptions } from '../admin-command.ts'
-import { CliError, usageError } from '../errors.ts'
+import { allFailures, usageError } from '../errors.ts'
 import { deleteCommand, deleteOffsetsCommand, removeMembersCommand, seekCommand } from '../group-changes.ts'
 import { type DescribedGroup, describeWithOffsets, groupText, type View } from '../group-views.ts'
 import { note, print, printJson, table } from '../output.ts'
@@ -77,7 +77,7 @@ function describeCommand(): Command {
       const { groups, failures } = await withCluster(options, (cluster) => describeAll(cluster, groupIds))
       if (options.format === 'json') await printJson(groups)
       else await printGroups(groups, options)
-      if (failures.length > 0) throw failures.length === 1 ? failures[0] : new CliError(failures.map(String).join('; '))
+      if (failures.length > 0) throw allFailures(failures)
     })
 }
 

@@ -33,16 +33,14 @@ function listCommand(): Command {
   samsa offsets list orders --at @2026-01-31T12:00:00Z --format json`,
   )
     .argument('<topic...>', 'names of the topics')
-    .option('--at <where>', 'start, end, -N before the end, +N after the start, @TIME', offsetPoint, {
-      kind: 'end',
-    } as const)
-    .action(async (topics: string[], options: CommonOptions & { at: OffsetPoint }) => {
+    .option('--at <where>', 'end unless given; start, -N before the end, +N after the start, @TIME', offsetPoint)
+    .action(async (topics: string[], options: CommonOptions & { at?: OffsetPoint }) => {
       const found = await withCluster(options, async (cluster) => {
         const perTopic = topics.map(async (name) => {
           const topic = await cluster.topic(name)
           const partitions = topic.partitions.map(({ partitionIndex }) => partitionIndex)
           const lookUp = (timestamp: number) => listOffsets(cluster, topic, partitions, timestamp)
-          const from = await resolvePoint(options.at, lookUp)
+          const from = await resolvePoint(options.at ?? { kind: 'end' }, lookUp)
           return partitions.map((partition) => ({ topic: name, partition, offset: from.get(partition) ?? 0 }))
         })
         return (await Promise.all(perTopic)).flat()

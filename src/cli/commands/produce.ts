@@ -35,7 +35,9 @@ export function command(): Command {
     .option('-l, --lines', 'the file named as argument has lines')
     .option('--json', 'lines are JSON objects; see below')
     .option('-k, --key <key>', 'key of all records that bring none')
-    .option('-K, --key-separator <text>', 'what stands before it in a line is the key')
+    .addOption(
+      new Option('-K, --key-separator <text>', 'what stands before it in a line is the key').argParser(nonEmpty),
+    )
     .addOption(new Option('-D, --delimiter <text>', 'what ends a record (default: "\\n")').argParser(nonEmpty))
     .addOption(
       new Option(

@@ -4,9 +4,10 @@ import { alterConfigs, type ConfigEntry, describeConfigs } from '../../client/ad
 import type { Outcome } from '../../client/admin/outcome.ts'
 import type { TopicDescription } from '../../client/admin/topics.ts'
 import * as topicCalls from '../../client/admin/topics.ts'
+import type { Cluster } from '../../client/cluster.ts'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { adminCommand, type CommonOptions, tellOutcomes } from '../admin-command.ts'
-import { usageError } from '../errors.ts'
+import { allFailures, usageError } from '../errors.ts'
 import { collect, type KeyValue, keyValue, positiveInteger } from '../options.ts'
 import { print, printJson } from '../output.ts'
 import { withCluster } from '../with-cluster.ts'
@@ -172,11 +173,11 @@ function describeCommand(): Command {
     .option('--under-min-isr-partitions', 'only partitions with fewer in-sync replicas than min.insync.replicas')
     .option('--topics-with-overrides', 'only topics with configurations of their own, without their partitions')
     .action(async (names: string[], options: DescribeOptions) => {
-      const { topics, configs } = await withCluster(options, async (cluster) => {
-        const all = await topicCalls.describeTopics(cluster, names.length > 0 ? names : null)
+      const { topics, configs, failures } = await withCluster(options, async (cluster) => {
+        const { all, failures } = await describeAll(cluster, names)
         const found = all.filter(({ internal }) => options.excludeInternal !== true || !internal)
         const resources = found.map(({ name }) => ({ type: 'topic' as const, name }))
-        return { topics: found, configs: await describeConfigs(cluster, resources) }
+        return { topics: found, configs: await describeConfigs(cluster, resources), failures }
       })
       const configsOf = (name: string): readonly ConfigEntry[] =>
         configs.find((topic) => topic.name === name)?.configs ?? []
@@ -189,7 +190,19 @@ function describeCommand(): Command {
       }))
       if (options.format === 'json') await printJson(shown)
       else if (shown.length > 0) await print(shown.map((topic) => topicText(topic, options)).join('\n'))
+      if (failures.length > 0) throw allFailures(failures)
     })
+}
+
+/** One that cannot be described does not hide the others. No names: all topics. */
+async function describeAll(cluster: Cluster, names: readonly string[]) {
+  if (names.length === 0) return { all: await topicCalls.describeTopics(cluster, null), failures: [] }
+  const wanted = [...new Set(names)].sort()
+  const settled = await Promise.allSettled(wanted.map((name) => topicCalls.describeTopics(cluster, [name])))
+  return {
+    all: settled.flatMap((each) => (each.status === 'fulfilled' ? each.value : [])),
+    failures: settled.flatMap((each) => (each.status === 'rejected' ? [each.reason as unknown] : [])),
+  }
 }
 
 type WithConfigs = TopicDescription & { readonly configs: readonly ConfigEntry[] }

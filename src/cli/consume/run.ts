@@ -8,7 +8,7 @@ import { Consumer } from '../../client/consumer/consumer.ts'
 import type { Message } from '../../client/consumer/message.ts'
 import type { OffsetReset } from '../../client/consumer/options.ts'
 import type { MessageBatch } from '../../client/consumer/streams.ts'
-import { CliError, usageError } from '../errors.ts'
+import { CliError, OutputClosed, usageError } from '../errors.ts'
 import type { RecordFilter } from '../filters.ts'
 import type { OffsetSpec } from '../offset-spec.ts'
 import type { FormatOptions } from '../options.ts'
@@ -24,7 +24,7 @@ import {
 import { UnpackError, type Unpacker } from '../unpack.ts'
 import { withSettings } from '../with-cluster.ts'
 import { GroupEnd } from './group-end.ts'
-import { isExpression, type PlannedPartition, planPartitions, topicExpression } from './plan.ts'
+import { isExpression, type PlannedPartition, planPartitions, topicExpression, topicNames } from './plan.ts'
 import { RegistryDecoder } from './registry-decoder.ts'
 import { ScanMeter } from './scan-meter.ts'
 
@@ -91,6 +91,7 @@ function checkCombination(options: ConsumeOptions): void {
     if (isMissing) throw usageError("'stored' are the offsets of a group: name it with -G or --offsets-of")
     return
   }
+  if (group === '') throw usageError('-G names a group: it must not be empty')
   resetFor(offset)
   if (partition !== undefined) throw usageError('-G lets the group choose partitions: it does not go with -p')
   if (offset?.until !== undefined)
@@ -174,6 +175,10 @@ class Reading {
   }
 
   private async readInGroup(groupId: string): Promise<void> {
+    // A group would wait without a word for a topic that is not there; only an expression may match one later.
+    const names = this.topics.filter((topic) => !isExpression(topic))
+    if (this.options.exit === true) await topicNames(this.cluster, this.topics)
+    await Promise.all(names.map((name) => this.cluster.topic(name)))
     const groupEnd = new GroupEnd()
     await using consumer: Consumer = this.makeConsumer({
       groupId,
@@ -229,16 +234,22 @@ class Reading {
     const { topic, partition, messages } = batch
     const { meter, output, options } = this
     let taken = 0
-    for (const message of messages) {
-      if (this.left === 0 || this.isScannedEnough) break
-      taken += 1
-      meter.scanned += 1
-      const record = this.decoder === null ? message : await this.decoded(message)
-      if (!this.filters.every((filter) => filter(record))) continue
-      meter.matched += 1
-      this.left -= 1
-      this.printer(output, { topic, partition, record })
-      if (output.isFull || options.unbuffered === true) await this.flush()
+    try {
+      for (const message of messages) {
+        if (this.left === 0 || this.isScannedEnough) break
+        taken += 1
+        meter.scanned += 1
+        const record = this.decoder === null ? message : await this.decoded(message)
+        if (!this.filters.every((filter) => filter(record))) continue
+        meter.matched += 1
+        this.left -= 1
+        this.printer(output, { topic, partition, record })
+        if (output.isFull || options.unbuffered === true) await this.flush()
+      }
+    } catch (error) {
+      // Those before the one that cannot be shown are printed.
+      if (!(error instanceof OutputClosed)) await this.flush()
+      throw error
     }
     meter.looked({ topic, partition, messages: taken === messages.length ? messages : messages.slice(0, taken) })
     await this.flush()

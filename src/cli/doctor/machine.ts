@@ -86,7 +86,8 @@ function openFilesLimit(): number | null {
 function roomFinding(folder: string): Finding {
   const { bsize, bavail, blocks } = statfsSync(folder)
   const free = bsize * bavail
-  const share = bavail / blocks
+  // A file system without blocks, such as /proc, has no room at all.
+  const share = blocks === 0 ? 0 : bavail / blocks
   const isEnough = free >= FREE_BYTES_WANTED && share >= FREE_SHARE_WANTED
   return {
     check: 'disk',

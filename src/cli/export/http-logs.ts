@@ -79,7 +79,8 @@ export class HttpLogs {
     try {
       answer = await fetch(url, { method, headers, signal: AbortSignal.timeout(timeoutMs) })
     } catch (error) {
-      const reason = error instanceof Error ? error.message : String(error)
+      // The runtime's advice behind the first sentence is for programmers.
+      const reason = (error instanceof Error ? error.message : String(error)).replace(/\. .*/s, '')
       const hint = 'is a broker running there with --http?'
       throw new ExportFailure(`cannot reach ${this.#address}: ${reason} (${hint})`, { mayRetry: true, cause: error })
     }

@@ -196,7 +196,9 @@ async function report(
   await print(table(['PARTITION', 'OFFSETS', 'SEGMENTS', 'MIB', 'FETCHED', 'DIRECTORY'], rows))
   const rate = mebibytes(bytesFetched / Math.max(seconds, 0.001))
   await note(
-    `samsa: ${mebibytes(bytesFetched)} MiB fetched in ${seconds.toFixed(1)} s (${rate} MiB/s), all checksums right`,
+    bytesFetched === 0
+      ? 'samsa: nothing new to fetch'
+      : `samsa: ${mebibytes(bytesFetched)} MiB fetched in ${seconds.toFixed(1)} s (${rate} MiB/s), all checksums right`,
   )
 }
 

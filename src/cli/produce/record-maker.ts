@@ -48,6 +48,8 @@ function orNull(bytes: Buffer, options: RecordOptions): Buffer | null {
   return options.null === true && bytes.length === 0 ? null : bytes
 }
 
+const BASE64 = /^[\w+/-]*={0,2}$/
+
 /** Header names go with their values, each after the other, in kcat's envelope. */
 type JsonHeaders = readonly (string | null | { readonly [name: string]: unknown })[]
 
@@ -71,14 +73,19 @@ export function jsonRecords(options: RecordOptions): RecordMaker {
     const fields = parsed as Readonly<Record<string, unknown>>
     const headers = [...(options.header ?? []), ...jsonHeaders(fields.headers, count)]
     const fallbackKey = options.key === undefined ? null : Buffer.from(options.key)
-    const value = bytesOf(fields, 'value') ?? bytesOf(fields, 'payload')
-    return { timestamp: Date.now(), key: bytesOf(fields, 'key') ?? fallbackKey, value, headers }
+    const value = bytesOf(fields, 'value', count) ?? bytesOf(fields, 'payload', count)
+    return { timestamp: Date.now(), key: bytesOf(fields, 'key', count) ?? fallbackKey, value, headers }
   }
 }
 
-function bytesOf(fields: Readonly<Record<string, unknown>>, name: string): Buffer | null {
+function bytesOf(fields: Readonly<Record<string, unknown>>, name: string, line: number): Buffer | null {
   const encoded = fields[`${name}Base64`]
-  if (typeof encoded === 'string') return Buffer.from(encoded, 'base64')
+  if (typeof encoded === 'string') {
+    // Buffer.from would leave out what is no Base64, and with it bytes of the record.
+    const isWhole = encoded.replace(/=+$/, '').length % 4 !== 1
+    if (!isWhole || !BASE64.test(encoded)) throw new CliError(`line ${line}: ${name}Base64 is no Base64`)
+    return Buffer.from(encoded, 'base64')
+  }
   const value = fields[name]
   if (value === undefined || value === null) return null
   return Buffer.from(typeof value === 'string' ? value : JSON.stringify(value))
@@ -89,15 +96,15 @@ function jsonHeaders(given: unknown, line: number): HeaderToSend[] {
   const trouble = new CliError(`line ${line}: headers must be a list of {"key":..., "value":...}`)
   if (!Array.isArray(given)) {
     if (typeof given !== 'object') throw trouble
-    return Object.entries(given).map(([key, value]) => ({ key, value: bytesOf({ value }, 'value') }))
+    return Object.entries(given).map(([key, value]) => ({ key, value: bytesOf({ value }, 'value', line) }))
   }
   const headers: HeaderToSend[] = []
   const list = given as JsonHeaders
   for (let at = 0; at < list.length; at++) {
     const each = list[at]
-    if (typeof each === 'string') headers.push({ key: each, value: bytesOf({ value: list[++at] }, 'value') })
+    if (typeof each === 'string') headers.push({ key: each, value: bytesOf({ value: list[++at] }, 'value', line) })
     else if (typeof each === 'object' && each !== null && typeof each.key === 'string') {
-      headers.push({ key: each.key, value: bytesOf(each, 'value') })
+      headers.push({ key: each.key, value: bytesOf(each, 'value', line) })
     } else throw trouble
   }
   return headers

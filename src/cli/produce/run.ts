@@ -9,7 +9,7 @@ import type { KafkaError } from '../../client/errors.ts'
 import type { Acks } from '../../client/producer/options.ts'
 import { Producer } from '../../client/producer/producer.ts'
 import type { CodecName } from '../../records/codecs/index.ts'
-import { CliError, usageError } from '../errors.ts'
+import { CliError, EXIT_FAILURE, OutputClosed, usageError } from '../errors.ts'
 import { LineSplitter, unescapeBytes } from '../lines.ts'
 import type { FormatOptions } from '../options.ts'
 import { BufferedOutput, note, Progress, printJson } from '../output.ts'
@@ -45,6 +45,7 @@ const READ_CHUNK_BYTES = 1024 * 1024
 const BUFFER_BYTES = 16 * 1024 * 1024
 /** A line may be as large as the topic takes it. */
 const REQUEST_BYTES_MAX = 32 * 1024 * 1024
+const LEVEL_MAX: Readonly<Record<string, number>> = { gzip: 9, zstd: 22 }
 
 export async function produce(wholeFiles: readonly string[], options: ProduceOptions): Promise<void> {
   const startMs = performance.now()
@@ -55,6 +56,7 @@ export async function produce(wholeFiles: readonly string[], options: ProduceOpt
     'batch.size': options.batchSize,
     'transactional.id': options.transactionalId,
   })
+  checkLevel(settings.get('compression.type'), options.level)
   const input = inputOf(wholeFiles, options)
   const { interrupted, delivered } = await withSettings(settings, async (cluster) => {
     await checkPartition(cluster, options)
@@ -67,6 +69,14 @@ export async function produce(wholeFiles: readonly string[], options: ProduceOpt
   else if (process.stderr.isTTY === true) await note(summary(delivered, options.topic, seconds))
   // At a terminal Ctrl-C is how people leave; in a script the input was cut short.
   if (interrupted && process.stdin.isTTY !== true) throw new CliError(`interrupted after ${delivered} records`)
+}
+
+/** lz4 and snappy have no levels here: one that is given is not used, as in Kafka with snappy. */
+function checkLevel(codec: string | undefined, level: number | undefined): void {
+  const most = LEVEL_MAX[codec ?? '']
+  if (level !== undefined && most !== undefined && level > most) {
+    throw usageError(`--level ${level}: ${codec} has levels from 1 to ${most}`)
+  }
 }
 
 /** Where records come from: one stream that is split, or files that are a record each. */
@@ -131,6 +141,15 @@ class Sink {
     })
   }
 
+  /** What went wrong, with what became of the records before it. */
+  told(error: unknown): unknown {
+    if (!(error instanceof Error) || error instanceof OutputClosed || this.taken === 0) return error
+    const outcome = this.isTransactional
+      ? 'the transaction is not committed'
+      : `${this.delivered} of ${this.taken} records delivered`
+    return new CliError(`${error.message}; ${outcome}`, EXIT_FAILURE, { cause: error })
+  }
+
   async begin(): Promise<void> {
     if (this.isTransactional) await this.producer.beginTransaction()
   }
@@ -143,9 +162,14 @@ class Sink {
     this.taken += 1
   }
 
-  /** Waits until everything is delivered. */
+  /** Waits until everything is delivered, or has failed. */
   async finish(): Promise<void> {
-    await this.producer.flush()
+    try {
+      await this.producer.flush()
+    } catch (error) {
+      await this.abandon().catch(() => undefined)
+      throw this.told(error)
+    }
     if (this.isTransactional) await this.producer.commitTransaction()
     await this.producer.close()
   }
@@ -189,13 +213,13 @@ async function feed(sink: Sink, input: Input, options: ProduceOptions): Promise<
   }
   try {
     await sink.begin()
-    for (const path of input.wholeFiles) if (!isEnough()) await take(readFileSync(path))
+    for (const path of input.wholeFiles) if (!isEnough()) await take(wholeFile(path))
     if (input.wholeFiles.length === 0) await takeLines(stream, new LineSplitter(delimiter), take, isEnough)
   } catch (error) {
     // Destroying the input to stop reading it is not a failure of the input.
     if (!interrupted) {
       await sink.abandon().catch(() => undefined)
-      throw inputError(error, input.streamOf)
+      throw sink.told(inputError(error, input.streamOf ?? undefined))
     }
   } finally {
     progress.clear()
@@ -225,9 +249,18 @@ async function takeLines(
   if (last !== null && !isEnough()) await take(last)
 }
 
-function inputError(error: unknown, file: string | null): unknown {
+function wholeFile(path: string): Buffer {
+  try {
+    return readFileSync(path)
+  } catch (error) {
+    throw inputError(error, path)
+  }
+}
+
+/** Reading a folder fails without naming it. */
+function inputError(error: unknown, file?: string): unknown {
   const { code, path = file } = error as NodeJS.ErrnoException
-  if (path === null || path === undefined) return error
+  if (path === undefined) return error
   if (code === 'ENOENT') return new CliError(`there is no file '${path}'`)
   if (code === 'EACCES') return new CliError(`file '${path}' may not be read`)
   if (code === 'EISDIR') return new CliError(`'${path}' is a folder, not a file`)
