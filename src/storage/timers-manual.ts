@@ -19,8 +19,9 @@ export class ManualTimers implements Timers {
     this.#clock = clock
   }
 
+  /** The wall clock knows whole milliseconds: what is due in between fires at the next one. */
   schedule(name: string, dueMs: number, fire: () => void): void {
-    this.#pending.set(name, { dueMs, order: this.#order++, fire })
+    this.#pending.set(name, { dueMs: Math.ceil(dueMs), order: this.#order++, fire })
   }
 
   cancel(name: string): void {

@@ -207,8 +207,7 @@ export class World implements WireHost {
     while (!process.isDead) {
       const due = process.timers.nextDueMs()
       if (due === null || due > until) break
-      // The wall clock knows whole milliseconds.
-      process.timers.advance(Math.max(0, Math.ceil(due - this.clock.now())))
+      process.timers.advance(Math.max(0, due - this.clock.now()))
       await this.settle()
     }
     if (this.clock.now() < until) this.clock.advance(until - this.clock.now())
@@ -308,7 +307,7 @@ export class World implements WireHost {
       await this.#letGoOn()
       if (this.clock.now() >= until) return
       const due = this.process.timers.nextDueMs() ?? until
-      await this.pass(Math.ceil(Math.min(until, Math.max(due, this.clock.now() + 20)) - this.clock.now()))
+      await this.pass(Math.min(until, Math.max(due, this.clock.now() + 20)) - this.clock.now())
     }
   }
 
