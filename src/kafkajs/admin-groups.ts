@@ -9,7 +9,7 @@ import { ErrorCode } from '../protocol/errors.ts'
 import { checkArray, checkName, refused } from './admin-checks.ts'
 import { fetchTopicOffsets, partitionIds } from './admin-topics.ts'
 import { type DeleteGroupsResult, KafkaJSDeleteGroupsError } from './errors.ts'
-import { protocolError } from './translate.ts'
+import { failureOf, protocolError } from './translate.ts'
 import type {
   Admin,
   ConsumerGroupState,
@@ -77,7 +77,7 @@ export async function fetchOffsets(
   const found = await Promise.all(
     names.map(async (topic) => {
       const rows = new Map(committed.filter((row) => row.topic === topic).map((row) => [row.partition, row]))
-      const wanted = topics.length === 0 ? [...rows.keys()] : await partitionIds(cluster, topic)
+      const wanted = topics.length === 0 ? [...rows.keys()] : await partitionIds(cluster, topic).catch(rejected)
       const partitions = wanted.map((partition): FetchOffsetsPartition => {
         const row = rows.get(partition)
         const offset = row === undefined ? NONE_COMMITTED : String(row.offset)
@@ -94,6 +94,11 @@ export async function fetchOffsets(
       return { topic, partitions: resolved }
     }),
   )
+}
+
+/** Not "tried often enough": programs look for the `type`. */
+function rejected(error: unknown): never {
+  throw failureOf(error)
 }
 
 /** Only while the group has no members. `-2` and `-1` are the partition's beginning and end. */

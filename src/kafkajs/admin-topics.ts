@@ -23,7 +23,7 @@ import {
   type KafkaJSError,
 } from './errors.ts'
 import { partitionMetadata } from './producer.ts'
-import { failureOf } from './translate.ts'
+import { failureOf, protocolError } from './translate.ts'
 import type { Admin, ITopicConfig, SeekEntry } from './types.ts'
 
 type Arguments<Name extends keyof Admin> = Admin[Name] extends (argument: infer A) => unknown ? NonNullable<A> : never
@@ -109,7 +109,8 @@ export async function fetchTopicMetadata(
   const metadata = await cluster.metadata(topics.length === 0 ? null : topics)
   return {
     topics: metadata.topics.map(({ name, errorCode, partitions }) => {
-      if (errorCode !== 0) throw brokerError(errorCode, `topic '${name}'`)
+      // Asked once: kafkajs does not try it again, and programs look at the `type`.
+      if (errorCode !== 0) throw protocolError(brokerError(errorCode, `topic '${name}'`))
       return { name: name ?? '', partitions: partitions.map(partitionMetadata) }
     }),
   }

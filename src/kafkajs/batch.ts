@@ -5,16 +5,17 @@ import type { Batch, IHeaders, KafkaMessage } from './types.ts'
 
 /** A header that occurs several times is a list. */
 function headersOf(headers: readonly MessageHeader[]): IHeaders {
-  const found: IHeaders = {}
+  if (headers.length === 0) return {}
+  const found = new Map<string, IHeaders[string]>()
   for (const { key, value } of headers) {
     // kafkajs' types know no header without a value; its consumers give null all the same.
     const own = value as Buffer
-    const known = found[key]
-    if (known === undefined) found[key] = own
-    else if (Array.isArray(known)) known.push(own)
-    else found[key] = [known, own]
+    const known = found.get(key)
+    if (Array.isArray(known)) known.push(own)
+    else found.set(key, known === undefined ? own : [known as Buffer, own])
   }
-  return found
+  // Not set one by one: a header may be called `constructor`, or `__proto__`.
+  return Object.fromEntries(found)
 }
 
 function messageOf(message: ClientMessage): KafkaMessage {

@@ -29,6 +29,7 @@ import type {
 
 const DEFAULT_SESSION_TIMEOUT_MS = 30_000
 const DEFAULT_HEARTBEAT_INTERVAL_MS = 3_000
+const INTEGER = /^-?\d+$/
 const NOT_RUNNING = 'Consumer group was not initialized, consumer#run must be called first'
 
 type Selection = readonly { readonly topic: string; readonly partitions?: number[] }[]
@@ -45,6 +46,8 @@ export class KafkaConsumer implements Consumer {
   private session: Session | null = null
   private stopping: Promise<void> | null = null
   private restartTimer: ReturnType<typeof setTimeout> | undefined
+  /** Counts what the program has asked for: a restart after a crash is void when it has stopped or run the consumer since. */
+  private wishes = 0
 
   constructor(
     link: (observed: (...event: Parameters<Session['requested']>) => void) => ClusterLink,
@@ -67,9 +70,14 @@ export class KafkaConsumer implements Consumer {
     this.listeners.emit(consumerEvents.CONNECT)
   }
 
-  async disconnect(): Promise<void> {
+  disconnect(): Promise<void> {
+    this.wishes += 1
+    return this.shutDown()
+  }
+
+  private async shutDown(): Promise<void> {
     try {
-      await this.stop()
+      await this.ended()
       await this.link.disconnect()
       this.listeners.emit(consumerEvents.DISCONNECT)
     } catch (error) {
@@ -79,6 +87,11 @@ export class KafkaConsumer implements Consumer {
   }
 
   stop(): Promise<void> {
+    this.wishes += 1
+    return this.ended()
+  }
+
+  private ended(): Promise<void> {
     this.stopping ??= this.endSession().finally(() => {
       this.stopping = null
     })
@@ -98,7 +111,7 @@ export class KafkaConsumer implements Consumer {
       const message = `Invalid topic ${each} (${typeof each}), the topic name has to be a String or a RegExp`
       throw refused(message)
     }
-    const cluster = await this.link.connect()
+    const cluster = await this.link.cluster()
     const names = await this.namesOf(cluster, wanted)
     const create = this.config.allowAutoTopicCreation !== false
     for (const name of names) await this.attempt(() => cluster.topic(name, { create }))
@@ -110,6 +123,8 @@ export class KafkaConsumer implements Consumer {
       this.log.warn('consumer#run was called, but the consumer is already running', { groupId: this.groupId })
       return
     }
+    this.wishes += 1
+    clearTimeout(this.restartTimer)
     await this.begin(run)
   }
 
@@ -147,7 +162,7 @@ export class KafkaConsumer implements Consumer {
   }
 
   async describeGroup(): Promise<GroupDescription> {
-    const cluster = await this.link.connect()
+    const cluster = await this.link.cluster()
     const { groups } = await this.attempt(() => describeGroups(cluster, [this.groupId]))
     return groups[0]!
   }
@@ -207,8 +222,11 @@ export class KafkaConsumer implements Consumer {
     clearTimeout(this.restartTimer)
     const { session } = this
     if (session !== null) {
-      await session.stop()
-      this.session = null
+      try {
+        await session.stop()
+      } finally {
+        this.session = null
+      }
       this.listeners.emit(consumerEvents.STOP)
     }
     this.log.info('Stopped', { groupId: this.groupId })
@@ -217,13 +235,14 @@ export class KafkaConsumer implements Consumer {
   /** What kafkajs does: everything is let go, the event is told, and where it may help it all begins again after a pause. */
   private async crashed(session: Session, run: ConsumerRunConfig, error: Error): Promise<void> {
     if (this.session !== session || this.stopping !== null) return
+    const { wishes } = this
     const { groupId } = this
     const { retryCount, retryTime } = error as { retryCount?: number; retryTime?: number }
     this.log.error(`Crash: ${error.name}: ${error.message}`, { groupId, retryCount, stack: error.stack })
-    await this.disconnect().catch((reason: unknown) => this.log.error(String(reason), { groupId }))
+    await this.shutDown().catch((reason: unknown) => this.log.error(String(reason), { groupId }))
     const restart = await this.shouldRestart(error)
     this.listeners.emit(consumerEvents.CRASH, { error, groupId, restart })
-    if (!restart) return
+    if (!restart || this.wishes !== wishes) return
     const pauseMs = retryTime ?? this.link.retry.initialRetryTime
     this.log.error(`Restarting the consumer in ${pauseMs}ms`, { retryCount, retryTime: pauseMs, groupId })
     this.restartTimer = setTimeout(() => void this.begin(run), Math.min(pauseMs, TIMER_MS_MAX))
@@ -297,11 +316,8 @@ function checkPlace({ topic, partition }: { readonly topic: string; readonly par
 }
 
 function offsetOf(offset: string): number {
-  const number = Number(offset)
-  if (offset === undefined || offset === null || !Number.isInteger(number)) {
-    throw refused(`Invalid offset, expected a long received ${offset}`)
-  }
-  return number
+  if (!INTEGER.test(String(offset))) throw refused(`Invalid offset, expected a long received ${offset}`)
+  return Number(offset)
 }
 
 function checkSelection(selection: Selection, verb: string): void {

@@ -114,10 +114,6 @@ export class Events {
     return () => listeners.delete(told)
   }
 
-  has(name: string): boolean {
-    return (this.listeners.get(name)?.size ?? 0) > 0
-  }
-
   /** `timestamp`: when it happened, where that was not now. */
   emit(type: string, payload: unknown = null, timestamp = Date.now()): void {
     const listeners = this.listeners.get(type)

@@ -11,6 +11,7 @@ import type { RequestObserver } from '../client/connection.ts'
 import type { SaslOptions } from '../client/sasl.ts'
 import type { TlsOptions } from '../client/transport/transport.ts'
 import {
+  KafkaJSConnectionClosedError,
   KafkaJSConnectionError,
   KafkaJSNonRetriableError,
   KafkaJSNotImplemented,
@@ -100,6 +101,7 @@ export class ClusterLink {
   private readonly events: Events
   private readonly options: LinkOptions
   private connecting: Promise<Cluster> | null = null
+  private isClosed = false
 
   constructor(config: ResolvedConfig, events: Events, options: LinkOptions) {
     this.config = config
@@ -121,14 +123,25 @@ export class ClusterLink {
 
   /** Resolves when a broker answered; at once where that was so already. */
   connect(): Promise<Cluster> {
-    this.connecting ??= retried(this.options.retry, () => this.open()).catch((error: unknown) => {
-      this.connecting = null
+    this.isClosed = false
+    if (this.connecting !== null) return this.connecting
+    const connecting = retried(this.options.retry, () => this.open()).catch((error: unknown) => {
+      // Another attempt may have been begun after a `disconnect`.
+      if (this.connecting === connecting) this.connecting = null
       throw error
     })
-    return this.connecting
+    this.connecting = connecting
+    return connecting
+  }
+
+  /** For a call that nobody has connected for: the first one connects, but what was disconnected stays so. */
+  async cluster(): Promise<Cluster> {
+    if (this.isClosed) throw new KafkaJSConnectionClosedError('Closed connection')
+    return this.connect()
   }
 
   async disconnect(): Promise<void> {
+    this.isClosed = true
     const { connecting } = this
     this.connecting = null
     const cluster = await connecting?.catch(() => null)

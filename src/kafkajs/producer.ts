@@ -49,6 +49,12 @@ const ACKS: ReadonlyMap<number, Acks> = new Map<number, Acks>([
 const NOT_KNOWN = '-1'
 
 type Batch = Required<Pick<ProducerBatch, 'topicMessages'>> & Omit<ProducerBatch, 'topicMessages'>
+type ProducerOf = (cluster: Cluster) => Promise<ClientProducer>
+
+interface HandedOver {
+  readonly records: readonly ClientRecord[]
+  readonly sent: Promise<readonly Place[]>
+}
 
 export class KafkaProducer implements Producer {
   readonly events = producerEvents
@@ -64,6 +70,8 @@ export class KafkaProducer implements Producer {
   private readonly codecs = new Map<string, CodecName | 'none'>()
   private transactional: ClientProducer | null = null
   private current: KafkaTransaction | null = null
+  /** Sends whose records are not with the client yet. */
+  private readonly preparing = new Set<Promise<unknown>>()
   private status: 'connected' | 'disconnecting' | 'disconnected' = 'disconnected'
 
   constructor(
@@ -93,6 +101,7 @@ export class KafkaProducer implements Producer {
 
   async disconnect(): Promise<void> {
     this.status = 'disconnecting'
+    await Promise.allSettled(this.preparing)
     const open = [...this.byAcks.values(), ...(this.transactional === null ? [] : [this.transactional])]
     this.byAcks.clear()
     this.transactional = null
@@ -133,6 +142,8 @@ export class KafkaProducer implements Producer {
     }
     this.checkStatus()
     const cluster = await this.link.connect()
+    // Disconnected meanwhile.
+    this.checkStatus()
     const { transactionTimeout } = this.config
     this.transactional ??= new ClientProducer({
       ...this.shared('all', cluster),
@@ -160,23 +171,30 @@ export class KafkaProducer implements Producer {
   }
 
   /** Chooses partitions, hands over, and tells where it all went. */
-  async deliver(batch: Batch, producerOf: (cluster: Cluster) => Promise<ClientProducer>): Promise<RecordMetadata[]> {
+  async deliver(batch: Batch, producerOf: ProducerOf): Promise<RecordMetadata[]> {
     try {
-      const cluster = await this.link.connect()
-      const producer = await producerOf(cluster)
-      const records: ClientRecord[] = []
-      for (const topicMessages of batch.topicMessages) {
-        const partitions = await this.partitionsOf(cluster, topicMessages.topic)
-        this.codecs.set(topicMessages.topic, codecOf(batch.compression))
-        for (const message of topicMessages.messages) records.push(this.recordOf(topicMessages, message, partitions))
-      }
-      const sent = producer.send(records)
+      const preparing = this.prepared(batch, producerOf)
+      this.preparing.add(preparing)
+      const { records, sent } = await preparing.finally(() => this.preparing.delete(preparing))
       if (batch.acks !== 0) return answerOf(records, await sent)
       await sent
       return []
     } catch (error) {
       throw this.failed(error)
     }
+  }
+
+  /** What was begun before a `disconnect` is still handed over. */
+  private async prepared({ topicMessages, compression }: Batch, producerOf: ProducerOf): Promise<HandedOver> {
+    const cluster = await this.link.connect()
+    const producer = await producerOf(cluster)
+    const records: ClientRecord[] = []
+    for (const each of topicMessages) {
+      const partitions = await this.partitionsOf(cluster, each.topic)
+      this.codecs.set(each.topic, codecOf(compression))
+      for (const message of each.messages) records.push(this.recordOf(each, message, partitions))
+    }
+    return { records, sent: producer.send(records) }
   }
 
   /** As kafkajs reports it, and logged as there. */

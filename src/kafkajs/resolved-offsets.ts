@@ -5,7 +5,10 @@
  */
 import type { TopicOffsets } from './types.ts'
 
-interface Progress {
+/** Of a partition, since it was assigned or since the last seek. */
+export interface Progress {
+  /** False: the partition was given up since then, or moved. What a handler still says about it counts for nothing. */
+  isCurrent: boolean
   /** Where reading began. */
   readonly from: number
   /** The next offset to read; null until a message is done with. */
@@ -58,20 +61,12 @@ export class ResolvedOffsets {
     this.committed = committed
   }
 
-  /** A batch is about to be handled. */
-  began(topic: string, partition: number, from: number, end: number): void {
-    const known = this.progress.get(topic, partition)
-    if (known === undefined) this.progress.set(topic, partition, { from, resolved: null, end })
-    else known.end = end
-  }
-
-  resolve(topic: string, partition: number, nextOffset: number): void {
-    const known = this.progress.get(topic, partition)
-    if (known !== undefined) known.resolved = nextOffset
-  }
-
-  resolved(topic: string, partition: number): number | null {
-    return this.progress.get(topic, partition)?.resolved ?? null
+  /** A batch is about to be handled: how far its partition has come. */
+  began(topic: string, partition: number, from: number, end: number): Progress {
+    const known = this.progress.get(topic, partition) ?? { isCurrent: true, from, resolved: null, end }
+    known.end = end
+    this.progress.set(topic, partition, known)
+    return known
   }
 
   /** Beyond a batch that is done with there were only records that applications do not see, up to here. */
@@ -83,6 +78,8 @@ export class ResolvedOffsets {
   }
 
   forget(topic: string, partition: number): void {
+    const known = this.progress.get(topic, partition)
+    if (known !== undefined) known.isCurrent = false
     this.progress.delete(topic, partition)
     this.committed.delete(topic, partition)
   }

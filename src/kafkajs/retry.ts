@@ -32,7 +32,8 @@ export function resolveRetry(...given: (RetryOptions | undefined)[]): ResolvedRe
 }
 
 export function mayRetry(error: unknown): boolean {
-  const { retriable, name } = error as { retriable?: boolean; name?: string }
+  // Programs throw anything, nothing at all included.
+  const { retriable, name } = (error ?? {}) as { retriable?: boolean; name?: string }
   return retriable !== false && !MISTAKES.has(name ?? '')
 }
 
@@ -49,10 +50,6 @@ export class Pauses {
 
   get isOver(): boolean {
     return this.count >= this.options.retries
-  }
-
-  get currentMs(): number {
-    return this.next
   }
 
   take(): number {

@@ -23,7 +23,7 @@ import { KafkaJSError, KafkaJSProtocolError } from './errors.ts'
 import { type Events, consumerEvents as events } from './events.ts'
 import type { Logger } from './logger.ts'
 import { PausedPartitions } from './pauses.ts'
-import { ResolvedOffsets } from './resolved-offsets.ts'
+import { type Progress, ResolvedOffsets } from './resolved-offsets.ts'
 import { mayRetry, Pauses, type ResolvedRetry, TIMER_MS_MAX } from './retry.ts'
 import { failureOf, translated } from './translate.ts'
 import type { ConsumerConfig, ConsumerRunConfig, Offsets, TopicPartition, TopicPartitions } from './types.ts'
@@ -75,13 +75,20 @@ function isRebalancing(error: unknown): boolean {
   return REBALANCING_TYPES.has((error as { type?: unknown } | null)?.type)
 }
 
+/** A batch in a handler's hands. */
+interface Work {
+  readonly batch: FetchedBatch
+  readonly progress: Progress
+}
+
 export class Session {
   isRunning = true
   private readonly options: SessionOptions
   private readonly paused = new PausedPartitions()
   private readonly offsets: ResolvedOffsets
   private readonly seeks = new Map<string, TopicPartition & { readonly offset: number }>()
-  private readonly inHand = new Set<string>()
+  /** What handlers are working on, by partition. */
+  private readonly inHand = new Map<string, Work>()
   private readonly stopped = new AbortController()
   private readonly joinedFirst = Promise.withResolvers<void>()
   private client: ClientConsumer | null = null
@@ -231,21 +238,20 @@ export class Session {
     if (!this.isRunning) return
     const batch = new FetchedBatch(fetched)
     const { topic, partition, startOffset, nextOffset } = batch
-    const key = keyOf(batch)
-    this.inHand.add(key)
-    this.offsets.began(topic, partition, startOffset, nextOffset)
+    const work = { batch, progress: this.offsets.began(topic, partition, startOffset, nextOffset) }
+    this.inHand.set(keyOf(batch), work)
     try {
-      await this.process(batch)
+      await this.process(work)
     } catch (error) {
       // The new generation begins where this one ends: nothing has failed.
       if (!isRebalancing(error)) throw new HandlerFailure(error)
     } finally {
-      this.inHand.delete(key)
-      this.settle(batch)
+      this.settle(work)
     }
   }
 
-  private async process(batch: FetchedBatch): Promise<void> {
+  private async process(work: Work): Promise<void> {
+    const { batch } = work
     const { eachMessage, eachBatch } = this.options.run
     const startMs = Date.now()
     const payload = {
@@ -259,59 +265,53 @@ export class Session {
       lastOffset: batch.lastOffset(),
     }
     this.emit(events.START_BATCH_PROCESS, payload)
-    if (typeof eachMessage === 'function') await this.processMessages(batch, eachMessage)
-    else if (typeof eachBatch === 'function') await this.processBatch(batch, eachBatch)
+    if (typeof eachMessage === 'function') await this.processMessages(work, eachMessage)
+    else if (typeof eachBatch === 'function') await this.processBatch(work, eachBatch)
     this.emit(events.END_BATCH_PROCESS, { ...payload, duration: Date.now() - startMs })
     await this.autoCommit()
   }
 
-  private async processMessages(
-    batch: FetchedBatch,
-    eachMessage: NonNullable<ConsumerRunConfig['eachMessage']>,
-  ): Promise<void> {
+  private async processMessages(work: Work, eachMessage: NonNullable<ConsumerRunConfig['eachMessage']>): Promise<void> {
+    const { batch, progress } = work
     const { topic, partition, messages } = batch
-    const heartbeat = (): Promise<void> => this.heartbeat()
+    const heartbeat = (): Promise<void> => this.heartbeat(work)
     const pause = (): (() => void) => this.pauseOne(batch)
     for (const [index, message] of messages.entries()) {
-      if (!this.isRunning || this.seeks.has(keyOf(batch))) return
+      if (!this.isRunning || this.isStale(work)) return
       try {
         await eachMessage({ topic, partition, message, heartbeat, pause })
       } catch (error) {
         await this.handlerFailed('eachMessage', batch, message.offset, error)
       }
       const isLast = index === messages.length - 1
-      this.offsets.resolve(topic, partition, isLast ? batch.nextOffset : Number(message.offset) + 1)
-      if (this.isRebalancing) await this.heartbeat()
+      progress.resolved = isLast ? batch.nextOffset : Number(message.offset) + 1
+      if (this.isRebalancing || !progress.isCurrent) await this.heartbeat(work)
       if (this.options.run.autoCommit !== false && this.isCommitDue) await this.commit()
       if (this.paused.has(batch)) return
     }
   }
 
-  private async processBatch(
-    batch: FetchedBatch,
-    eachBatch: NonNullable<ConsumerRunConfig['eachBatch']>,
-  ): Promise<void> {
-    const { topic, partition } = batch
+  private async processBatch(work: Work, eachBatch: NonNullable<ConsumerRunConfig['eachBatch']>): Promise<void> {
+    const { batch, progress } = work
     const last = batch.messages.at(-1)?.offset
     try {
       await eachBatch({
         batch,
         // After the last message there may be markers of transactions, which a program cannot resolve.
         resolveOffset: (offset) => {
-          const next = Number(offset) === Number(last) ? batch.nextOffset : Number(offset) + 1
-          this.offsets.resolve(topic, partition, next)
+          progress.resolved = Number(offset) === Number(last) ? batch.nextOffset : Number(offset) + 1
         },
-        heartbeat: () => this.heartbeat(),
+        heartbeat: () => this.heartbeat(work),
         pause: () => this.pauseOne(batch),
         commitOffsetsIfNecessary: (offsets) => (offsets ? this.commit(offsets) : this.commitIfNecessary()),
         uncommittedOffsets: () => ({ topics: this.offsets.uncommitted() }),
         isRunning: () => this.isRunning,
-        isStale: () => this.seeks.has(keyOf(batch)),
+        isStale: () => this.isStale(work),
       })
     } catch (error) {
       await this.handlerFailed('eachBatch', batch, batch.firstOffset(), error)
     }
-    if (this.options.run.eachBatchAutoResolve !== false) this.offsets.resolve(topic, partition, batch.nextOffset)
+    if (this.options.run.eachBatchAutoResolve !== false) progress.resolved = batch.nextOffset
   }
 
   /** What was resolved before is committed, and the error goes on. */
@@ -331,8 +331,8 @@ export class Session {
   }
 
   /** Heartbeats are sent beside the handlers; what is left to say is that it is time to come to an end. */
-  private async heartbeat(): Promise<void> {
-    if (!this.isRebalancing || !this.isRunning) return
+  private async heartbeat({ progress }: Work): Promise<void> {
+    if (!this.isRunning || (!this.isRebalancing && progress.isCurrent)) return
     await this.autoCommit()
     const reason = Object.assign(new Error('The group is rebalancing, so a rejoin is needed'), {
       type: 'REBALANCE_IN_PROGRESS',
@@ -343,16 +343,27 @@ export class Session {
   }
 
   /** The handler is through: what it did not resolve is read again, unless it is to be read elsewhere. */
-  private settle(batch: FetchedBatch): void {
+  private settle(work: Work): void {
+    const { batch, progress } = work
+    const key = keyOf(batch)
+    // The partition was lost and came back, and another handler is at work on it: what is to be done is left to that one.
+    if (this.inHand.get(key) !== work) return
+    this.inHand.delete(key)
     if (!this.isAssigned(batch)) return
-    const seek = this.seeks.get(keyOf(batch))
+    const seek = this.seeks.get(key)
     if (seek !== undefined) {
       this.applySeek(seek)
       return
     }
     const { topic, partition } = batch
-    const resolved = this.offsets.resolved(topic, partition) ?? batch.startOffset
+    if (!progress.isCurrent) return
+    const resolved = progress.resolved ?? batch.startOffset
     if (resolved !== batch.nextOffset) this.client?.seek({ topic, partition, offset: resolved })
+  }
+
+  /** Its messages are not to be handled any more: reading goes on elsewhere, or the partition was lost meanwhile. */
+  private isStale({ batch, progress }: Work): boolean {
+    return this.seeks.has(keyOf(batch)) || !progress.isCurrent
   }
 
   private applySeek({ topic, partition, offset }: TopicPartition & { readonly offset: number }): void {
@@ -484,15 +495,13 @@ export class Session {
     const { signal } = this.stopped
     if (signal.aborted) return Promise.resolve()
     return new Promise((resolve) => {
-      const timer = setTimeout(resolve, Math.min(ms, TIMER_MS_MAX))
-      signal.addEventListener(
-        'abort',
-        () => {
-          clearTimeout(timer)
-          resolve()
-        },
-        { once: true },
-      )
+      const ended = (): void => {
+        clearTimeout(timer)
+        signal.removeEventListener('abort', ended)
+        resolve()
+      }
+      const timer = setTimeout(ended, Math.min(ms, TIMER_MS_MAX))
+      signal.addEventListener('abort', ended)
     })
   }
 }

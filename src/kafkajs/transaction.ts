@@ -52,6 +52,8 @@ export class KafkaTransaction implements Transaction {
   /** They become the group's when the transaction commits. */
   async sendOffsets({ consumerGroupId, topics }: Offsets & { consumerGroupId: string }): Promise<void> {
     this.assertActive()
+    if (!consumerGroupId) throw new KafkaJSNonRetriableError('Missing consumerGroupId')
+    if (!topics) throw new KafkaJSNonRetriableError('Missing offset topics')
     const rows = topics.flatMap(({ topic, partitions }) =>
       partitions.map(({ partition, offset }) => ({ topic, partition, offset: Number(offset) })),
     )
