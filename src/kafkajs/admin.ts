@@ -41,7 +41,7 @@ export function createAdmin(link: ClusterLink, listeners: Events, log: Logger): 
   const asked =
     <Arguments extends readonly unknown[], Answer>(ask: (cluster: Cluster, ...rest: Arguments) => Promise<Answer>) =>
     async (...rest: Arguments): Promise<Answer> => {
-      const cluster = await link.cluster()
+      const cluster = await link.connect()
       try {
         return await ask(cluster, ...rest)
       } catch (error) {

@@ -111,7 +111,7 @@ export class KafkaConsumer implements Consumer {
       const message = `Invalid topic ${each} (${typeof each}), the topic name has to be a String or a RegExp`
       throw refused(message)
     }
-    const cluster = await this.link.cluster()
+    const cluster = await this.link.connect()
     const names = await this.namesOf(cluster, wanted)
     const create = this.config.allowAutoTopicCreation !== false
     for (const name of names) await this.attempt(() => cluster.topic(name, { create }))
@@ -162,7 +162,7 @@ export class KafkaConsumer implements Consumer {
   }
 
   async describeGroup(): Promise<GroupDescription> {
-    const cluster = await this.link.cluster()
+    const cluster = await this.link.connect()
     const { groups } = await this.attempt(() => describeGroups(cluster, [this.groupId]))
     return groups[0]!
   }

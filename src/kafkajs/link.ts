@@ -11,7 +11,6 @@ import type { RequestObserver } from '../client/connection.ts'
 import type { SaslOptions } from '../client/sasl.ts'
 import type { TlsOptions } from '../client/transport/transport.ts'
 import {
-  KafkaJSConnectionClosedError,
   KafkaJSConnectionError,
   KafkaJSNonRetriableError,
   KafkaJSNotImplemented,
@@ -101,7 +100,6 @@ export class ClusterLink {
   private readonly events: Events
   private readonly options: LinkOptions
   private connecting: Promise<Cluster> | null = null
-  private isClosed = false
 
   constructor(config: ResolvedConfig, events: Events, options: LinkOptions) {
     this.config = config
@@ -121,9 +119,8 @@ export class ClusterLink {
     return this.config.timeoutMs
   }
 
-  /** Resolves when a broker answered; at once where that was so already. */
+  /** Resolves when a broker answered; at once where that was so already. As in kafkajs, calls connect by themselves, also after a `disconnect`. */
   connect(): Promise<Cluster> {
-    this.isClosed = false
     if (this.connecting !== null) return this.connecting
     const connecting = retried(this.options.retry, () => this.open()).catch((error: unknown) => {
       // Another attempt may have been begun after a `disconnect`.
@@ -134,14 +131,7 @@ export class ClusterLink {
     return connecting
   }
 
-  /** For a call that nobody has connected for: the first one connects, but what was disconnected stays so. */
-  async cluster(): Promise<Cluster> {
-    if (this.isClosed) throw new KafkaJSConnectionClosedError('Closed connection')
-    return this.connect()
-  }
-
   async disconnect(): Promise<void> {
-    this.isClosed = true
     const { connecting } = this
     this.connecting = null
     const cluster = await connecting?.catch(() => null)

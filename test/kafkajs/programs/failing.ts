@@ -198,6 +198,44 @@ const unknownTopic: Program = async (setting) => {
   await consumer.disconnect()
 }
 
+/** What programs tell by the error's `type`, and what would otherwise be read as offset 0. */
+const refusals: Program = async (setting) => {
+  const kafka = connect(setting)
+  const [topic, groupId] = [setting.name('refusals'), setting.name('group')]
+  const admin = kafka.admin()
+  await admin.connect()
+  const unknown = setting.name('unknown')
+  const calls = [
+    () => admin.fetchTopicMetadata({ topics: [unknown] }),
+    () => admin.fetchOffsets({ groupId, topics: [unknown] }),
+  ]
+  for (const call of calls) {
+    const { name, type, code, retriable } = await failureOf(call)
+    const expected = { name: 'KafkaJSProtocolError', type: 'UNKNOWN_TOPIC_OR_PARTITION', code: 3, retriable: true }
+    assert.deepEqual({ name, type, code, retriable }, expected)
+  }
+  await makeTopic(kafka, topic)
+  await produce(kafka, topic, ['x'])
+  const consumer = kafka.consumer({ groupId, ...QUICK })
+  await consumer.subscribe({ topic, fromBeginning: true })
+  const seen = new Seen<string>()
+  await consumer.run({ eachMessage: async ({ message }) => seen.add(message.offset) })
+  await seen.count(1)
+  for (const offset of ['', '1.5', 'x']) {
+    const place = { topic, partition: 0, offset }
+    for (const call of [() => consumer.seek(place), () => consumer.commitOffsets([place])]) {
+      const { name, message } = await failureOf(call)
+      assert.deepEqual(
+        [name, message],
+        ['KafkaJSNonRetriableError', `Invalid offset, expected a long received ${offset}`],
+      )
+    }
+  }
+  await consumer.disconnect()
+  assert.deepEqual(await committed(kafka, groupId, topic), ['1'])
+  await admin.disconnect()
+}
+
 export const failing: Programs = {
   'a handler that throws gets the same message again': throwing,
   'eachBatch that throws goes on with what it did not resolve': throwingBatch,
@@ -207,4 +245,5 @@ export const failing: Programs = {
   'brokers that are not there, and lists that are none': nobodyThere,
   'brokers that are looked up': lookedUp,
   'a topic that does not exist and shall not be made': unknownTopic,
+  'a topic that is not there, and an offset that is none': refusals,
 }
