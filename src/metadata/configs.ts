@@ -34,7 +34,7 @@ import {
 import { parseConfigValue } from './config-values.ts'
 import type { ConfigKind, ImageChange, MetadataImage } from './image.ts'
 import { type LeveledLogger, LOGGER_LEVELS, ROOT_LOGGER } from './log-level.ts'
-import type { MetadataStore } from './store.ts'
+import type { MetadataStore, StoreTransaction } from './store.ts'
 import { MetadataStoreError } from './store.ts'
 import { invalidTopicName } from './topic-names.ts'
 import { type TopicSettings, topicSettings } from './topic-settings.ts'
@@ -89,6 +89,12 @@ export interface ConfigsOptions {
   /** Without one there are no broker-logger configs to change. */
   readonly loggerLevel?: LeveledLogger
   readonly elrEnabled: () => boolean
+}
+
+/** What a change of one resource comes to, and what must be written for it; null: nothing. */
+interface AlterPlan {
+  readonly error: ConfigError
+  readonly write: Required<StoreTransaction> | null
 }
 
 const NO_CONFIGS: ReadonlyMap<string, string> = new Map()
@@ -204,12 +210,11 @@ export class Configs {
     alterations: readonly IncrementalAlteration[],
     { validateOnly }: { validateOnly: boolean },
   ): Promise<AlterResult[]> {
-    return this.#alterEach(alterations, validateOnly, (alteration) => {
-      if (alteration.type !== ResourceType.BROKER_LOGGER) {
-        return this.#alterOne(alteration, validateOnly, (target) => alterIncrementally(target, alteration.operations))
-      }
-      return this.#alterLogger(alteration, validateOnly)
-    })
+    return this.#alterEach(alterations, validateOnly, (alteration) =>
+      alteration.type === ResourceType.BROKER_LOGGER
+        ? { error: this.#alterLogger(alteration, validateOnly), write: null }
+        : this.#plan(alteration, (target) => alterIncrementally(target, alteration.operations)),
+    )
   }
 
   /** The legacy request: replaces everything that is set on the resource. */
@@ -217,12 +222,11 @@ export class Configs {
     alterations: readonly LegacyAlteration[],
     { validateOnly }: { validateOnly: boolean },
   ): Promise<AlterResult[]> {
-    return this.#alterEach(alterations, validateOnly, async (alteration) => {
-      if (alteration.type === ResourceType.BROKER_LOGGER) {
-        return refused(unsupportedReason(alteration.type))
-      }
-      return this.#alterOne(alteration, validateOnly, (target) => replaceAll(target, alteration.configs))
-    })
+    return this.#alterEach(alterations, validateOnly, (alteration) =>
+      alteration.type === ResourceType.BROKER_LOGGER
+        ? { error: refused(unsupportedReason(alteration.type)), write: null }
+        : this.#plan(alteration, (target) => replaceAll(target, alteration.configs)),
+    )
   }
 
   #settingsOf(own: ReadonlyMap<string, string>): TopicSettings {
@@ -334,75 +338,85 @@ export class Configs {
     }
   }
 
+  /** Results in the order of the request. */
   async #alterEach<A extends ConfigResource>(
     alterations: readonly A[],
     validateOnly: boolean,
-    alterOne: (alteration: A) => Promise<ConfigError>,
+    planOne: (alteration: A) => AlterPlan,
   ): Promise<AlterResult[]> {
     const count = new Map<string, number>()
     const keyOf = ({ type, name }: ConfigResource): string => `${type}/${name}`
     for (const alteration of alterations) count.set(keyOf(alteration), (count.get(keyOf(alteration)) ?? 0) + 1)
     const results: AlterResult[] = []
-    for (const alteration of alterations) {
-      const { type, name } = alteration
-      const result =
-        (count.get(keyOf(alteration)) ?? 0) > 1
-          ? failed(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.')
-          : (this.#refuseAlteration(type, name) ?? (await this.#storing(() => alterOne(alteration), validateOnly)))
-      results.push({ type, name, ...result })
+    for (const together of writtenTogether(alterations)) {
+      const planAll = (): AlterPlan[] =>
+        together.map((alteration) =>
+          (count.get(keyOf(alteration)) ?? 0) > 1
+            ? { error: failed(ErrorCode.INVALID_REQUEST, 'Each resource must appear at most once.'), write: null }
+            : this.#planAllowed(alteration, planOne),
+        )
+      const errors = await this.#untilWritten(planAll, validateOnly)
+      for (const [index, { type, name }] of together.entries()) results.push({ type, name, ...(errors[index] ?? OK) })
     }
     return results
   }
 
-  /** A store that cannot write is an answer, not the end of the connection. */
-  async #storing(run: () => Promise<ConfigError>, validateOnly: boolean): Promise<ConfigError> {
-    try {
-      return await run()
-    } catch (error) {
-      if (validateOnly || !(error instanceof MetadataStoreError)) throw error
-      return failed(ErrorCode.KAFKA_STORAGE_ERROR, error.message)
+  #planAllowed<A extends ConfigResource>(alteration: A, planOne: (alteration: A) => AlterPlan): AlterPlan {
+    const error = this.#refuseAlteration(alteration.type, alteration.name)
+    return error === null ? planOne(alteration) : { error, write: null }
+  }
+
+  /**
+   * Plans and writes until nobody came between. A store that cannot write is an answer, not the end of the connection. Gives what each plan
+   * came to.
+   */
+  async #untilWritten(planAll: () => AlterPlan[], validateOnly: boolean): Promise<ConfigError[]> {
+    for (let attempt = 0; ; attempt++) {
+      const plans = planAll()
+      const writes = plans.flatMap(({ write }) => write ?? [])
+      const unwritten = (failure: ConfigError) => plans.map(({ error, write }) => (write === null ? error : failure))
+      if (validateOnly || writes.length === 0) return plans.map(({ error }) => error)
+      if (attempt === MAX_ATTEMPTS) {
+        return unwritten(failed(ErrorCode.REQUEST_TIMED_OUT, 'The configuration is being changed by others'))
+      }
+      try {
+        if ((await this.#store.transact(merged(writes))).ok) return plans.map(({ error }) => error)
+      } catch (error) {
+        if (!(error instanceof MetadataStoreError)) throw error
+        return unwritten(failed(ErrorCode.KAFKA_STORAGE_ERROR, error.message))
+      }
     }
   }
 
-  async #alterOne(
-    { type, name }: ConfigResource,
-    validateOnly: boolean,
-    change: (target: AlterTarget) => AlterOutcome,
-  ): Promise<ConfigError> {
+  #plan({ type, name }: ConfigResource, change: (target: AlterTarget) => AlterOutcome): AlterPlan {
     const kind = kindOf(type)
     const storedName = kind === 'broker' && name !== '' ? String(this.#nodeId) : name
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const { values: current, revision } = this.#image.config(kind, storedName)
-      const outcome = change({ kind, name: storedName, current, broker: this.#broker, elrEnabled: this.#elrEnabled() })
-      if (!outcome.ok) return failed(outcome.errorCode, outcome.errorMessage)
-      if (validateOnly || sameValues(current, outcome.values)) return OK
-      if (await this.#save(kind, storedName, outcome.values, revision)) return OK
-      // Somebody else changed it first, or the topic went away: the image knows by now.
-      const gone = this.#refuseAlteration(type, name)
-      if (gone !== null) return gone
-    }
-    return failed(ErrorCode.REQUEST_TIMED_OUT, 'The configuration is being changed by others')
+    const { values: current, revision } = this.#image.config(kind, storedName)
+    const outcome = change({ kind, name: storedName, current, broker: this.#broker, elrEnabled: this.#elrEnabled() })
+    if (!outcome.ok) return { error: failed(outcome.errorCode, outcome.errorMessage), write: null }
+    const isSame = sameValues(current, outcome.values)
+    return { error: OK, write: isSame ? null : this.#writeOf(kind, storedName, outcome.values, revision) }
   }
 
-  /** False: the resource is no longer as it was read. */
-  async #save(
+  /** Holds if the resource is still as it was read. */
+  #writeOf(
     kind: ConfigKind,
     name: string,
     values: ReadonlyMap<string, string>,
     revision: number | null,
-  ): Promise<boolean> {
+  ): Required<StoreTransaction> {
     const key = configKey(kind, name)
     const checks = [{ key, revision }]
     const topic = kind === 'topic' ? this.#image.topic(name) : undefined
     // Configs of a topic that is being deleted would be found by the next topic of that name.
     if (topic !== undefined) checks.push({ key: `topics/${name}`, revision: topic.revision })
     const value: ConfigValue = Object.fromEntries(values)
-    const write = values.size === 0 ? { deletes: [key] } : { puts: [{ key, value: encodeValue(value) }] }
-    const result = await this.#store.transact({ checks, ...write })
-    return result.ok
+    return values.size === 0
+      ? { checks, puts: [], deletes: [key] }
+      : { checks, puts: [{ key, value: encodeValue(value) }], deletes: [] }
   }
 
-  async #alterLogger({ operations }: IncrementalAlteration, validateOnly: boolean): Promise<ConfigError> {
+  #alterLogger({ operations }: IncrementalAlteration, validateOnly: boolean): ConfigError {
     const malformed = malformedOperations(operations)
     if (malformed !== null) return malformed
     for (const operation of operations) {
@@ -443,6 +457,28 @@ function configKey(kind: ConfigKind, name: string): string {
   if (kind === 'topic') return topicConfigKey(name)
   if (kind === 'client-metrics') return clientMetricsConfigKey(name)
   return kind === 'group' ? groupConfigKey(name) : brokerConfigKey(name)
+}
+
+/**
+ * Topics in a row are written together, which waits for the device once. Anything else is alone: what it changes may decide about what
+ * follows, and a broker has several names.
+ */
+function writtenTogether<A extends ConfigResource>(alterations: readonly A[]): A[][] {
+  const runs: A[][] = []
+  for (const alteration of alterations) {
+    const run = runs.at(-1)
+    if (alteration.type === ResourceType.TOPIC && run?.[0]?.type === ResourceType.TOPIC) run.push(alteration)
+    else runs.push([alteration])
+  }
+  return runs
+}
+
+function merged(writes: readonly Required<StoreTransaction>[]): StoreTransaction {
+  return {
+    checks: writes.flatMap(({ checks }) => checks),
+    puts: writes.flatMap(({ puts }) => puts),
+    deletes: writes.flatMap(({ deletes }) => deletes),
+  }
 }
 
 function sameValues(a: ReadonlyMap<string, string>, b: ReadonlyMap<string, string>): boolean {

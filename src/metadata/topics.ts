@@ -164,15 +164,11 @@ export class Topics {
   /** DeleteTopics. One row per topic asked for; what was asked for twice comes once, refused. */
   async delete(references: readonly TopicReference[], options: DeleteOptions = {}): Promise<DeleteTopicResult[]> {
     const { results, doomed } = this.#resolveForDeletion(references, options)
-    for (const topic of doomed) {
-      const isPaid = options.charge?.(topic.name, topic.partitions.length) ?? true
-      if (isPaid) results.push(await this.#deleteTopic(topic))
-      else
-        results.push({
-          name: topic.name,
-          topicId: topic.topicId,
-          ...refusal(OVER_QUOTA.errorCode, OVER_QUOTA.errorMessage),
-        })
+    const isPaid = doomed.map(({ name, partitions }) => options.charge?.(name, partitions.length) ?? true)
+    const outcome = await this.#deleteTopics(doomed.filter((_, index) => isPaid[index]))
+    for (const [index, { name, topicId }] of doomed.entries()) {
+      const { errorCode, errorMessage } = isPaid[index] ? outcome : OVER_QUOTA
+      results.push({ name, topicId, errorCode, errorMessage })
     }
     return results
   }
@@ -470,22 +466,21 @@ export class Topics {
     return { results, doomed }
   }
 
-  async #deleteTopic({ name, topicId }: TopicImage): Promise<DeleteTopicResult> {
+  /** All in one write, which waits for the device once. Those that are gone meanwhile are deleted, too. */
+  async #deleteTopics(doomed: readonly TopicImage[]): Promise<Refusal> {
     try {
       await this.#untilWritten(() => {
-        const topic = this.#image.topicById(topicId)
-        if (topic === undefined) return { checks: [], puts: [], deletes: [] }
-        const collision = collisionKey(name)
+        const present = doomed.flatMap(({ topicId }) => this.#image.topicById(topicId) ?? [])
         return {
-          checks: [{ key: topicKey(name), revision: topic.revision }],
+          checks: present.map(({ name, revision }) => ({ key: topicKey(name), revision })),
           puts: [],
-          deletes: [topicKey(name), topicConfigKey(name), ...(collision === null ? [] : [collision])],
+          deletes: present.flatMap(({ name }) => deletedKeys(name)),
         }
       })
-      return { name, topicId, errorCode: ErrorCode.NONE, errorMessage: null }
+      return refusal(ErrorCode.NONE, null)
     } catch (error) {
       if (!(error instanceof MetadataStoreError)) throw error
-      return { name, topicId, errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: error.message }
+      return refusal(ErrorCode.KAFKA_STORAGE_ERROR, error.message)
     }
   }
 
@@ -570,6 +565,12 @@ export class Topics {
     }
     throw new MetadataStoreError('the topics are being changed by other processes')
   }
+}
+
+/** What goes with a topic. */
+function deletedKeys(name: string): string[] {
+  const collision = collisionKey(name)
+  return [topicKey(name), topicConfigKey(name), ...(collision === null ? [] : [collision])]
 }
 
 const OVER_QUOTA = refuse(ErrorCode.THROTTLING_QUOTA_EXCEEDED, 'The throttling quota has been exceeded.')

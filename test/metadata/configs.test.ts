@@ -238,6 +238,25 @@ describe('several processes', () => {
     ])
     expect(configs.logConfig('u').retentionMs).toBe(5)
   })
+
+  test('topics of one request are changed in one write, also when somebody changed one of them in between', async () => {
+    const store = withInterference(new MemoryMetadataStore({ clock: new ManualClock() }))
+    const ours = await withTopic({ store })
+    const theirs = await testMetadata({ store, seed: 2 })
+    const names = ['t', 'u', 'v']
+    await ours.topics.create([newTopic('u'), newTopic('v')], { validateOnly: false })
+    const { revision } = await store.list('')
+    store.interfere(() => set(theirs.configs, ResourceType.TOPIC, 'u', { 'segment.ms': '7' }))
+    const operations = [{ name: 'retention.ms', operation: AlterOperation.SET, value: '5' }]
+    const results = await ours.configs.incrementalAlter(
+      names.map((name) => ({ type: ResourceType.TOPIC, name, operations })),
+      { validateOnly: false },
+    )
+    expect(results.map(({ name, errorCode }) => [name, errorCode])).toEqual(names.map((name) => [name, ErrorCode.NONE]))
+    expect(names.map((name) => ours.configs.logConfig(name).retentionMs)).toEqual([5, 5, 5])
+    expect(ours.configs.logConfig('u').segmentMs).toBe(7)
+    expect((await store.list('')).revision).toBe(revision + 2)
+  })
 })
 
 describe('a fresh cluster', () => {

@@ -175,6 +175,23 @@ describe('deleting', () => {
     expect((await store.list('')).entries.map(({ key }) => key)).toEqual(before)
   })
 
+  test('the topics of one request go in one write, also when one of them is gone meanwhile', async () => {
+    const store = withInterference(memoryStore())
+    const ours = await testMetadata({ store })
+    const theirs = await testMetadata({ store, seed: 2 })
+    const names = ['a', 'b', 'c', 'd']
+    await ours.topics.create(
+      names.map((name) => newTopic(name)),
+      real,
+    )
+    const { revision } = await store.list('')
+    store.interfere(() => theirs.topics.delete([{ name: 'c', topicId: ZERO_UUID }]))
+    const results = await ours.topics.delete(names.map((name) => ({ name, topicId: ZERO_UUID })))
+    expect(results.map(({ name, errorCode }) => [name, errorCode])).toEqual(names.map((name) => [name, ErrorCode.NONE]))
+    expect(ours.image.topics()).toEqual([])
+    expect((await store.list('')).revision).toBe(revision + 2)
+  })
+
   test('the same topic by name and by id is refused once', async () => {
     const { topics, image } = await testMetadata()
     const [created] = await topics.create([newTopic('t')], real)
