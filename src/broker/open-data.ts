@@ -223,10 +223,9 @@ function openStore(
     disk.makeDirectory(metadataDirectory)
     return new SqliteMetadataStore({ path, clock, timers, logger, exclusive: true })
   } catch (error) {
-    const cause = error instanceof MetadataStoreError && error.cause !== undefined ? error.cause : error
-    const code = isRefusedWrite(cause) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'
-    const message = error instanceof MetadataStoreError ? error.message : `metadata file ${path}: ${reasonOf(error)}`
-    throw new BrokerStartError(code, message, { cause: error })
+    if (error instanceof MetadataStoreError) throw startError(error)
+    const code = isRefusedWrite(error) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'
+    throw new BrokerStartError(code, `metadata file ${path}: ${reasonOf(error)}`, { cause: error })
   }
 }
 
@@ -251,10 +250,11 @@ function refuseOrphans(dataDirectory: string, disk: Disk): void {
   throw new BrokerStartError('DATA_UNUSABLE', message)
 }
 
-/** What is no fault of the folder is left as it is. */
-function startError(error: unknown): unknown {
-  if (!(error instanceof LogDirectoryError)) return error
-  if (error.isLocked) return new BrokerStartError('DATA_LOCKED', error.message, { cause: error })
+/** What is no fault of the folder or of the file in it is left as it is. */
+export function startError(error: unknown): unknown {
+  if (!(error instanceof LogDirectoryError || error instanceof MetadataStoreError)) return error
+  if (error instanceof LogDirectoryError && error.isLocked)
+    return new BrokerStartError('DATA_LOCKED', error.message, { cause: error })
   const code = isRefusedWrite(error.cause) ? 'DATA_NOT_WRITABLE' : 'DATA_UNUSABLE'
   return new BrokerStartError(code, error.message, { cause: error })
 }

@@ -30,6 +30,7 @@ import {
   dataDirectories,
   type Environment,
   openData,
+  startError,
 } from './open-data.ts'
 import { Partitions } from './partitions.ts'
 import { Quotas } from './quotas.ts'
@@ -85,7 +86,7 @@ export class Broker {
       return await assemble(options, closers, (parts) => new Broker(parts))
     } catch (error) {
       await closeAll(closers, options.logger)
-      throw error
+      throw startError(error)
     }
   }
 

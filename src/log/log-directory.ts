@@ -112,6 +112,11 @@ export class LogDirectory {
     }
   }
 
+  /** Somebody removed the folder. One that is made anew in its place is not ours: nothing of what it had is in it, not even the lock. Throws a DiskError. */
+  get isGone(): boolean {
+    return [META_FILE, LOCK_FILE].every((name) => this.#disk.stat(`${this.path}/${name}`) === null)
+  }
+
   // ---- identity -----------------------------------------------------------------------------------------------
 
   #identify(identity: Identity, logger: Logger): MetaProperties & { readonly directoryId: string } {

@@ -177,6 +177,7 @@ export class ServedDirectory {
     const config = this.#options.configFor(topic)
     // Segments of another log would become this one's at the next start.
     if (this.#disk.exists(directory)) throw new DiskError('EEXIST', directory, `${directory} is in the way`)
+    this.#refuseIfGone()
     this.#forgetFormer(partitionFolderName(topic, partition))
     try {
       this.#disk.makeDirectory(directory)
@@ -252,6 +253,7 @@ export class ServedDirectory {
   }
 
   async #saveOffsets(): Promise<void> {
+    if (!this.#isOffline) this.#refuseIfGone()
     const former = [...this.#formerNames]
     for (const [file, entriesNow] of CHECKPOINT_FILES) {
       if (this.#isOffline) return
@@ -283,6 +285,18 @@ export class ServedDirectory {
     void this.#probe()
   }
 
+  /** Throws a DiskError. Nothing may make a folder anew that was removed: what is written there would lack all that was before. */
+  #refuseIfGone(): void {
+    if (!this.folder.isGone) return
+    const error = this.#removed()
+    this.suspect(error)
+    throw error
+  }
+
+  #removed(): DiskError {
+    return new DiskError('ENOENT', this.path, `${this.path} was removed while it was served`)
+  }
+
   async #probe(): Promise<void> {
     let failure: DiskError | null = null
     for (let tries = 0; tries < PROBE_TRIES; tries++) {
@@ -296,6 +310,7 @@ export class ServedDirectory {
   async #tryWriting(): Promise<DiskError | null> {
     const path = `${this.path}/${PROBE_FILE}`
     try {
+      if (this.folder.isGone) return this.#removed()
       await this.#disk.replaceWholeLater(path, Buffer.from(`${this.#clock.now()}\n`))
       this.#disk.remove(path)
       return null

@@ -6,6 +6,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { type Broker, BrokerStartError } from '../../src/broker/server.ts'
 import { Connection } from '../../src/client/connection.ts'
+import { MetadataStoreError } from '../../src/metadata/store.ts'
+import { MemoryMetadataStore } from '../../src/metadata/store-memory.ts'
 import { ProduceRequest, ProduceResponse } from '../../src/protocol/messages/00-produce.ts'
 import { FetchRequest, FetchResponse } from '../../src/protocol/messages/01-fetch.ts'
 import { MetadataRequest, MetadataResponse } from '../../src/protocol/messages/03-metadata.ts'
@@ -129,6 +131,14 @@ describe('a start fails', () => {
     const failure = await startFailure(onDisk({ dataDirectory: '/sys/samsa-data' }))
     expect(failure.code).toBe('DATA_NOT_WRITABLE')
     expect(failure.message).toContain('/sys/samsa-data')
+  })
+
+  test('when the disk is full before the metadata is written, saying so', async () => {
+    const store = new MemoryMetadataStore({ clock: new ManualClock() })
+    const cause = Object.assign(new Error('database or disk is full'), { code: 'SQLITE_FULL' })
+    store.grantLease = () => Promise.reject(new MetadataStoreError('metadata file m.db: the disk is full', { cause }))
+    const failure = await startFailure(startBroker({ openMetadataStore: () => store }))
+    expect(failure).toMatchObject({ code: 'DATA_NOT_WRITABLE', message: 'metadata file m.db: the disk is full' })
   })
 })
 

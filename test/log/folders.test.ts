@@ -183,6 +183,33 @@ describe('a folder whose device fails', () => {
   })
 })
 
+describe('a folder that is removed while it is served', () => {
+  test('goes offline when a partition is to be made in it, and is not made anew', async () => {
+    const { world, failures } = await twoFolders()
+    world.disk.remove('/b', { recursive: true })
+    expect(() => {
+      for (const partition of numbers(0, 2)) {
+        world.manager.create({ topic: 'new', topicId: TOPIC_ID, partition, isNew: true })
+      }
+    }).toThrow(/\/b was removed/)
+    await settled(world)
+    expect(failures).toMatchObject([{ path: '/b', isLast: false }])
+    expect(world.disk.exists('/b')).toBe(false)
+    await world.manager.close()
+  })
+
+  test('goes offline with the next checkpoint, also if an empty one is in its place', async () => {
+    const { world, failures } = await twoFolders()
+    world.disk.remove('/b', { recursive: true })
+    world.disk.makeDirectory('/b')
+    appendNow(world, logOf(world, 0), { count: 1 })
+    world.timers.advance(60_000)
+    await settled(world)
+    expect(failures).toMatchObject([{ path: '/b', isLast: false }])
+    await world.manager.close()
+  })
+})
+
 test('a partition whose folder cannot be set aside is deleted all the same, and not mixed with one that is made anew', async () => {
   const { world, failing } = await twoFolders()
   failing.breakFolder('/a/events-0', 'EBUSY')
