@@ -30,14 +30,14 @@ class Check {
 
   message(type: ProtobufType, value: unknown): void {
     if (this.issues.length >= ISSUES_MAX) return
-    if (typeof value !== 'object' || value === null || Array.isArray(value) || this.path.length > DEPTH_MAX) {
+    if (!hasFields(value) || this.path.length > DEPTH_MAX) {
       this.wrong('not a message')
       return
     }
-    const fields = value as Message
+    const fields = value
     for (const name of Object.keys(fields)) {
       const each = fields[name]
-      const field = type.fields[name]
+      const field = Object.hasOwn(type.fields, name) ? type.fields[name] : undefined
       if (field === undefined) this.at(name, () => this.wrong('no field of the message'))
       else if (each !== undefined && each !== null) this.field(field, name, each)
     }
@@ -54,8 +54,8 @@ class Check {
   private field(field: Field, name: string, value: unknown): void {
     this.path.push(name)
     if (field.map) {
-      if (typeof value !== 'object' || Array.isArray(value)) this.wrong('not a map')
-      else for (const key of Object.keys(value as Message)) this.one(field, (value as Message)[key], key)
+      if (!hasFields(value)) this.wrong('not a map')
+      else for (const key of Object.keys(value)) this.one(field, value[key], key)
     } else if (field.repeated) {
       if (!Array.isArray(value)) this.wrong('not a list')
       else for (let index = 0; index < value.length; index++) this.one(field, value[index], index)
@@ -84,6 +84,12 @@ class Check {
   private wrong(message: string): void {
     this.issues.push({ path: [...this.path], message })
   }
+}
+
+/** What has its content elsewhere, as a `Date` or a `Map`, would be written as if it were empty. */
+function hasFields(value: unknown): value is Message {
+  if (typeof value !== 'object' || value === null || Array.isArray(value) || ArrayBuffer.isView(value)) return false
+  return !(value instanceof Date || value instanceof Map || value instanceof Set)
 }
 
 function isEnumValue(values: Readonly<Record<string, number>>, value: unknown): boolean {

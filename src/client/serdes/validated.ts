@@ -50,10 +50,10 @@ export function validated<S extends StandardSchema>(
   serde: Serializer<SchemaInputOf<S>> & Deserializer<unknown>,
   schema: S,
 ): ValidatedSerde<SchemaInputOf<S>, SchemaOutputOf<S>> {
-  const { validate } = schema['~standard']
+  const standard = schema['~standard']
   return {
     serialize: (value, context): Bytes | Promise<Bytes> => {
-      const result = validate(value)
+      const result = standard.validate(value)
       if (!(result instanceof Promise)) {
         outputOf(result, context)
         return serde.serialize(value, context)
@@ -65,8 +65,9 @@ export function validated<S extends StandardSchema>(
     },
     deserialize: (bytes, context): SchemaOutputOf<S> | Promise<SchemaOutputOf<S>> => {
       const value = serde.deserialize(bytes, context)
-      if (value instanceof Promise) return value.then(async (later) => outputOf(await validate(later), context))
-      const result = validate(value)
+      if (value instanceof Promise)
+        return value.then(async (later) => outputOf(await standard.validate(later), context))
+      const result = standard.validate(value)
       if (!(result instanceof Promise)) return outputOf(result, context)
       return result.then((later) => outputOf(later, context))
     },

@@ -233,3 +233,17 @@ test('generated code may read and write the payload', async () => {
   expect(await serde().deserialize(bytes, CONTEXT)).toEqual({ why: 'late' })
   expect(() => serde({ schema: SHOP, codec })).toThrow("'codec' needs 'message'")
 })
+
+test.each([
+  ['a date for a timestamp', { at: new Date() }, 'at'],
+  ['a date in a list', { all: [new Date()] }, 'all.0'],
+  ['a Map for a map', { names: new Map([['a', 'b']]) }, 'names'],
+  ['bytes for a message', { at: new Uint8Array(3) }, 'at'],
+  ['a name that every object has', { constructor: 'x' }, 'constructor'],
+])('%s is refused: it would be written as if it were empty', async (_what, value, path) => {
+  const schema = `syntax = "proto3"; import "google/protobuf/timestamp.proto";
+    message Event { google.protobuf.Timestamp at = 1; repeated google.protobuf.Timestamp all = 2; map<string, string> names = 3; }`
+  const { code, issues } = await failure(() => written(serde({ schema }), value))
+  expect(code).toBe('ERR_VALIDATION')
+  expect(issues?.map((issue) => issue.path.join('.'))).toEqual([path])
+})

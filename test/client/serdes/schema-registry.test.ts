@@ -329,3 +329,29 @@ describe('credentials', () => {
     expect(await failure(() => failing.subjects())).toMatchObject({ code: 'ERR_AUTHENTICATION' })
   })
 })
+
+describe('what never ends', () => {
+  const never = new Promise<never>(() => {})
+  const half = new Response(new ReadableStream({ start: (body) => body.enqueue(Buffer.from('{')) }))
+  test.each<[string, Partial<SchemaRegistryOptions>]>([
+    ['a token', { auth: { token: () => never } }],
+    ['a request that does not listen to its signal', { fetch: () => never }],
+    ['an answer', { fetch: async () => half }],
+  ])('%s is given up after the time for an attempt', async (_what, options) => {
+    const { code, message } = await failure(() => client({ timeoutMs: 20, retries: 0, ...options }).schemaById(1))
+    expect(code).toBe('ERR_REGISTRY_UNAVAILABLE')
+    expect(message).toContain('no answer within 20 ms')
+  })
+})
+
+test('a password in the address may have a percent sign that stands for itself', async () => {
+  const sent: unknown[] = []
+  const capture = async (_url: string, { headers }: RequestInit): Promise<Response> => {
+    sent.push((headers as Record<string, string>).authorization)
+    return new Response('[]')
+  }
+  await client({ url: 'http://me:100%25@127.0.0.1', fetch: capture }).subjects()
+  await client({ url: 'http://me:100%@127.0.0.1', fetch: capture }).subjects()
+  const expected = `Basic ${Buffer.from('me:100%').toString('base64')}`
+  expect(sent).toEqual([expected, expected])
+})

@@ -82,3 +82,17 @@ test('any library of the standard will do; a step of a path may be an object', a
     { message: 'never', path: [] },
   ])
 })
+
+test('a schema may be an object whose methods need it', async () => {
+  const standard = {
+    version: 1,
+    vendor: 'own',
+    lengthMin: 3,
+    validate(value: unknown) {
+      return String(value).length >= this.lengthMin ? { value } : { issues: [{ message: 'too short' }] }
+    },
+  } as const
+  const serde = validated(jsonSerde<unknown>(), { '~standard': standard } as StandardSchema)
+  expect(await serde.deserialize(Buffer.from('"long"'), CONTEXT)).toBe('long')
+  expect((await failure(() => serde.serialize('x', CONTEXT))).issues).toEqual([{ path: [], message: 'too short' }])
+})

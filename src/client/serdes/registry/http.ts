@@ -99,21 +99,17 @@ export class RegistryHttp {
   ): Promise<{ readonly answer: unknown } | Unavailable> {
     const { signal, what } = request
     if (hasAborted(signal)) throw abortedError(what, signal as AbortSignal)
-    const headers = await this.headers(address, request)
     const controller = new AbortController()
-    const stop = (): void => controller.abort()
+    // Tokens and a `fetch` of the application's own may not listen to signals.
+    const stopped = Promise.withResolvers<never>()
+    const stop = (): void => {
+      controller.abort()
+      stopped.reject(controller.signal.reason)
+    }
     const timer = setTimeout(stop, this.options.timeoutMs)
     signal?.addEventListener('abort', stop, { once: true })
     try {
-      const response = await this.options.fetch(address.url + request.path + queryOf(request), {
-        method: request.method,
-        headers,
-        signal: controller.signal,
-        ...(request.body === undefined ? {} : { body: JSON.stringify(request.body) }),
-      })
-      const text = await textOf(response, what)
-      if (!response.ok) return refused(response, text, `${what} at ${address.url}`)
-      return { answer: parseAnswer(text, what) }
+      return await Promise.race([this.exchange(address, request, controller.signal), stopped.promise])
     } catch (error) {
       if (error instanceof KafkaError) throw error
       if (hasAborted(signal)) throw abortedError(what, signal as AbortSignal)
@@ -124,6 +120,23 @@ export class RegistryHttp {
       clearTimeout(timer)
       signal?.removeEventListener('abort', stop)
     }
+  }
+
+  private async exchange(
+    address: Address,
+    request: RegistryRequest,
+    signal: AbortSignal,
+  ): Promise<{ readonly answer: unknown } | Unavailable> {
+    const { method, path, body, what } = request
+    const response = await this.options.fetch(address.url + path + queryOf(request), {
+      method,
+      headers: await this.headers(address, request),
+      signal,
+      ...(body === undefined ? {} : { body: JSON.stringify(body) }),
+    })
+    const text = await textOf(response, what)
+    if (!response.ok) return refused(response, text, `${what} at ${address.url}`)
+    return { answer: parseAnswer(text, what) }
   }
 
   private async headers(address: Address, request: RegistryRequest): Promise<Record<string, string>> {
@@ -157,9 +170,18 @@ function parseAddress(text: string): Address {
     const shown = text.replace(/[^/]*@/, '')
     throw new KafkaError('ERR_INVALID_OPTION', `'${shown}' is no http or https address of a schema registry`)
   }
-  const credentials = { username: decodeURIComponent(url.username), password: decodeURIComponent(url.password) }
+  const credentials = { username: unescaped(url.username), password: unescaped(url.password) }
   const path = url.pathname.replace(/\/+$/, '')
   return { url: `${url.origin}${path}`, auth: url.username === '' ? null : credentials }
+}
+
+/** A percent sign that stands for itself is left alone. */
+function unescaped(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }
 
 function queryOf({ query }: RegistryRequest): string {
