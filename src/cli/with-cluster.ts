@@ -1,4 +1,4 @@
-import { Cluster } from '../client/cluster.ts'
+import { Cluster, type ClusterOptions } from '../client/cluster.ts'
 import { clusterOptions } from './profile/connection.ts'
 import { type ConnectionOptions, type Settings, settingsFor } from './profile/settings.ts'
 
@@ -13,8 +13,9 @@ export async function withCluster<T>(
 export async function withSettings<T>(
   settings: Settings,
   run: (cluster: Cluster, settings: Settings) => Promise<T>,
+  more: Pick<ClusterOptions, 'observer'> = {},
 ): Promise<T> {
-  const cluster = await Cluster.connect(clusterOptions(settings))
+  const cluster = await Cluster.connect({ ...clusterOptions(settings), ...more })
   try {
     return await run(cluster, settings)
   } finally {

@@ -5,6 +5,7 @@ import { join } from 'node:path'
 import { clusterOptions } from '../../src/cli/profile/connection.ts'
 import { profilesPath, readProfiles, writeProfiles } from '../../src/cli/profile/profiles-file.ts'
 import { checkedProperty, PROPERTIES } from '../../src/cli/profile/properties.ts'
+import { withoutUrlPasswords } from '../../src/cli/profile/secrets.ts'
 import { type ConnectionOptions, type Settings, settingsFor } from '../../src/cli/profile/settings.ts'
 import { type Ended, environment, SAMSA, samsa, withFolder } from './program.ts'
 
@@ -83,6 +84,15 @@ profiles:
   test('a file in a profile lies beside the profiles', async () => {
     const settings = await settle({ profile: 'prod' })
     expect(settings.get('ssl.ca.location')).toMatch(/^\/.*\/ca\.pem$/)
+  })
+
+  test('a password in an address is a secret, too', () => {
+    expect(withoutUrlPasswords('http://me:p@ss@registry:8081/x,https://b:c@d')).toBe(
+      'http://me:***@registry:8081/x,https://b:***@d',
+    )
+    for (const plain of ['127.0.0.1:9092,b:1', 'http://registry:8081/a@b', 'https://me@registry']) {
+      expect(withoutUrlPasswords(plain)).toBe(plain)
+    }
   })
 
   test('what cannot be is refused, with where it comes from', async () => {

@@ -37,6 +37,7 @@ describe('wrong usage: exit code 2, one line on stderr, nothing on stdout', () =
     [['produce', '-t', 't', '--acks', '2'], 'It must be all, 1 or 0'],
     [['produce', '-t', 't', '-K', ''], 'must not be empty'],
     [['produce', '-t', 't', '-z', 'gzip', '--level', '10'], 'gzip has levels from 1 to 9'],
+    [['configs', 'describe', 'broker', 'one', '-b', '127.0.0.1:1'], "'one' is no node id"],
     [['consume', '-t', 't', '-G', ''], 'must not be empty'],
     [['consume', '-t', 't', '-o', 'middle'], 'none of beginning, end'],
     [['consume', '-t', 't', '-f', '%y'], 'there is no %y'],

@@ -44,7 +44,11 @@ function typeArgument(): Argument {
 const NAME = `name of the topic, group or subscription, node id of the broker; '${ALL_BROKERS}' for all brokers`
 
 function resource(type: ConfigResourceType, name: string) {
-  return { type, name: type === 'broker' && name === ALL_BROKERS ? '' : name }
+  if (type === 'broker' && name === ALL_BROKERS) return { type, name: '' }
+  if ((type === 'broker' || type === 'broker-logger') && !/^\d{1,10}$/.test(name)) {
+    throw usageError(`'${name}' is no node id of a broker; samsa cluster info shows them`)
+  }
+  return { type, name }
 }
 
 interface DescribeOptions extends CommonOptions {
@@ -70,12 +74,9 @@ function describeCommand(): Command {
     )
     .action(async (type: ConfigResourceType, name: string, options: DescribeOptions) => {
       const wanted = options.key === undefined ? {} : { keys: options.key }
+      const asked = resource(type, name)
       const [described] = await withCluster(options, (cluster) =>
-        describeConfigs(cluster, [resource(type, name)], {
-          ...wanted,
-          synonyms: true,
-          documentation: options.all === true,
-        }),
+        describeConfigs(cluster, [asked], { ...wanted, synonyms: true, documentation: options.all === true }),
       )
       const showsAll = options.all === true || options.key !== undefined
       const shown = described!.configs.filter(
@@ -98,9 +99,8 @@ async function change(
   changes: readonly ConfigChange[],
 ): Promise<void> {
   const { validateOnly = false } = options
-  const outcomes = await withCluster(options, (cluster) =>
-    alterConfigs(cluster, [{ ...resource(type, name), changes }], { validateOnly }),
-  )
+  const changed = { ...resource(type, name), changes }
+  const outcomes = await withCluster(options, (cluster) => alterConfigs(cluster, [changed], { validateOnly }))
   const verb = `${validateOnly ? 'Could alter' : 'Altered'} ${type}`
   await tellOutcomes(
     options,

@@ -13,7 +13,7 @@ import {
   writeProfiles,
 } from '../profile/profiles-file.ts'
 import { checkedProperty, environmentName, PROPERTIES, propertyNamed } from '../profile/properties.ts'
-import { newSecret } from '../profile/secrets.ts'
+import { newSecret, withoutUrlPasswords } from '../profile/secrets.ts'
 import { type ConnectionOptions, settingsFor } from '../profile/settings.ts'
 
 interface FileOptions extends FormatOptions {
@@ -149,7 +149,8 @@ function showCommand(): Command {
     .action(async (name: string | undefined, options: ConnectionOptions & FileOptions) => {
       const settings = await settingsFor(name === undefined ? options : { ...options, profile: name })
       const rows = settings.all().map(({ name: property, value, origin }) => {
-        const shown = propertyNamed(property)?.isSecret === true ? HIDDEN : value
+        const isSecret = propertyNamed(property)?.isSecret === true
+        const shown = isSecret ? HIDDEN : withoutUrlPasswords(value)
         return { property, value: shown, origin }
       })
       if (options.format === 'json') {

@@ -8,6 +8,7 @@ import { Consumer } from '../../client/consumer/consumer.ts'
 import type { Message } from '../../client/consumer/message.ts'
 import type { OffsetReset } from '../../client/consumer/options.ts'
 import type { MessageBatch } from '../../client/consumer/streams.ts'
+import { isConnectionLoss, type KafkaError } from '../../client/errors.ts'
 import { CliError, OutputClosed, usageError } from '../errors.ts'
 import type { RecordFilter } from '../filters.ts'
 import type { OffsetSpec } from '../offset-spec.ts'
@@ -76,7 +77,15 @@ export async function consume(positional: readonly string[], options: ConsumeOpt
     'client.rack': options.rack,
     'schema.registry.url': options.registry,
   })
-  await withSettings(settings, (cluster) => new Reading(cluster, settings, topics, options).run())
+  let reading: Reading | null = null
+  await withSettings(
+    settings,
+    (cluster) => {
+      reading = new Reading(cluster, settings, topics, options)
+      return reading.run()
+    },
+    { observer: (_apiKey, _elapsedMs, error) => reading?.answered(error) },
+  )
 }
 
 function checkCombination(options: ConsumeOptions): void {
@@ -108,6 +117,9 @@ class Reading {
   private readonly printer: RecordPrinter
   private meter = new ScanMeter([], performance.now())
   private isInterrupted = false
+  private isAway = false
+  /** Between the first question and the last: what is closed then is not lost. */
+  private isWatched = false
   private left: number
   private readonly cluster: Cluster
   private readonly topics: readonly string[]
@@ -207,15 +219,31 @@ class Reading {
       cluster: this.cluster,
       readCommitted: this.readCommitted,
       ...(this.rack === undefined ? {} : { rack: this.rack }),
-      ...(this.options.quiet === true ? {} : { onWarning: ({ message }) => void note(`samsa: ${message}`) }),
+      ...(this.options.quiet === true ? {} : { onWarning: (error) => this.warn(error) }),
       ...more,
     })
   }
 
+  private warn(error: KafkaError): void {
+    // What Ctrl-C cuts off is no trouble.
+    if (error.code !== 'ERR_ABORTED' || !this.isInterrupted) void note(`samsa: ${error.message}`)
+  }
+
+  /** Reading waits for brokers that are away, however long: whoever watches is told, once until one answers again. */
+  answered(error: KafkaError | null): void {
+    if (error === null) this.isAway = false
+    else if (!this.isAway && this.isWatched && !this.stopped.signal.aborted && isConnectionLoss(error)) {
+      this.isAway = true
+      void note(`samsa: ${error.message}; reading goes on when a broker can be reached`)
+    }
+  }
+
   private async readBatches(consumer: Consumer): Promise<void> {
+    this.isWatched = this.options.quiet !== true
     for await (const batch of consumer.batches({ signal: this.stopped.signal })) {
       const taken = await this.print(batch)
       if (taken === batch.messages.length && this.left > 0 && !this.isScannedEnough) continue
+      this.isWatched = false
       const last = batch.messages[taken - 1]
       // Leaving the loop commits nothing of what is in hand.
       if (consumer.groupId !== null && last !== undefined) {
@@ -223,6 +251,7 @@ class Reading {
       }
       break
     }
+    this.isWatched = false
   }
 
   private get isScannedEnough(): boolean {

@@ -14,6 +14,7 @@ import { homedir } from 'node:os'
 import { dirname, isAbsolute, join, resolve } from 'node:path'
 import { CliError, usageError } from '../errors.ts'
 import { checkedProperty, propertyNamed } from './properties.ts'
+import { withoutUrlPasswords } from './secrets.ts'
 
 export type ProfileProperties = Readonly<Record<string, string>>
 
@@ -91,7 +92,9 @@ function checkProperties(given: unknown): ProfileProperties | string {
 /** Why such a file should not stay as it is; null if it may. */
 export function exposedSecrets({ path, profiles }: Profiles): string | null {
   const hasSecret = [...profiles.values()].some((each) =>
-    Object.keys(each).some((name) => propertyNamed(name)?.isSecret),
+    Object.entries(each).some(
+      ([name, value]) => propertyNamed(name)?.isSecret === true || withoutUrlPasswords(value) !== value,
+    ),
   )
   if (!hasSecret) return null
   const mode = statSync(path, { throwIfNoEntry: false })?.mode ?? 0

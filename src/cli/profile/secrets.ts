@@ -10,6 +10,14 @@ const END_OF_INPUT = 4
 const ENDS: ReadonlySet<number> = new Set([END_OF_INPUT, 10, 13])
 const ERASERS: ReadonlySet<number> = new Set([8, 127])
 
+/** The password of addresses such as http://user:password@host. */
+const URL_PASSWORDS = /([a-z][\w+.-]*:\/\/[^/?#:@,]*:)[^/?#,]*(?=@)/gi
+
+/** As it may be printed. */
+export function withoutUrlPasswords(value: string): string {
+  return value.replace(URL_PASSWORDS, '$1***')
+}
+
 /** The first line of the file; a line feed at its end is not part of the secret. */
 export function secretFrom(path: string, what: string): string {
   const text = fileFor(path, what).toString()
