@@ -363,11 +363,9 @@ export class Cluster {
     try {
       return await ask(connection)
     } catch (error) {
-      // A broker that hangs keeps its connection open. One whose answers are all in was only asked about another one.
-      if (error instanceof KafkaError && error.code === 'ERR_TIMEOUT' && connection.inFlight > 0) {
-        this.silent = connection.address
-        connection.destroy(error)
-      }
+      // A broker whose connection is still there answered, and was only asked about another one.
+      const hangs = error instanceof KafkaError && error.code === 'ERR_TIMEOUT' && connection.closedBy !== null
+      if (hangs) this.silent = connection.address
       const leave = error instanceof KafkaError && error.errorCode === ErrorCode.REBOOTSTRAP_REQUIRED
       if (!leave && (!isConnectionLoss(error) || connection.closedBy === null || this.closed)) throw error
       return ask(await this.any())

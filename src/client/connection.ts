@@ -3,8 +3,10 @@
  * in order. Owned by `Cluster`, and used alone by tests that want to see exact bytes.
  *
  * What must hold: a broker answers the requests of a connection in the order they were sent, so waiting requests are a
- * plain queue. A request that timed out or was aborted keeps its place in the queue until its late response has been taken
- * off the wire; otherwise every later response would be matched to the wrong request.
+ * plain queue. A request that was aborted keeps its place in the queue until its late response has been taken off the wire;
+ * otherwise every later response would be matched to the wrong request. One that is not answered in time, aborted or not,
+ * ends the connection, as with Java's clients: what is asked next would wait behind it, perhaps for as long as TCP keeps a
+ * dead connection.
  *
  * While a session is renewed (KIP-368) other requests wait: between SaslHandshake and the last SaslAuthenticate a broker
  * takes nothing else.
@@ -19,6 +21,7 @@ import { Reader } from '../protocol/reader.ts'
 import type { Infer, Input, MessageSchema } from '../protocol/schema.ts'
 import { formatHostPort } from './address.ts'
 import { abortedError, brokerError, KafkaError } from './errors.ts'
+import { TIMER_MS_MAX } from './retry.ts'
 import type { SaslOptions } from './sasl.ts'
 import { openTransport } from './transport/open.ts'
 import type { TlsOptions, Transport } from './transport/transport.ts'
@@ -105,8 +108,6 @@ const CERTIFICATE_ERRORS: ReadonlySet<unknown> = new Set([
   'INVALID_CA',
   'INVALID_PURPOSE',
 ])
-/** Node's timers take no more. */
-const TIMER_MS_MAX = 0x7fffffff
 
 /** A frame that its sender made: not for this client to name. */
 const RAW = { apiKey: -1, version: -1 } as const
@@ -171,6 +172,8 @@ export class Connection {
       if (signal !== undefined) connection.fail(abortedError(`connect to ${connection.address}`, signal))
     }
     signal?.addEventListener('abort', aborted, { once: true })
+    // It may have fired when the connection was just up.
+    if (signal?.aborted === true) aborted()
     try {
       if (options.negotiate !== false) await connection.negotiate()
       if (options.sasl !== undefined) await connection.authenticate(options.sasl)
@@ -242,6 +245,8 @@ export class Connection {
 
   /** Resolves once everything handed over is with the kernel. */
   async drained(): Promise<void> {
+    // What `sendNoReply` was given meanwhile is not even with the transport.
+    while (this.renewal !== null) await this.renewal
     if (this.closedBy !== null) return
     this.flush()
     await this.transport?.whenFlushed()
@@ -483,17 +488,21 @@ export class Connection {
     this.deadlineTimerMs = Number.POSITIVE_INFINITY
     const nowMs = performance.now()
     let nextMs = Number.POSITIVE_INFINITY
+    let overdue: KafkaError | null = null
     for (let index = this.waitingHead; index < this.waiting.length; index++) {
       const waiting = this.waiting[index]!
-      if (waiting.settled) continue
       if (waiting.deadlineMs > nowMs) nextMs = Math.min(nextMs, waiting.deadlineMs)
       else {
         const waitedMs = Math.round(waiting.deadlineMs - waiting.sentMs)
         const message = `${nameOf(waiting)}: no answer from ${this.address} within ${waitedMs} ms`
-        this.settle(waiting, new KafkaError('ERR_TIMEOUT', message))
+        const error = new KafkaError('ERR_TIMEOUT', message)
+        this.settle(waiting, error)
+        overdue ??= error
       }
     }
-    if (nextMs !== Number.POSITIVE_INFINITY) this.watchDeadline(nextMs)
+    if (overdue !== null) {
+      this.fail(new KafkaError('ERR_CONNECTION_CLOSED', `connection ended: ${overdue.message}`, { cause: overdue }))
+    } else if (nextMs !== Number.POSITIVE_INFINITY) this.watchDeadline(nextMs)
   }
 
   private settle(waiting: Waiting, error: KafkaError): void {

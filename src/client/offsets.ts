@@ -2,8 +2,7 @@
 import { ErrorCode, isRetriable } from '../protocol/errors.ts'
 import { ListOffsetsRequest, ListOffsetsResponse } from '../protocol/messages/02-list-offsets.ts'
 import type { Cluster, TopicMetadata } from './cluster.ts'
-import type { Connection } from './connection.ts'
-import { brokerError, isConnectionLoss, KafkaError } from './errors.ts'
+import { brokerError, isConnectionLoss } from './errors.ts'
 import { backoffMs, sleep } from './retry.ts'
 
 /** Timestamps with a meaning of their own. */
@@ -84,9 +83,8 @@ async function ask(
 ): Promise<FoundOffset[]> {
   const failed = (errorCode: number): FoundOffset[] => queries.map((query) => ({ ...query, ...NOT_FOUND, errorCode }))
   if (leaderId < 0) return failed(ErrorCode.LEADER_NOT_AVAILABLE)
-  let leader: Connection | undefined
   try {
-    leader = await cluster.broker(leaderId)
+    const leader = await cluster.broker(leaderId)
     const topics = [...Map.groupBy(queries, ({ topic }) => topic)]
     const answer = await leader.send(
       ListOffsetsRequest,
@@ -114,8 +112,6 @@ async function ask(
     })
   } catch (error) {
     if (!isConnectionLoss(error)) throw error
-    // Where nothing comes any more, the next question would wait in vain, too.
-    if (error instanceof KafkaError && error.code === 'ERR_TIMEOUT') leader?.destroy(error)
     return failed(ErrorCode.NETWORK_EXCEPTION)
   }
 }

@@ -20,6 +20,9 @@ export function retryPolicy(given: Partial<RetryPolicy> = {}): RetryPolicy {
   return { backoffMs, backoffMaxMs: Math.max(backoffMs, backoffMaxMs) }
 }
 
+/** The longest wait that a timer takes; a longer one would be over at once. */
+export const TIMER_MS_MAX = 0x7fffffff
+
 const JITTER = 0.2
 const EXPONENT_MAX = 16
 

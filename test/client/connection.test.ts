@@ -5,7 +5,9 @@ import { encodeRequest } from '../../src/protocol/frame.ts'
 import { ProduceRequest, ProduceResponse } from '../../src/protocol/messages/00-produce.ts'
 import { MetadataRequest, MetadataResponse } from '../../src/protocol/messages/03-metadata.ts'
 import { HeartbeatRequest, HeartbeatResponse } from '../../src/protocol/messages/12-heartbeat.ts'
+import { SaslHandshakeRequest, SaslHandshakeResponse } from '../../src/protocol/messages/17-sasl-handshake.ts'
 import { ApiVersionsRequest } from '../../src/protocol/messages/18-api-versions.ts'
+import { SaslAuthenticateRequest, SaslAuthenticateResponse } from '../../src/protocol/messages/36-sasl-authenticate.ts'
 import { FakeBroker } from './fake-broker.ts'
 
 // Nothing here waits for time; a busy machine does.
@@ -100,8 +102,8 @@ describe('pipelining', () => {
     await connection.close()
   })
 
-  test('a request that times out keeps its place: its late answer is not taken for the next one', async () => {
-    // Request A times out while the broker works on it. B is sent. A's answer arrives, then B's. B must get its own.
+  test('a request that is aborted keeps its place: its late answer is not taken for the next one', async () => {
+    // Request A is aborted while the broker works on it. B is sent. A's answer arrives, then B's. B must get its own.
     const slow = Promise.withResolvers<void>()
     let count = 0
     fake.on(HeartbeatRequest, HeartbeatResponse, async () => {
@@ -110,13 +112,72 @@ describe('pipelining', () => {
       return { throttleTimeMs: 0, errorCode }
     })
     const connection = await connect()
-    const a = connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat, { timeoutMs: 20 })
-    const failure = await failureOf(a)
-    expect(failure.code).toBe('ERR_TIMEOUT')
-    expect(failure.message).toContain('Heartbeat')
+    const patience = new AbortController()
+    const { signal } = patience
+    const a = connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat, { timeoutMs: 60_000, signal })
+    patience.abort()
+    expect((await failureOf(a)).code).toBe('ERR_ABORTED')
     const b = connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat)
     slow.resolve()
     expect((await b).errorCode).toBe(2)
+    await connection.close()
+  })
+
+  test('a request that times out ends the connection: the next one would wait behind it', async () => {
+    fake.on(HeartbeatRequest, HeartbeatResponse, () => null)
+    const connection = await connect({ timeoutMs: 60_000 })
+    const a = connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat, { timeoutMs: 20 })
+    const behind = failureOf(connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat))
+    const failure = await failureOf(a)
+    expect(failure.code).toBe('ERR_TIMEOUT')
+    expect(failure.message).toContain('Heartbeat')
+    expect((await behind).code).toBe('ERR_CONNECTION_CLOSED')
+    expect(connection.closedBy?.cause).toBe(failure)
+    await connection.whenClosed()
+  })
+
+  test('so does one that its caller gave up before', async () => {
+    fake.on(HeartbeatRequest, HeartbeatResponse, () => null)
+    const connection = await connect({ timeoutMs: 60_000 })
+    const patience = new AbortController()
+    const { signal } = patience
+    const a = connection.send(HeartbeatRequest, HeartbeatResponse, heartbeat, { timeoutMs: 20, signal })
+    patience.abort()
+    expect((await failureOf(a)).code).toBe('ERR_ABORTED')
+    await connection.whenClosed()
+    expect(connection.closedBy?.message).toContain('Heartbeat')
+  })
+
+  test('what is sent without an answer while a session is renewed is not drained before it has left', async () => {
+    const { promise: isHeld, resolve: held } = Promise.withResolvers<void>()
+    const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>()
+    let handshakes = 0
+    fake.on(SaslHandshakeRequest, SaslHandshakeResponse, async () => {
+      handshakes += 1
+      if (handshakes === 2) {
+        held()
+        await mayGoOn
+      }
+      return { errorCode: 0, mechanisms: ['PLAIN'] }
+    })
+    fake.on(SaslAuthenticateRequest, SaslAuthenticateResponse, () => {
+      const sessionLifetimeMs = handshakes === 1 ? 1 : 0
+      return { errorCode: 0, errorMessage: null, authBytes: Buffer.alloc(0), sessionLifetimeMs }
+    })
+    fake.on(ProduceRequest, ProduceResponse, () => null)
+    const sasl = { mechanism: 'PLAIN', username: 'u', password: 'p' } as const
+    const connection = await Connection.connect({ host: fake.host, port: fake.port, timeoutMs: 60_000, sasl })
+    await isHeld
+    connection.sendNoReply(ProduceRequest, { acks: 0, timeoutMs: 1, topicData: [] })
+    let isDrained = false
+    const drained = connection.drained().then(() => {
+      isDrained = true
+    })
+    for (let turn = 0; turn < 20; turn++) await new Promise((resolve) => setImmediate(resolve))
+    expect(isDrained).toBe(false)
+    goOn()
+    await drained
+    while (fake.requests(ProduceRequest.key).length === 0) await Bun.sleep(1)
     await connection.close()
   })
 

@@ -1,5 +1,6 @@
 /** Waiting that a caller may end: what was begun goes on by itself, only nobody hears of it. */
 import { abortedError } from '../errors.ts'
+import { TIMER_MS_MAX } from '../retry.ts'
 
 /** The outcome of the promise, or ERR_ABORTED as soon as the signal fires. Leaves no listener behind. */
 export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
@@ -26,7 +27,7 @@ export function abortable<T>(promise: Promise<T>, signal: AbortSignal | undefine
 export async function within(ms: number, promise: Promise<unknown>): Promise<void> {
   let timer: ReturnType<typeof setTimeout> | undefined
   const late = new Promise<void>((resolve) => {
-    timer = setTimeout(resolve, Math.min(ms, 0x7fffffff))
+    timer = setTimeout(resolve, Math.min(ms, TIMER_MS_MAX))
   })
   try {
     await Promise.race([promise, late])

@@ -115,8 +115,6 @@ export class BrokerFetcher<V, K> {
       } catch (error) {
         if (this.stopped) break
         const failure = asKafkaError(error, 'ERR_BAD_RESPONSE', `fetch from broker ${this.nodeId}`)
-        // What is asked next would wait behind it, perhaps for as long as TCP keeps a dead connection.
-        if (failure.code === 'ERR_TIMEOUT') this.connection?.destroy(failure)
         this.session.failed()
         this.failures += 1
         this.owner.failed(this.nodeId, failure)

@@ -5,7 +5,6 @@
 import type { Infer, Input, MessageSchema } from '../../protocol/schema.ts'
 import type { Cluster } from '../cluster.ts'
 import type { Connection, SendOptions } from '../connection.ts'
-import { KafkaError } from '../errors.ts'
 
 export class CoordinatorLink {
   private readonly cluster: Cluster
@@ -22,9 +21,12 @@ export class CoordinatorLink {
   }
 
   async connection(): Promise<Connection> {
-    if (this.connecting !== null) {
-      const connection = await this.connecting
+    const known = this.connecting
+    if (known !== null) {
+      const connection = await known
       if (connection.closedBy === null) return connection
+      // Somebody else may have begun to replace it while we waited.
+      if (this.connecting !== known) return this.connection()
     }
     const { signal } = this.abort
     const connecting = this.own
@@ -54,17 +56,6 @@ export class CoordinatorLink {
     const { connecting } = this
     this.connecting = null
     if (this.own) void connecting?.then((connection) => connection.close()).catch(() => undefined)
-  }
-
-  /** The same after a request that failed. A connection on which nothing comes any more would only be silent again. */
-  failed(error: unknown): void {
-    if (error instanceof KafkaError && error.code === 'ERR_TIMEOUT') {
-      const silent = (connection: Connection): void => {
-        if (connection.inFlight > 0) connection.destroy(error)
-      }
-      this.connecting?.then(silent, () => undefined)
-    }
-    this.forget()
   }
 
   async close(): Promise<void> {

@@ -10,7 +10,7 @@ import { OffsetCommitRequest, OffsetCommitResponse } from '../../protocol/messag
 import { OffsetFetchRequest, OffsetFetchResponse } from '../../protocol/messages/09-offset-fetch.ts'
 import { ZERO_UUID } from '../../protocol/schema.ts'
 import type { Cluster } from '../cluster.ts'
-import { brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
+import { abortedError, brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
 import { backoffMs, sleep } from '../retry.ts'
 import { abortable } from './abortable.ts'
 import type { CoordinatorLink } from './coordinator-link.ts'
@@ -140,6 +140,7 @@ export class GroupOffsets {
     const what = `commit in group '${this.groupId}'`
     // Nobody may wait for the group here: letting go of the partitions may wait for this.
     if (this.isLost) return Promise.reject(this.lostError())
+    if (signal?.aborted === true) return Promise.reject(abortedError(what, signal))
     return abortable(
       new Promise((resolve, reject) => {
         this.waiting.push({ gather, isNamed, left: 0, failure: null, resolve, reject })
@@ -265,7 +266,7 @@ export class GroupOffsets {
       return refused
     } catch (error) {
       if (!isConnectionLoss(error)) throw error
-      this.link.failed(error)
+      this.link.forget()
       const code = ErrorCode.NETWORK_EXCEPTION
       return new Map(offsets.map(({ topic, partition }) => [partitionKey(topic, partition), code]))
     }
@@ -282,7 +283,7 @@ export class GroupOffsets {
         const again = error.retriable || IDENTITY_ERRORS.has(error.errorCode)
         if (!again) throw error
         // A commit of a transaction that is still open is no reason to look for another coordinator.
-        if (error.errorCode !== ErrorCode.UNSTABLE_OFFSET_COMMIT) this.link.failed(error)
+        if (error.errorCode !== ErrorCode.UNSTABLE_OFFSET_COMMIT) this.link.forget()
         if (performance.now() > deadlineMs) throw error
       }
       await sleep(

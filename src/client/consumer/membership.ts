@@ -16,7 +16,7 @@ import {
 } from '../../protocol/messages/68-consumer-group-heartbeat.ts'
 import type { Cluster } from '../cluster.ts'
 import { abortedError, asKafkaError, brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
-import { backoffMs, sleep } from '../retry.ts'
+import { backoffMs, sleep, TIMER_MS_MAX } from '../retry.ts'
 import type { CoordinatorLink } from './coordinator-link.ts'
 import { ClassicEngine } from './group/classic-engine.ts'
 import { ConsumerEngine } from './group/consumer-engine.ts'
@@ -52,8 +52,6 @@ const LEAVE_TIMEOUT_MS = 5_000
 const FIRST_LEAVE_OF_SEVERAL = 3
 /** The first version of ConsumerGroupHeartbeat knows names only. */
 const FIRST_WITH_PATTERN = 1
-/** The longest wait that a timer takes. */
-const TIMER_MS_MAX = 0x7fffffff
 
 export class Membership implements CommitGuard {
   private readonly cluster: Cluster

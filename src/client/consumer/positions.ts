@@ -115,8 +115,14 @@ export class Positions<V, K> {
     if (need.kind === 'validate' && known !== undefined) return
     state.resolving = true
     this.needs.set(state, need)
+    this.begun()
+  }
+
+  private begun(): void {
     this.running ??= this.run().finally(() => {
       this.running = null
+      // Needed when the last round was just over.
+      if (this.needs.size > 0 && !this.abort.signal.aborted) this.begun()
     })
   }
 
@@ -265,13 +271,7 @@ export class Positions<V, K> {
           })),
         })),
       }
-      const answer = await leader
-        .send(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, request, { signal })
-        .catch((error: unknown) => {
-          // Where nothing comes any more, the next question would wait in vain, too.
-          if (error instanceof KafkaError && error.code === 'ERR_TIMEOUT') leader.destroy(error)
-          throw error
-        })
+      const answer = await leader.send(OffsetForLeaderEpochRequest, OffsetForLeaderEpochResponse, request, { signal })
       const stale = new Set<string>()
       for (const { topic, partitions } of answer.topics) {
         for (const row of partitions) {

@@ -2,7 +2,7 @@
  * Produce requests to one broker: a batch of every partition that has one, up to the largest request, so many requests
  * under way.
  *
- * What must hold: a request without an answer in time ends the connection. Its batches, and those of all requests behind
+ * What must hold: a request without an answer in time ends the connection (connection.ts). Its batches, and those of all requests behind
  * it, come back as lost, and the broker can no longer take them from the old connection out of turn.
  */
 import { ProduceRequest, ProduceResponse } from '../../protocol/messages/00-produce.ts'
@@ -166,7 +166,9 @@ export class BrokerSender {
             .send(ProduceRequest, ProduceResponse, request, { maxVersion, timeoutMs })
             .then((answer) => this.answered(answer, outgoing))
     exchange
-      .catch((error: unknown) => this.failed(connection, asKafkaError(error, 'ERR_BAD_RESPONSE', 'produce'), outgoing))
+      .catch((error: unknown) =>
+        this.dispatcher.lost(outgoing, asKafkaError(error, 'ERR_BAD_RESPONSE', 'produce'), this.nodeId),
+      )
       .finally(() => {
         this.inFlight -= 1
         this.pump()
@@ -230,11 +232,6 @@ export class BrokerSender {
     if (rest.size === 0) return
     const missing = new KafkaError('ERR_BAD_RESPONSE', `broker ${this.nodeId} left partitions out of its answer`)
     this.dispatcher.lost([...rest], missing, this.nodeId)
-  }
-
-  private failed(connection: Connection, error: KafkaError, outgoing: readonly Outgoing[]): void {
-    if (error.code === 'ERR_TIMEOUT') connection.destroy(error)
-    this.dispatcher.lost(outgoing, error, this.nodeId)
   }
 
   /** KIP-219: the broker has answered already and would leave what comes now unread for so long. */

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, setDefaultTimeout, test } from 'bun:test
 import { Cluster } from '../../../src/client/cluster.ts'
 import { ShareFetcher, type ShareFetchOwner } from '../../../src/client/consumer/share/share-fetcher.ts'
 import type { KafkaError } from '../../../src/client/errors.ts'
+import { ErrorCode } from '../../../src/protocol/errors.ts'
 import { ShareFetchRequest, ShareFetchResponse } from '../../../src/protocol/messages/78-share-fetch.ts'
 import {
   ShareAcknowledgeRequest,
@@ -41,8 +42,9 @@ afterEach(async () => {
 async function fetcherWith(
   room: () => number,
   taken: Partial<ShareFetchOwner<Buffer, Buffer>> = {},
+  backoffMs = 1,
 ): Promise<ShareFetcher<Buffer, Buffer>> {
-  cluster = await Cluster.connect({ bootstrap: [fake], retry: { backoffMs: 1, backoffMaxMs: 5 } })
+  cluster = await Cluster.connect({ bootstrap: [fake], retry: { backoffMs, backoffMaxMs: 5 } })
   await cluster.topic('orders')
   const settings = { groupId: 'g', memberId: 'm', maxWaitMs: 1, minBytes: 1, maxBytes: 1000, maxRecords: 10 }
   return new ShareFetcher<Buffer, Buffer>(
@@ -161,4 +163,35 @@ test('stop ends where the broker has fallen silent', async () => {
   const fetcher = await fetcherWith(() => 1)
   while (fake.requests(ShareFetchRequest.key).length === 0) await Bun.sleep(1)
   await fetcher.stop()
+})
+
+test('a broker that has no room for a session is not asked again at once', async () => {
+  const errorCode = ErrorCode.SHARE_SESSION_LIMIT_REACHED
+  fake.on(ShareFetchRequest, ShareFetchResponse, () => ({ ...ANSWER, errorCode }))
+  const fetcher = await fetcherWith(() => 1, {}, 500)
+  while (fake.requests(ShareFetchRequest.key).length === 0) await Bun.sleep(1)
+  // As long as many requests would take.
+  for (let round = 0; round < 20; round++) await cluster.metadata([])
+  expect(fake.requests(ShareFetchRequest.key)).toHaveLength(1)
+  await fetcher.stop()
+})
+
+test('a connection that comes up after the end is of no use to it', async () => {
+  let room = 0
+  const fetcher = await fetcherWith(() => room)
+  const { promise: mayOpen, resolve: open } = Promise.withResolvers<void>()
+  const { promise: isAsked, resolve: asked } = Promise.withResolvers<void>()
+  const ownConnection = cluster.ownConnection.bind(cluster)
+  cluster.ownConnection = async (nodeId) => {
+    asked()
+    await mayOpen
+    return ownConnection(nodeId)
+  }
+  room = 1
+  fetcher.wake()
+  await isAsked
+  const stopped = fetcher.stop()
+  open()
+  await stopped
+  expect(fake.requests(ShareFetchRequest.key)).toHaveLength(0)
 })

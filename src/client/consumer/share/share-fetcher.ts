@@ -76,6 +76,8 @@ export class ShareFetcher<V, K> {
   private woken = false
   private stopped = false
   private failures = 0
+  /** The broker did not take the last request, or a partition of it. */
+  private isRefused = false
   private readonly ended: Promise<void>
 
   constructor(nodeId: number, cluster: Cluster, settings: ShareFetchSettings, owner: ShareFetchOwner<V, K>) {
@@ -135,6 +137,7 @@ export class ShareFetcher<V, K> {
       this.woken = false
       let hasStepped = true
       try {
+        this.isRefused = false
         hasStepped = await this.step()
         this.failures = 0
       } catch (error) {
@@ -145,14 +148,14 @@ export class ShareFetcher<V, K> {
         for (const resolve of this.hearing.splice(0)) resolve()
       }
       if (!hasStepped) await this.idle()
+      // Asked at once, it would only be refused again: leaders have to be known, or the broker to have room for a session.
+      else if (this.isRefused && !this.stopped) await sleep(this.cluster.retry.backoffMs)
     }
     for (const resolve of this.flushed.splice(0)) resolve()
   }
 
   private async failed(failure: KafkaError): Promise<void> {
     if (this.stopped) return
-    // What is asked next would wait behind it, perhaps for as long as TCP keeps a dead connection.
-    if (failure.code === 'ERR_TIMEOUT') this.connection?.destroy(failure)
     this.endSession()
     if (failure.retriable) {
       this.owner.moved(this.nodeId)
@@ -194,8 +197,11 @@ export class ShareFetcher<V, K> {
   private async connect(): Promise<Connection> {
     if (this.connection !== null && this.connection.closedBy === null) return this.connection
     this.endSession()
-    this.connection = await this.cluster.ownConnection(this.nodeId)
-    return this.connection
+    const connection = await this.cluster.ownConnection(this.nodeId)
+    this.connection = connection
+    // `stop` may not have waited for it.
+    if (this.stopped) await connection.close()
+    return connection
   }
 
   private endSession(): void {
@@ -256,6 +262,7 @@ export class ShareFetcher<V, K> {
     if (errorCode === 0) return false
     if (!SESSION_ERRORS.has(errorCode)) throw brokerError(errorCode, `share group '${this.settings.groupId}'`, message)
     this.endSession()
+    this.isRefused = true
     return true
   }
 
@@ -265,6 +272,7 @@ export class ShareFetcher<V, K> {
       this.held.delete(partitionKey(partition.topic, partition.partition))
       this.cluster.noteLeader(partition.topic, { partition: partition.partition, ...row.currentLeader })
       this.owner.moved(this.nodeId)
+      this.isRefused = true
       return
     }
     if (row.acquiredRecords.length === 0) return

@@ -83,7 +83,7 @@ export class ShareMembership {
           this.hooks.fatal(failure)
           return
         }
-        this.link.failed(error)
+        this.link.forget()
         this.saySubscription = true
       }
       await sleep(waitMs, this.wakeUp.signal).catch(() => undefined)
