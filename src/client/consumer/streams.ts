@@ -94,6 +94,8 @@ abstract class Stream<Item, V, K> implements AsyncIterableIterator<Item, undefin
   finish(): void {
     if (this.ended) return
     this.ended = true
+    // What is being made ready reaches nobody any more.
+    if (this.asking !== null) this.turn?.giveBack()
     this.turn?.end()
     this.turn = null
     this.tellCount()
@@ -206,6 +208,7 @@ export class MessageStream<V, K> extends Stream<Message<V, K>, V, K> {
               turn.putBack(message, false)
               throw error
             }
+            if (this.ended) return DONE
             this.count += 1
             return { done: false, value: message }
           }
@@ -266,13 +269,14 @@ export class BatchStream<V, K> extends Stream<MessageBatch<V, K>, V, K> {
           turn.processed()
           await source.commitItem?.(turn.state)
           const messages = this.ended || this.stopping ? [] : await this.collect(turn)
+          if (this.ended) return DONE
           if (messages.length > 0) {
             const { topic, partition, highWatermark, position: nextOffset } = turn.state
             this.count += messages.length
             return { done: false, value: { topic, partition, messages, highWatermark, nextOffset } }
           }
           // None of them could be read, and somebody has dealt with that.
-          if (!this.ended && !this.stopping) turn.processed()
+          if (!this.stopping) turn.processed()
           await this.endTurn()
         }
         if (!(await this.beginTurn())) return DONE

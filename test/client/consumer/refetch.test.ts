@@ -229,3 +229,31 @@ test('items that are asked for without awaiting come in order, each once', async
   const items = await Promise.all([1, 2, 3, 4].map(() => stream.next()))
   expect(items.map(({ value }) => String(value?.value))).toEqual(['a', 'b', 'c', 'd'])
 })
+
+test.each(['messages', 'batches'] as const)(
+  '%s: what is being deserialized when the loop is left is handed out to the next one',
+  async (kind) => {
+    serveFetches((fetchOffset) => (fetchOffset === 0 ? [batch(0, 0, ['a', 'b'])] : []))
+    const { promise: isAsked, resolve: asked } = Promise.withResolvers<void>()
+    const { promise: mayGoOn, resolve: goOn } = Promise.withResolvers<void>()
+    const value = {
+      deserialize: async (bytes: Buffer) => {
+        asked()
+        await mayGoOn
+        return String(bytes)
+      },
+    }
+    const key = { deserialize: String }
+    await using slow = new Consumer<string, string>({ bootstrap: `127.0.0.1:${fake.port}`, serdes: { key, value } })
+    await slow.assign([{ topic, partition: 0, offset: 0 }])
+    const left = slow[kind]()
+    const next = left.next()
+    await isAsked
+    await left.return?.()
+    goOn()
+    expect(await next).toEqual({ done: true, value: undefined })
+    const values: string[] = []
+    for await (const message of slow.messages()) if (values.push(message.value ?? '') === 2) break
+    expect(values).toEqual(['a', 'b'])
+  },
+)
