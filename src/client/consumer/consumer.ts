@@ -9,7 +9,7 @@
 import { channel } from 'node:diagnostics_channel'
 import { ErrorCode } from '../../protocol/errors.ts'
 import { Cluster } from '../cluster.ts'
-import { asKafkaError, brokerError, KafkaError } from '../errors.ts'
+import { abortedError, asKafkaError, brokerError, KafkaError } from '../errors.ts'
 import { Observer } from '../observe/hooks.ts'
 import { clientMetrics, type PartitionLag } from '../observe/metrics.ts'
 import { EARLIEST_TIMESTAMP, type FoundOffset, LATEST_TIMESTAMP, queryOffsets } from '../offsets.ts'
@@ -158,6 +158,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   /** Gives all partitions up, committing as on close, and leaves the group; `subscribe` and `assign` may follow. */
   async unsubscribe(options: CallOptions = {}): Promise<void> {
     this.assertOpen('unsubscribe')
+    if (options.signal?.aborted === true) throw abortedError('unsubscribe', options.signal)
     await abortable(this.giveUpAll(), options.signal, 'unsubscribe')
   }
 
