@@ -4,6 +4,7 @@
  * is refused in the end.
  */
 import { KafkaError } from '../errors.ts'
+import { TIMER_MS_MAX } from '../retry.ts'
 import type { Delivery } from './deliveries.ts'
 import { type EncodedRecord, ownedRecord, sizeOfRecord } from './record.ts'
 
@@ -93,7 +94,7 @@ export class AdmissionQueue {
     const deadlineMs = performance.now() + this.waitMs
     const waiting = { record: ownedRecord(record), delivery, origin: new Error(), deadlineMs, bytes }
     this.records.push(waiting)
-    this.timer ??= setTimeout(() => this.expire(), this.waitMs)
+    this.timer ??= setTimeout(() => this.expire(), Math.min(this.waitMs, TIMER_MS_MAX))
     return waiting
   }
 
@@ -134,7 +135,9 @@ export class AdmissionQueue {
       this.gaveUp(waiting, this.tooLate())
     }
     const next = this.records[this.head]
-    if (next !== undefined) this.timer = setTimeout(() => this.expire(), Math.ceil(next.deadlineMs - nowMs))
+    if (next === undefined) return
+    const delayMs = Math.min(Math.ceil(next.deadlineMs - nowMs), TIMER_MS_MAX)
+    this.timer = setTimeout(() => this.expire(), delayMs)
   }
 
   private tooLate(): KafkaError {

@@ -16,6 +16,7 @@ import { Cluster } from '../cluster.ts'
 import { abortedError, asKafkaError, KafkaError } from '../errors.ts'
 import { Observer, requestObserver } from '../observe/hooks.ts'
 import { clientMetrics } from '../observe/metrics.ts'
+import { backoffMs, sleep, TIMER_MS_MAX } from '../retry.ts'
 import type { Bytes, SerdeContext, Serializer } from '../serdes/serde.ts'
 import { AdmissionQueue, WaitingBudget, type WaitingRecord } from './admission.ts'
 import { Batch, type EncodedHeaders, encodeHeaders, type KeyBytes, recordBytesBound } from './batch.ts'
@@ -268,7 +269,7 @@ export class Producer<V = Bytes, K = Bytes> {
   private async finish(timeoutMs: number, signal: AbortSignal | undefined): Promise<void> {
     const { promise: late, resolve } = Promise.withResolvers<void>()
     const hurry = (): void => resolve()
-    const timer = setTimeout(hurry, signal?.aborted === true ? 0 : timeoutMs)
+    const timer = setTimeout(hurry, signal?.aborted === true ? 0 : Math.min(timeoutMs, TIMER_MS_MAX))
     signal?.addEventListener('abort', hurry, { once: true })
     const state = this.transactions?.state
     const finished = state === 'open' || state === 'abortable' ? this.abort() : this.settleAll()
@@ -521,7 +522,7 @@ export class Producer<V = Bytes, K = Bytes> {
   private learnPartitions(topic: TopicLanes): void {
     if (topic.isAsking) return
     topic.isAsking = true
-    const ask = async (): Promise<void> => {
+    const ask = async (attempt = 0): Promise<void> => {
       try {
         await this.cluster.topic(topic.name, { create: this.options.createTopics, creationWaitMs: CREATION_WAIT_MS })
         topic.refresh()
@@ -532,7 +533,8 @@ export class Producer<V = Bytes, K = Bytes> {
         topic.waiting.lastError = failure
         // A broker that cannot be reached may come back while there is time.
         if (failure.retriable && failure.errorCode === 0 && topic.waiting.length > 0 && this.state !== 'closed') {
-          return ask()
+          await sleep(backoffMs(this.cluster.retry, attempt))
+          return ask(attempt + 1)
         }
         for (const waiting of topic.waiting.remove()) this.gaveUp(waiting, failure)
       }
