@@ -3,6 +3,7 @@ import assert from 'node:assert/strict'
 import {
   committed,
   connect,
+  eventually,
   failureOf,
   type Kafka,
   makeTopic,
@@ -60,7 +61,7 @@ const allOrNothing: Program = async (setting) => {
   const groupId = setting.name('group')
   assert.deepEqual(await read(kafka, groupId, topic, 4), ['kept 1', 'kept 2', 'kept 3', 'plain'])
   // Everything is read, the markers of transactions included.
-  assert.deepEqual(await committed(kafka, groupId, topic), ['8'])
+  await eventually(() => committed(kafka, groupId, topic), ['8'])
 }
 
 const readProcessWrite: Program = async (setting) => {
@@ -100,7 +101,7 @@ const readProcessWrite: Program = async (setting) => {
   await consumer.disconnect()
   await producer.disconnect()
   assert.equal(hasFailed, true)
-  assert.deepEqual(await committed(kafka, groupId, source), ['4'])
+  await eventually(() => committed(kafka, groupId, source), ['4'])
   assert.deepEqual(await read(kafka, setting.name('reader'), target, 4), numbered('paid order ', 4))
 }
 
@@ -129,7 +130,7 @@ const offsetsOfABatch: Program = async (setting) => {
   await consumer.disconnect()
   await producer.disconnect()
   assert.deepEqual(left.items, [{ topics: [] }])
-  assert.deepEqual(await committed(kafka, groupId, source), ['3'])
+  await eventually(() => committed(kafka, groupId, source), ['3'])
 }
 
 const refusedRecord: Program = async (setting) => {
