@@ -8,7 +8,7 @@
  */
 import { isIP } from 'node:net'
 import { ErrorCode } from '../protocol/errors.ts'
-import { type MetadataStore, MetadataStoreError } from './store.ts'
+import { type MetadataStore, MetadataStoreError, type StoreTransaction } from './store.ts'
 import { StoreView } from './store-view.ts'
 import { encodeValue } from './values.ts'
 
@@ -170,52 +170,57 @@ export class ClientQuotas {
     return { ok: true, entries }
   }
 
-  /** AlterClientQuotas. Each entity is changed entirely or not at all; one that is named again is refused the second time. */
+  /**
+   * AlterClientQuotas. Each entity is changed entirely or not at all; one that is named again is refused the second time. All changes of a
+   * request are one write, which waits for the device once.
+   */
   async alter(alterations: readonly QuotaAlteration[], validateOnly: boolean): Promise<QuotaAlterResult[]> {
     const results = new Map<string, QuotaAlterResult>()
+    const accepted = new Map<string, Change>()
     for (const { entity: given, ops } of alterations) {
       const entity = distinctParts(given)
       const name = JSON.stringify(entity)
-      const outcome = results.has(name) ? REPEATED : await this.#alterOne({ entity, ops }, validateOnly)
-      results.set(name, { entity, ...outcome })
+      const isRepeated = results.has(name)
+      const judged = judge(entity, ops)
+      if (!isRepeated && judged.ok) accepted.set(name, judged)
+      const outcome = judged.ok ? ACCEPTED : refused(judged.reason)
+      results.set(name, { entity, ...(isRepeated ? REPEATED : outcome) })
     }
-    return [...results.values()]
+    const failure = validateOnly ? null : await this.#save([...accepted.values()])
+    if (failure === null) return [...results.values()]
+    return Array.from(results, ([name, result]) => (accepted.has(name) ? { ...result, ...failure } : result))
   }
 
-  async #alterOne({ entity: parts, ops }: QuotaAlteration, validateOnly: boolean): Promise<Refusal> {
-    const read = readEntity(parts)
-    if (!read.ok) return refused(read.reason)
-    const { entity } = read
-    const reason = refuseOperations(ops, entity.has('ip') ? IP_KEYS : CLIENT_KEYS)
-    if (reason !== null) return refused(reason)
-    if (validateOnly) return ACCEPTED
+  /** null: it is written. */
+  async #save(changes: readonly Change[]): Promise<Refusal | null> {
     try {
-      return (await this.#save(entity, ops)) ? ACCEPTED : TOO_CONTENDED
+      for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
+        if ((await this.#store.transact(this.#transactionOf(changes))).ok) return null
+      }
+      return TOO_CONTENDED
     } catch (error) {
       if (!(error instanceof MetadataStoreError)) throw error
       return { errorCode: ErrorCode.KAFKA_STORAGE_ERROR, errorMessage: error.message }
     }
   }
 
-  async #save(entity: QuotaEntity, ops: readonly QuotaOperation[]): Promise<boolean> {
-    const name = entityName(entity)
-    const key = quotaKey(entity)
-    for (let attempt = 0; attempt < MAX_ATTEMPTS; attempt++) {
-      const current = this.#view.get(name)
+  #transactionOf(changes: readonly Change[]): StoreTransaction {
+    const all = changes.map(({ entity, ops }) => {
+      const current = this.#view.get(entityName(entity))
       const values: Record<string, number> = { ...current?.value.values }
-      for (const { key: quota, value, remove } of ops) {
-        if (remove) delete values[quota]
-        else values[quota] = value
+      for (const { key, value, remove } of ops) {
+        if (remove) delete values[key]
+        else values[key] = value
       }
-      const isEmpty = Object.keys(values).length === 0
-      if (isEmpty && current === undefined) return true
-      const stored: QuotaValue = { entity: [...entity], values }
-      const checks = [{ key, revision: current?.revision ?? null }]
-      const write = isEmpty ? { deletes: [key] } : { puts: [{ key, value: encodeValue(stored) }] }
-      const { ok } = await this.#store.transact({ checks, ...write })
-      if (ok) return true
+      const value: QuotaValue = { entity: [...entity], values }
+      return { key: quotaKey(entity), revision: current?.revision ?? null, value }
+    })
+    const isEmpty = ({ values }: QuotaValue): boolean => Object.keys(values).length === 0
+    return {
+      checks: all.map(({ key, revision }) => ({ key, revision })),
+      puts: all.flatMap(({ key, value }) => (isEmpty(value) ? [] : [{ key, value: encodeValue(value) }])),
+      deletes: all.flatMap(({ key, value, revision }) => (isEmpty(value) && revision !== null ? [key] : [])),
     }
-    return false
   }
 
   #index(): void {
@@ -234,6 +239,11 @@ export class ClientQuotas {
   }
 }
 
+interface Change {
+  readonly entity: QuotaEntity
+  readonly ops: readonly QuotaOperation[]
+}
+
 interface Refusal {
   readonly errorCode: ErrorCode
   readonly errorMessage: string | null
@@ -248,6 +258,17 @@ const TOO_CONTENDED: Refusal = {
 
 function refused(errorMessage: string): Refusal {
   return { errorCode: ErrorCode.INVALID_REQUEST, errorMessage }
+}
+
+function judge(
+  parts: readonly EntityPart[],
+  ops: readonly QuotaOperation[],
+): ({ readonly ok: true } & Change) | { readonly ok: false; readonly reason: string } {
+  const read = readEntity(parts)
+  if (!read.ok) return read
+  const { entity } = read
+  const reason = refuseOperations(ops, entity.has('ip') ? IP_KEYS : CLIENT_KEYS)
+  return reason === null ? { ok: true, entity, ops } : { ok: false, reason }
 }
 
 /** undefined: not part of the entity; null: the default. Names cannot contain the separator's meaning: each is marked. */

@@ -90,3 +90,32 @@ describe('changing quotas', () => {
     expect(await set(quotas, { user: 'alice' }, Number.NaN)).toBe(ErrorCode.INVALID_REQUEST)
   })
 })
+
+test('the quotas of one request are one write, and one that is refused costs the others nothing', async () => {
+  const backing = store()
+  const quotas = await ClientQuotas.load(backing)
+  await set(quotas, { user: 'gone' }, 7)
+  const { revision } = await backing.list('')
+  const change = (parts: Record<string, string | null>, key = 'producer_byte_rate', remove = false) => ({
+    entity: entity(parts),
+    ops: [{ key, value: 5, remove }],
+  })
+  const results = await quotas.alter(
+    [
+      change({ user: 'a' }),
+      change({ user: 'b' }, 'no_such_rate'),
+      change({ user: 'gone' }, 'producer_byte_rate', true),
+      change({ user: 'a', 'client-id': 'x' }),
+    ],
+    false,
+  )
+  expect(results.map(({ errorCode }) => errorCode)).toEqual([
+    ErrorCode.NONE,
+    ErrorCode.INVALID_REQUEST,
+    ErrorCode.NONE,
+    ErrorCode.NONE,
+  ])
+  expect(quotas.limitOf('producer_byte_rate', 'a', 'x')?.limit).toBe(5)
+  expect(quotas.limitOf('producer_byte_rate', 'gone', 'x')).toBeNull()
+  expect((await backing.list('')).revision).toBe(revision + 1)
+})
