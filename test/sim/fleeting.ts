@@ -14,17 +14,20 @@ const TIMEOUT_MS = 20_000
 
 /** What is known of the topics of that name. */
 export class Incarnations {
-  /** Requests that arrived until then cannot mean the topic that is there now. */
-  bornAfter = 0
+  /** How often its deletion was asked for. */
+  deletions = 0
   count = 1
-  /** Positions that were committed in a transaction: the offset, and when that arrived. */
+  /**
+   * Positions that were committed in a transaction: the offset, and the deletions that had been asked for when that was answered. What is
+   * under way at a deletion may come before or after it.
+   */
   readonly positions = new Map<number, number>()
   readonly group = 'group-fleeting'
 
   /** Why the committed position cannot be one of the topic that is there now; null: it can. */
   problemWith(position: number): string | null {
-    const arrivedAt = this.positions.get(position)
-    if (arrivedAt === undefined || arrivedAt > this.bornAfter) return null
+    const deletionsThen = this.positions.get(position)
+    if (deletionsThen === undefined || deletionsThen === this.deletions) return null
     return `${this.group} is at ${position}, which was committed in a topic that was deleted since`
   }
 }
@@ -63,6 +66,7 @@ export async function runRecreator(client: SimClient, known: Incarnations, segme
   while (!client.isEnding()) {
     for (let pauses = client.random.below(3); pauses >= 0 && !client.isEnding(); pauses--) await client.rest()
     if (client.isEnding()) return
+    known.deletions++
     await again(client, async () => {
       const value = { topicNames: [FLEETING], topics: [], timeoutMs: 1000 }
       const answer = await client.wire.ask(DeleteTopicsRequest, DeleteTopicsResponse, 5, value)
@@ -72,7 +76,6 @@ export async function runRecreator(client: SimClient, known: Incarnations, segme
     })
     client.world.note(`${FLEETING} is deleted`)
     if (client.chance(0.5)) await client.rest()
-    known.bornAfter = client.world.now
     known.count++
     await isThere()
     client.world.note(`${FLEETING} is there again`)
@@ -135,9 +138,9 @@ export async function runFleetingTransactions(client: SimClient, known: Incarnat
         }
         if (client.chance(0.4)) {
           const position = ++offset
-          const arrivedAt = await session.commitPosition(known.group, `${FLEETING}-0`, position)
-          known.positions.set(position, arrivedAt)
-          client.world.note(`position ${position} arrived at ${arrivedAt}`)
+          await session.commitPosition(known.group, `${FLEETING}-0`, position)
+          known.positions.set(position, known.deletions)
+          client.world.note(`position ${position} is in the transaction`)
         }
       } catch (error) {
         // The rest of it can be committed all the same.

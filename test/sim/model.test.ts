@@ -247,14 +247,14 @@ describe('share groups', () => {
 })
 
 describe('a topic that is made anew', () => {
-  test('has none of the positions that arrived before it was there', () => {
+  test('has none of the positions that were answered before its predecessor was to be deleted', () => {
     const incarnations = new Incarnations()
-    incarnations.positions.set(7, 10)
+    incarnations.positions.set(7, 0)
     expect(incarnations.problemWith(7)).toBeNull()
-    incarnations.bornAfter = 10
+    incarnations.deletions++
     expect(incarnations.problemWith(7)).not.toBeNull()
     expect(incarnations.problemWith(-1)).toBeNull()
-    incarnations.positions.set(8, 11)
+    incarnations.positions.set(8, 1)
     expect(incarnations.problemWith(8)).toBeNull()
   })
 })

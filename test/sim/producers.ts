@@ -121,7 +121,7 @@ export class Session {
   }
 
   /** Returns when the request arrived. */
-  async commitPosition(group: string, partition: string, offset: number): Promise<number> {
+  async commitPosition(group: string, partition: string, offset: number): Promise<void> {
     const { transactionalId, client } = this
     const { topic, index } = split(partition)
     await client.findCoordinator(0, group)
@@ -137,7 +137,6 @@ export class Session {
     const call = [TxnOffsetCommitRequest, TxnOffsetCommitResponse, this.isNew ? 5 : 3] as const
     const answer = await client.ask(call, value, ({ topics }) => topics[0]?.partitions[0]?.errorCode)
     this.#succeeded('TxnOffsetCommit', answer.deliveredAt)
-    return answer.deliveredAt
   }
 
   /** Ends the transaction and tells the model what is known of it then. */
