@@ -98,8 +98,8 @@ export class Connection implements BudgetMember, QueueOwner {
   readonly #host: ConnectionHost
   readonly #socket: ConnectionSocket
   readonly #frames: FrameReader
-  /** By correlation id. */
-  readonly #cuts = new Map<number, number>()
+  /** Bytes by correlation id; null outside of tests. */
+  #cuts: Map<number, number> | null = null
   readonly #out = new OutQueue(this)
   #state: State = 'open'
   #isReading = true
@@ -298,6 +298,7 @@ export class Connection implements BudgetMember, QueueOwner {
 
   /** For tests: of the answer to this request only so many bytes leave, its length prefix included, and nothing after them. */
   cutAnswer(correlationId: number, bytes: number): void {
+    this.#cuts ??= new Map()
     this.#cuts.set(correlationId, bytes)
   }
 
@@ -383,7 +384,7 @@ export class Connection implements BudgetMember, QueueOwner {
     if (exchange.throttleMs > 0) this.#mute(exchange.throttleMs)
     if (exchange.response !== null) {
       try {
-        const cut = this.#cuts.get(exchange.correlationId)
+        const cut = this.#cuts?.get(exchange.correlationId)
         if (cut === undefined) this.#host.dispatcher.encodeAnswer(exchange, this.#out)
         else this.#sendCut(exchange, cut)
       } catch (error) {
