@@ -168,7 +168,7 @@ test('stop ends where the broker has fallen silent', async () => {
 test('a broker that has no room for a session is not asked again at once', async () => {
   const errorCode = ErrorCode.SHARE_SESSION_LIMIT_REACHED
   fake.on(ShareFetchRequest, ShareFetchResponse, () => ({ ...ANSWER, errorCode }))
-  const fetcher = await fetcherWith(() => 1, {}, 500)
+  const fetcher = await fetcherWith(() => 1, {}, 3_600_000)
   while (fake.requests(ShareFetchRequest.key).length === 0) await Bun.sleep(1)
   // As long as many requests would take.
   for (let round = 0; round < 20; round++) await cluster.metadata([])

@@ -75,6 +75,7 @@ export class ShareFetcher<V, K> {
   private wakeUp: (() => void) | null = null
   private woken = false
   private stopped = false
+  private readonly stopping = new AbortController()
   private failures = 0
   /** The broker did not take the last request, or a partition of it. */
   private isRefused = false
@@ -117,6 +118,7 @@ export class ShareFetcher<V, K> {
   /** Ends the session with what is left to say; the broker releases everything else. */
   async stop(): Promise<void> {
     this.stopped = true
+    this.stopping.abort()
     this.wake()
     await within(this.settings.maxWaitMs + CLOSE_TIMEOUT_MS, this.ended)
     const { connection } = this
@@ -149,7 +151,7 @@ export class ShareFetcher<V, K> {
       }
       if (!hasStepped) await this.idle()
       // Asked at once, it would only be refused again: leaders have to be known, or the broker to have room for a session.
-      else if (this.isRefused && !this.stopped) await sleep(this.cluster.retry.backoffMs)
+      else if (this.isRefused && !this.stopped) await this.pause(this.cluster.retry.backoffMs)
     }
     for (const resolve of this.flushed.splice(0)) resolve()
   }
@@ -159,11 +161,16 @@ export class ShareFetcher<V, K> {
     this.endSession()
     if (failure.retriable) {
       this.owner.moved(this.nodeId)
-      await sleep(backoffMs(this.cluster.retry, this.failures++))
+      await this.pause(backoffMs(this.cluster.retry, this.failures++))
       return
     }
     this.stopped = true
     this.owner.fatal(failure)
+  }
+
+  /** Not beyond the end. */
+  private async pause(ms: number): Promise<void> {
+    await sleep(ms, this.stopping.signal).catch(() => undefined)
   }
 
   /** One request; false if there is nothing to ask or to say. */
