@@ -1,4 +1,4 @@
-import { describe, expect, test } from 'bun:test'
+import { describe, expect, setDefaultTimeout, test } from 'bun:test'
 import { newPartition, placeReplicas, refuseReplicas } from '../../src/metadata/placement.ts'
 import { MetadataStoreError } from '../../src/metadata/store.ts'
 import { MemoryMetadataStore } from '../../src/metadata/store-memory.ts'
@@ -10,6 +10,9 @@ import { ManualClock } from '../../src/storage/clock-manual.ts'
 import { newTopic, testMetadata, withInterference } from './support.ts'
 
 /** The rules themselves are held against a recorded broker in test/broker/admin-golden.test.ts; here is what that cannot show. */
+
+// One of them makes thousands of topics; a machine with other work takes its time.
+setDefaultTimeout(60_000)
 
 const real = { validateOnly: false }
 const memoryStore = () => new MemoryMetadataStore({ clock: new ManualClock() })
