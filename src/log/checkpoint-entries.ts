@@ -16,13 +16,15 @@ export const CHECKPOINT_FILES: readonly (readonly [
 ]
 
 /**
- * Only starts inside a segment are worth a line, the others are in the first segment's name; unless a power loss could bring older
- * segments back.
+ * Only starts inside a segment are worth a line, the others are in the first segment's name; unless older segments could come
+ * back: by a power loss, or because the disk refused to remove them.
  */
 export function logStartEntries(logs: readonly Log[]): OffsetEntry[] {
   const entries: OffsetEntry[] = []
-  for (const { topic, partition, logStartOffset, segments, removals, syncedRemovals } of logs) {
-    if (logStartOffset <= segments.first.baseOffset && removals === syncedRemovals) continue
+  for (const log of logs) {
+    const { topic, partition, logStartOffset } = log
+    const areGone = log.removals === log.syncedRemovals && !log.removalFailed
+    if (logStartOffset <= log.segments.first.baseOffset && areGone) continue
     entries.push({ topic, partition, offset: logStartOffset })
   }
   return entries

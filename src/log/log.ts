@@ -103,6 +103,8 @@ export class Log {
   /** Counts removals of old segments, and how many of them the device has seen: a power loss brings the others back. */
   removals = 0
   syncedRemovals = 0
+  /** The disk refused to remove a segment: the next start finds it again. */
+  removalFailed = false
   /** A sync has failed that nobody waited for: what it should have made durable can not be known to be, until a restart has checked. */
   syncBroken = false
   /** Marker of the oldest aborted transaction that the disk refused to index, or null. */
@@ -426,9 +428,7 @@ export class Log {
       config: this.config,
       nowMs,
     })
-    let count = 0
-    for (const decision of decisions) count += decision.count
-    if (count === 0) return 0
+    let count = decisions.reduce((sum, decision) => sum + decision.count, 0)
     if (count === segments.count) {
       this.#writer.writeNow()
       if (this.highWatermark < this.writtenOffset) count--
@@ -443,11 +443,8 @@ export class Log {
       this.#startMoved()
     }
     const reasons = decisions.map((decision) => `${decision.count} by ${decision.reason}`).join(', ')
-    this.#services.logger.info('Deleting old segments', {
-      log: this.name,
-      reasons,
-      logStartOffset: this.logStartOffset,
-    })
+    const { name: log, logStartOffset } = this
+    this.#services.logger.info('Deleting old segments', { log, reasons, logStartOffset })
     this.#removeSegments(gone)
     this.#services.checkpointSoon()
     return gone.length
@@ -472,11 +469,14 @@ export class Log {
     this.removals++
     this.#reader.forgetPlaces()
     this.segments.remove(new Set(gone))
+    this.folderUnsynced = true
+    const { removalFailed } = this
+    this.removalFailed = true
     for (const segment of gone) {
       segment.delete(this.config.fileDeleteDelayMs)
       if (segment.baseOffset !== this.snapshotOffset) this.#snapshots.removeAt(segment.baseOffset)
     }
-    this.folderUnsynced = true
+    this.removalFailed = removalFailed
   }
 
   /** Cuts everything from the offset on: the log of a follower that went another way than its leader. */
