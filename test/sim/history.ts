@@ -265,6 +265,7 @@ export class History {
       this.#marks.set(name, { logStartOffset, highWatermark, lastStableOffset, powerLosses })
       return
     }
+    this.model.removedTo.set(name, Math.max(logStartOffset, this.model.removedTo.get(name) ?? 0))
     if (name === AGED) this.#checkAge(mark.logStartOffset, logStartOffset)
     // Retention need not be on the device: a power loss may bring back what it removed, open transactions included.
     const isBack = logStartOffset < mark.logStartOffset
@@ -283,7 +284,6 @@ export class History {
   /** Retention takes nothing that is younger than it may. */
   #checkAge(from: number, to: number): void {
     if (to <= from) return
-    this.model.removedTo.set(AGED, Math.max(to, this.model.removedTo.get(AGED) ?? 0))
     const nowMs = this.world.clock.now()
     for (const { partition, offset, value, sentMs } of this.model.records.values()) {
       if (partition !== AGED || offset === null || offset < from || offset >= to || nowMs - sentMs > AGED_MS) continue

@@ -56,7 +56,7 @@ export class Model {
   /** Highest offset below which records were deleted on request, acknowledged. */
   readonly deletedTo = new Map<string, number>()
   readonly compacted: ReadonlySet<string>
-  /** What retention has removed. Who repeats a batch of it may have it written again: nothing is left to tell that it was there. */
+  /** What retention and DeleteRecords have removed. Who repeats a batch of it may have it written again: nothing is left to tell that it was there. */
   readonly removedTo = new Map<string, number>()
   #count = 0
 

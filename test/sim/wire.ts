@@ -7,6 +7,7 @@ import type { Api, ApiCall, BrokerContext } from '../../src/broker/api.ts'
 import type { Connection } from '../../src/broker/connection.ts'
 import { decode } from '../../src/protocol/codec.ts'
 import { decodeResponse, encodeRequest, encodeResponse } from '../../src/protocol/frame.ts'
+import { EndTxnRequest } from '../../src/protocol/messages/26-end-txn.ts'
 import { Reader } from '../../src/protocol/reader.ts'
 import { decodeRequestHeader } from '../../src/protocol/request-header.ts'
 import type { Infer, Input, MessageSchema } from '../../src/protocol/schema.ts'
@@ -18,6 +19,9 @@ const SIZE_BYTES = 4
 export class ConnectionLost extends Error {
   override readonly name = 'ConnectionLost'
 }
+
+/** The first version that answers with the next epoch (KIP-890). */
+const END_TXN_OF_ONE_EPOCH = 5
 
 interface Message {
   readonly request: MessageSchema
@@ -164,11 +168,10 @@ export class Wire {
   abandon(options: { readonly drop: boolean }): void {
     this.isAbandoned = true
     const lost = [...this.#executing, ...this.#queue]
-    if (options.drop || this.#dropsLate) {
-      this.#queue = []
-      for (const { call } of this.#executing) call?.abandon()
-      this.#executing = []
-    }
+    const arrives = (message: Message) => !options.drop && !this.#dropsLate && !endsWhateverIsOpen(message)
+    for (const message of this.#executing) if (!arrives(message)) message.call?.abandon()
+    this.#executing = this.#executing.filter(arrives)
+    this.#queue = this.#queue.filter(arrives)
     for (const message of lost) message.reject(new ConnectionLost('the client has left'))
     this.#closeIfDone()
   }
@@ -271,4 +274,12 @@ class SimCall implements ApiCall {
   #release(): void {
     for (const release of this.#releases.splice(0)) release()
   }
+}
+
+/**
+ * In the protocol before transaction version 2 an EndTxn that comes late ends the transaction that its producer is in by then, in Kafka, too:
+ * nothing in it says which one it meant (KIP-890).
+ */
+function endsWhateverIsOpen({ request, version }: Message): boolean {
+  return request.key === EndTxnRequest.key && version < END_TXN_OF_ONE_EPOCH
 }
