@@ -12,7 +12,7 @@ test('what is asked while the last error is told is not forgotten', async () => 
     () => undefined,
   )
   const state = table.add({ topic: 'orders', partition: 0 })
-  const settings = resolveSettings({ bootstrap: 'localhost:9092', offsetReset: 'none' })
+  const settings = resolveSettings({ offsetReset: 'none' })
   let errors = 0
   const { promise: isToldTwice, resolve: toldTwice } = Promise.withResolvers<void>()
   const positions = new Positions(cluster, settings, table, null, {
