@@ -241,7 +241,11 @@ class Reading {
   private async readBatches(consumer: Consumer): Promise<void> {
     this.isWatched = this.options.quiet !== true
     for await (const batch of consumer.batches({ signal: this.stopped.signal })) {
-      const taken = await this.print(batch)
+      const taken = await this.print(batch).catch((error: unknown) => {
+        // What ends now ends on purpose.
+        this.isWatched = false
+        throw error
+      })
       if (taken === batch.messages.length && this.left > 0 && !this.isScannedEnough) continue
       this.isWatched = false
       const last = batch.messages[taken - 1]
