@@ -3,6 +3,7 @@ import { LogDirectoryError } from '../../src/log/log-directory.ts'
 import { ErrorCode } from '../../src/protocol/errors.ts'
 import { DiskError, type DiskFile } from '../../src/storage/disk.ts'
 import { MemoryDisk } from '../../src/storage/disk-memory.ts'
+import { FailingDisk } from './failing-folder.ts'
 import { appendNow, batchOf, numbers, readAll, START_MS, TOPIC_ID, temporaryFolder, World } from './support.ts'
 
 const OTHER_ID = 'zzzzzzzzzzzzzzzzzzzzzg'
@@ -301,6 +302,24 @@ describe('retention', () => {
     await world.manager.checkpoint()
     expect(text(world, 'log-start-offset-checkpoint')).toBe('0\n0\n')
     expect(appendNow(world, log).info.baseOffset).toBe(7)
+  })
+
+  test('what the disk refused to remove does not come back with the next start, and goes then', async () => {
+    const failing = new FailingDisk(new MemoryDisk({ trackDurable: true }))
+    const config = { segmentBytes: 3 * size, retentionMs: DAY_MS, fileDeleteDelayMs: 0 }
+    const world = await World.open({ disk: failing.disk, config })
+    for (const index of numbers(0, 7)) appendNow(world, world.log(), { timestamp: START_MS - 2 * DAY_MS + index })
+    const path = '/data/events-0/00000000000000000000.log'
+    failing.failOnce('remove', path)
+    world.timers.advance(30_000)
+    expect(world.log().logStartOffset).toBe(7)
+    expect(world.disk.exists(path)).toBe(true)
+    appendNow(world, world.log())
+    const again = await world.restart()
+    expect(again.log().logStartOffset).toBe(7)
+    again.timers.advance(30_000)
+    expect(again.disk.exists(path)).toBe(false)
+    expect(again.log().segments.first.baseOffset).toBe(7)
   })
 
   test('by size, down to retention.bytes and no further', async () => {
