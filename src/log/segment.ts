@@ -99,11 +99,12 @@ export class Segment implements Closable {
 
   /** Creates the empty .log file. Files of that name that are there already are leftovers and go. */
   create(): void {
-    this.#file = this.#services.disk.open(this.path, { create: true })
-    if (this.#file.sizeBytes > 0) this.#file.truncate(0)
     for (const index of [this.offsetIndex, this.timeIndex, this.txnIndex]) index.file.reset()
     this.#services.disk.remove(this.txnIndex.file.path)
     this.#indexesLoaded = true
+    // Last: where the disk refuses any of this there is no segment, and the next start finds none.
+    this.#file = this.#services.disk.open(this.path, { create: true })
+    if (this.#file.sizeBytes > 0) this.#file.truncate(0)
     this.#openFiles.touch(this)
   }
 

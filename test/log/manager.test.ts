@@ -279,6 +279,20 @@ describe('checkpoints', () => {
   })
 })
 
+test('a segment whose first files the disk refused does not cut off what its predecessor takes instead', async () => {
+  const failing = new FailingDisk(new MemoryDisk({ trackDurable: true }))
+  const config = { segmentBytes: 3 * batchOf().header.sizeBytes }
+  const world = await World.open({ disk: failing.disk, config })
+  for (const _ of numbers(0, 3)) appendNow(world, world.log())
+  failing.failOnce('remove', '/data/events-0/00000000000000000003.txnindex')
+  expect(() => world.log().rollSegment(START_MS)).toThrow(DiskError)
+  world.config = { ...world.config, segmentBytes: 4 * batchOf().header.sizeBytes }
+  world.log().config = world.config
+  for (const _ of numbers(3, 9)) appendNow(world, world.log())
+  const again = await world.kill()
+  expect(again.log().logEndOffset).toBe(9)
+})
+
 describe('retention', () => {
   const size = batchOf().header.sizeBytes
 
