@@ -120,7 +120,6 @@ export class Session {
     this.#sequences.set(partition, baseSequence + records.length)
   }
 
-  /** Returns when the request arrived. */
   async commitPosition(group: string, partition: string, offset: number): Promise<void> {
     const { transactionalId, client } = this
     const { topic, index } = split(partition)
