@@ -32,8 +32,9 @@ export function calling<T>(
   return running()
 }
 
-/** The promise's own outcome, or ERR_ABORTED if the signal fires before. */
-export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal, what: string): Promise<T> {
+/** The promise's own outcome, or ERR_ABORTED if the signal fires before: what was begun goes on by itself, only nobody hears of it. */
+export function unlessAborted<T>(promise: Promise<T>, signal: AbortSignal | undefined, what: string): Promise<T> {
+  if (signal === undefined) return promise
   return new Promise((resolve, reject) => {
     const aborted = (): void => reject(abortedError(what, signal))
     if (signal.aborted) aborted()

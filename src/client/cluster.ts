@@ -103,7 +103,7 @@ export class Cluster {
   static async connect(options: ClusterOptions, signal?: AbortSignal): Promise<Cluster> {
     const cluster = new Cluster(options)
     try {
-      await (signal === undefined ? cluster.any() : unlessAborted(cluster.any(), signal, 'connect'))
+      await unlessAborted(cluster.any(), signal, 'connect')
     } catch (error) {
       await cluster.close()
       throw error
@@ -211,7 +211,7 @@ export class Cluster {
     }
     asking.names.add(name)
     const { answer } = asking
-    const { topics } = await (signal === undefined ? answer : unlessAborted(answer, signal, `ask for topic '${name}'`))
+    const { topics } = await unlessAborted(answer, signal, `ask for topic '${name}'`)
     return topics.find((topic) => topic.name === name)
   }
 

@@ -6,8 +6,10 @@
  * What must hold: a record is handed out before its offset is committed, and its offset is committed by itself only after the
  * application was done with it. A partition that is given up is committed first, and nothing of it is handed out after.
  */
+
 import { channel } from 'node:diagnostics_channel'
 import { ErrorCode } from '../../protocol/errors.ts'
+import { unlessAborted } from '../call.ts'
 import { Cluster } from '../cluster.ts'
 import { abortedError, asKafkaError, brokerError, KafkaError } from '../errors.ts'
 import { Observer } from '../observe/hooks.ts'
@@ -15,7 +17,6 @@ import { clientMetrics, type PartitionLag } from '../observe/metrics.ts'
 import { EARLIEST_TIMESTAMP, type FoundOffset, LATEST_TIMESTAMP, queryOffsets } from '../offsets.ts'
 import { bootstrapOf } from '../producer/options.ts'
 import type { GroupMetadata } from '../producer/transactions.ts'
-import { abortable, within } from './abortable.ts'
 import type {
   CallOptions,
   ConsumerOptions,
@@ -45,6 +46,7 @@ import {
 } from './streams.ts'
 import { SubscriptionKeeper } from './subscription-keeper.ts'
 import type { TopicPartition } from './topic-partition.ts'
+import { within } from './within.ts'
 
 const DEFAULT_CLOSE_TIMEOUT_MS = 30_000
 /** For the last commit and for leaving the group, even where handlers took all the time there was. */
@@ -148,7 +150,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     this.mode = 'subscribed'
     this.startTimers()
     const { signal } = options
-    await abortable(
+    await unlessAborted(
       this.subscriptions.subscribe(typeof topics === 'string' ? [topics] : topics, signal),
       signal,
       'subscribe',
@@ -159,7 +161,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   async unsubscribe(options: CallOptions = {}): Promise<void> {
     this.assertOpen('unsubscribe')
     if (options.signal?.aborted === true) throw abortedError('unsubscribe', options.signal)
-    await abortable(this.giveUpAll(), options.signal, 'unsubscribe')
+    await unlessAborted(this.giveUpAll(), options.signal, 'unsubscribe')
   }
 
   private async giveUpAll(): Promise<void> {
@@ -251,7 +253,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     const { signal } = options
     await this.learn(partitions, signal)
     if (partitions.length === 0) return []
-    return abortable(offsets.fetch(partitions, this.closing.signal), signal, 'committed')
+    return unlessAborted(offsets.fetch(partitions, this.closing.signal), signal, 'committed')
   }
 
   /** Nothing more is fetched or handed out of these until `resume`; what is buffered waits. */
@@ -609,7 +611,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     const queries = partitions.map(({ topic, partition }) => ({ topic, partition, timestamp }))
     const { readCommitted } = this.settings
     const asked = queryOffsets(this.cluster, queries, { readCommitted, signal: this.closing.signal })
-    const found = await abortable(asked, signal, 'list offsets')
+    const found = await unlessAborted(asked, signal, 'list offsets')
     const failed = found.find(({ errorCode }) => errorCode !== 0)
     if (failed === undefined) return found
     throw brokerError(failed.errorCode, `list offsets of ${failed.topic}-${failed.partition}`)
@@ -620,7 +622,7 @@ export class Consumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     const unknown = new Set(partitions.map(({ topic }) => topic).filter((topic) => this.cluster.isStale(topic)))
     const create = this.settings.allowAutoTopicCreation
     for (const topic of unknown)
-      await abortable(this.cluster.topic(topic, { create, signal }), signal, `find '${topic}'`)
+      await unlessAborted(this.cluster.topic(topic, { create, signal }), signal, `find '${topic}'`)
   }
 
   private stateOf(each: TopicPartition, what: string): PartitionState<V, K> {

@@ -5,14 +5,15 @@
  * made, and only for partitions that the member still has. One commit is under way at a time; what is asked for meanwhile goes together
  * in the next, and each call hears of its own partitions only.
  */
+
 import { ErrorCode, isRetriable } from '../../protocol/errors.ts'
 import { OffsetCommitRequest, OffsetCommitResponse } from '../../protocol/messages/08-offset-commit.ts'
 import { OffsetFetchRequest, OffsetFetchResponse } from '../../protocol/messages/09-offset-fetch.ts'
 import { ZERO_UUID } from '../../protocol/schema.ts'
+import { unlessAborted } from '../call.ts'
 import type { Cluster } from '../cluster.ts'
 import { abortedError, brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
 import { backoffMs, sleep } from '../retry.ts'
-import { abortable } from './abortable.ts'
 import type { CoordinatorLink } from './coordinator-link.ts'
 import type { MemberIdentity } from './group/engine.ts'
 import { byTopic, partitionKey, type TopicPartition } from './topic-partition.ts'
@@ -141,7 +142,7 @@ export class GroupOffsets {
     // Nobody may wait for the group here: letting go of the partitions may wait for this.
     if (this.isLost) return Promise.reject(this.lostError())
     if (signal?.aborted === true) return Promise.reject(abortedError(what, signal))
-    return abortable(
+    return unlessAborted(
       new Promise((resolve, reject) => {
         this.waiting.push({ gather, isNamed, left: 0, failure: null, resolve, reject })
         if (this.committing) return

@@ -5,16 +5,17 @@
  * What must hold: a partition is fetched only once this is settled; while it is not, the partition is marked `resolving`. What cannot be
  * settled now is tried again until it can, or is an error for the application.
  */
+
 import { ErrorCode, isRetriable } from '../../protocol/errors.ts'
 import {
   OffsetForLeaderEpochRequest,
   OffsetForLeaderEpochResponse,
 } from '../../protocol/messages/23-offset-for-leader-epoch.ts'
+import { unlessAborted } from '../call.ts'
 import type { Cluster } from '../cluster.ts'
 import { asKafkaError, brokerError, isConnectionLoss, KafkaError } from '../errors.ts'
 import { EARLIEST_TIMESTAMP, LATEST_TIMESTAMP, queryOffsets } from '../offsets.ts'
 import { backoffMs, sleep } from '../retry.ts'
-import { abortable } from './abortable.ts'
 import type { GroupOffsets } from './group-offsets.ts'
 import type { OffsetReset, ResolvedSettings } from './options.ts'
 import { type PartitionState, UNKNOWN_OFFSET } from './partition-state.ts'
@@ -255,7 +256,7 @@ export class Positions<V, K> {
         await this.cluster.update(new Set(rows.map(([{ topic }]) => topic)))
         continue
       }
-      const leader = await abortable(this.cluster.broker(leaderId), signal, 'check positions')
+      const leader = await unlessAborted(this.cluster.broker(leaderId), signal, 'check positions')
       if (!leader.versions.has(OffsetForLeaderEpochRequest.key)) {
         for (const [state] of rows) this.confirm(state)
         continue

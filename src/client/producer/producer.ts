@@ -137,11 +137,11 @@ export class Producer<V = Bytes, K = Bytes> {
     if (isMany(input)) {
       const many = new ManyDeliveries(input.length)
       for (const [index, record] of input.entries()) this.deliver(record, many.at(index))
-      return signal === undefined ? many.promise : unlessAborted(many.promise, signal, 'send')
+      return unlessAborted(many.promise, signal, 'send')
     }
     const delivery = new SingleDelivery()
     this.deliver(input, delivery)
-    return signal === undefined ? delivery.promise : unlessAborted(delivery.promise, signal, 'send')
+    return unlessAborted(delivery.promise, signal, 'send')
   }
 
   /**
@@ -208,7 +208,7 @@ export class Producer<V = Bytes, K = Bytes> {
     let result: T
     try {
       const running = run({ send, sendOffsets: (group, offsets) => this.sendOffsets(group, offsets) })
-      result = await (signal === undefined ? running : unlessAborted(running, signal, 'transaction'))
+      result = await unlessAborted(running, signal, 'transaction')
     } catch (error) {
       await this.abortTransaction().catch(() => undefined)
       throw error

@@ -5,12 +5,13 @@
  * What must hold: a record that was handed out is acknowledged at most once here; records that were not acknowledged when the consumer
  * closes, or when the broker's lock on them ends, go to others.
  */
+
 import { DEFAULT_MAX_DECOMPRESSED_BYTES } from '../../../records/limits.ts'
+import { unlessAborted } from '../../call.ts'
 import { Cluster } from '../../cluster.ts'
 import { asKafkaError, KafkaError } from '../../errors.ts'
 import { clientMetrics } from '../../observe/metrics.ts'
 import { bootstrapOf } from '../../producer/options.ts'
-import { abortable, within } from '../abortable.ts'
 import type { CallOptions } from '../consumer-options.ts'
 import { CoordinatorLink } from '../coordinator-link.ts'
 import {
@@ -22,6 +23,7 @@ import {
 import type { Message } from '../message.ts'
 import type { ConnectionOptions } from '../options.ts'
 import type { TopicPartition } from '../topic-partition.ts'
+import { within } from '../within.ts'
 import type { Acknowledgement } from './acknowledgements.ts'
 import { ShareFetcher, type ShareFetchOwner } from './share-fetcher.ts'
 import { ShareMembership } from './share-membership.ts'
@@ -157,7 +159,7 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
     this.assertOpen('subscribe')
     const { signal } = options
     const names = typeof topics === 'string' ? [topics] : [...topics]
-    if (names.length > 0) await abortable(this.cluster.metadata(names, { signal }), signal, 'subscribe')
+    if (names.length > 0) await unlessAborted(this.cluster.metadata(names, { signal }), signal, 'subscribe')
     this.membership.subscribe(names)
   }
 
@@ -227,7 +229,7 @@ export class ShareConsumer<V = Buffer, K = Buffer> implements AsyncDisposable {
   /** Resolves when brokers have heard all that was acknowledged so far. */
   async commit(options: CallOptions = {}): Promise<void> {
     const heard = Promise.all([...this.fetchers.values()].map((fetcher) => fetcher.flush()))
-    await abortable(heard, options.signal, 'commit')
+    await unlessAborted(heard, options.signal, 'commit')
   }
 
   /**

@@ -13,10 +13,10 @@ import type { Cluster } from '../../cluster.ts'
 import type { Connection } from '../../connection.ts'
 import { asKafkaError, brokerError, KafkaError } from '../../errors.ts'
 import { backoffMs, sleep } from '../../retry.ts'
-import { within } from '../abortable.ts'
 import { FetchedChunk } from '../fetched-chunk.ts'
 import type { Message } from '../message.ts'
 import { partitionKey, type TopicPartition } from '../topic-partition.ts'
+import { within } from '../within.ts'
 import { Acknowledgements } from './acknowledgements.ts'
 
 export interface ShareFetchSettings {
